@@ -62,9 +62,9 @@ func TestUpdateByHand(t *testing.T) {
 
 func TestUpdateAgreesWithScalarVersion(t *testing.T) {
 	for name, o := range map[string]AdamW{
-		"torch":         {},
-		"study":         {Beta2: .99},
-		"decay":         {WeightDecay: .1},
+		"torch":          {},
+		"study":          {Beta2: .99},
+		"decay":          {WeightDecay: .1},
 		"all configured": {Beta1: .8, Beta2: .95, Epsilon: 1e-3, WeightDecay: .01},
 	} {
 		t.Run(name, func(t *testing.T) {
