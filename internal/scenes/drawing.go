@@ -1,0 +1,109 @@
+package scenes
+
+import (
+	"math"
+	"math/rand/v2"
+)
+
+var (
+	drawnThings = []string{"circle", "square", "triangle", "house", "fish", "boat", "cross", "cup"}
+	inks        = []string{"black", "blue", "red"}
+)
+
+var inkColours = map[string]RGB{"black": {.08, .08, .10}, "blue": {.10, .20, .72}, "red": {.78, .10, .10}}
+
+var paper = RGB{.965, .95, .91}
+
+func (s *Scene) newDrawing(rng *rand.Rand, w World) {
+	s.Thing, s.Ink = pick(rng, drawnThings), pick(rng, inks)
+	s.Stroke = gaussian(rng, strokeMean, strokeSpread, strokeLeast, strokeMost)
+	if w == Broad {
+		s.Stroke = math.Exp(uniform(rng, math.Log(strokeThinnest), math.Log(strokeWidest)))
+	}
+}
+
+func (s Scene) drawDrawing(c *canvas) {
+	sheet := paper.add(s.Tint[0])
+	c.rows(func(float64) RGB { return sheet })
+	if s.Gone == Subject {
+		return
+	}
+	ink := mix(inkColours[s.Ink].add(s.Tint[2]), sheet, s.Fade)
+	c.fill(strokes(s.Stroke/64, s.outline()...), ink)
+}
+
+// outline places the thing's lines on the paper: moved, scaled, leaning a
+// little, and with a share of their length left out.
+func (s Scene) outline() [][]point {
+	rng := s.details()
+	size, lean := .36*s.Size, .06*symmetric(rng)
+	x, y := .5+.05*s.X[0], .5+.05*s.Y[0]
+	lines := thingLines(s.Thing)
+	for _, line := range lines {
+		for i, p := range line {
+			line[i] = point{x + size*(p.x-lean*p.y), y + size*(p.y+lean*p.x)}
+		}
+	}
+	if s.Gaps > 0 {
+		lines = withGaps(rng, lines, s.Gaps)
+	}
+	return lines
+}
+
+// thingLines returns the open polylines of a thing within [-1,1]; y grows downwards.
+func thingLines(thing string) [][]point {
+	switch thing {
+	case "circle":
+		return [][]point{arc(0, 0, .9, .9, 0, 2*math.Pi, 28)}
+	case "square":
+		return [][]point{closed(point{-.8, -.8}, point{.8, -.8}, point{.8, .8}, point{-.8, .8})}
+	case "triangle":
+		return [][]point{closed(point{0, -.9}, point{.95, .8}, point{-.95, .8})}
+	case "house":
+		return [][]point{
+			closed(point{-.75, -.1}, point{.75, -.1}, point{.75, .95}, point{-.75, .95}),
+			{{-.98, -.1}, {0, -1}, {.98, -.1}, {-.98, -.1}},
+			{{-.22, .95}, {-.22, .35}, {.22, .35}, {.22, .95}},
+		}
+	case "fish":
+		return [][]point{
+			arc(-.22, 0, .76, .52, 0, 2*math.Pi, 28),
+			{{.54, 0}, {1, -.5}, {1, .5}, {.54, 0}},
+			{{-.60, -.14}, {-.58, -.12}},
+		}
+	case "boat":
+		return [][]point{
+			closed(point{-1, .35}, point{1, .35}, point{.6, .85}, point{-.6, .85}),
+			{{-.05, .35}, {-.05, -1}, {.75, .08}, {-.05, .08}},
+		}
+	case "cross":
+		return [][]point{{{0, -.95}, {0, .95}}, {{-.95, 0}, {.95, 0}}}
+	default: // cup
+		return [][]point{
+			{{-.9, -.7}, {.45, -.7}, {.32, .75}, {-.77, .75}, {-.9, -.7}},
+			arc(.42, -.05, .48, .36, -math.Pi/2, math.Pi/2, 12),
+		}
+	}
+}
+
+func closed(points ...point) []point { return append(points, points[0]) }
+
+// withGaps cuts lines into short dashes and drops a share of them.
+func withGaps(rng *rand.Rand, lines [][]point, share float64) [][]point {
+	const dash = .07 // of the side
+	var kept [][]point
+	for _, line := range lines {
+		for i := 1; i < len(line); i++ {
+			a, b := line[i-1], line[i]
+			n := 1 + int(math.Hypot(b.x-a.x, b.y-a.y)/dash)
+			for k := 0; k < n; k++ {
+				if rng.Float64() < share {
+					continue
+				}
+				u, v := float64(k)/float64(n), float64(k+1)/float64(n)
+				kept = append(kept, []point{{lerp(a.x, b.x, u), lerp(a.y, b.y, u)}, {lerp(a.x, b.x, v), lerp(a.y, b.y, v)}})
+			}
+		}
+	}
+	return kept
+}

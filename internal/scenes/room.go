@@ -1,0 +1,105 @@
+package scenes
+
+import "math/rand/v2"
+
+var (
+	roomPlaces = []string{"table", "floor", "beach"}
+	colours    = []string{"red", "green", "blue", "yellow", "purple", "orange"}
+	shapes     = []string{"ball", "box", "cone"}
+)
+
+var objectColours = map[string]RGB{
+	"red": {.84, .13, .13}, "green": {.13, .60, .22}, "blue": {.14, .32, .84},
+	"yellow": {.97, .83, .12}, "purple": {.56, .24, .70}, "orange": {.97, .52, .10},
+}
+
+// roomColours holds the background's colours: above, below at the edge, below in front.
+var roomColours = map[string][3]RGB{
+	"table": {{.86, .84, .78}, {.46, .31, .20}, {.56, .38, .24}},
+	"floor": {{.72, .82, .86}, {.50, .50, .54}, {.60, .60, .63}},
+	"beach": {{.56, .80, .96}, {.88, .80, .62}, {.95, .88, .70}},
+}
+
+// How nearness shows: rows and sizes of objects.
+const (
+	roomEdge           = .40 // row where the background meets the floor
+	farBase, nearBase  = .52, .92
+	farWidth, nearWide = .15, .38
+	leftX, rightX      = .28, .72
+	sway               = .03 // horizontal jitter of objects
+)
+
+func (s *Scene) newRoom(rng *rand.Rand, w World) {
+	s.Place = pick(rng, roomPlaces)
+	order := rng.Perm(len(colours)) // two colours, always different
+	for i := range s.Objects {
+		s.Objects[i] = Object{Colour: colours[order[i]], Shape: pick(rng, shapes)}
+		s.Near[i] = gaussian(rng, nearMean, nearSpread, 0, 1)
+		if w == Broad {
+			s.Near[i] = rng.Float64()
+		}
+	}
+}
+
+// objectBox returns where an object stands: the middle and row of its base, and its width.
+func (s Scene) objectBox(i int) (x, base, width float64) {
+	x = [2]float64{leftX, rightX}[i] + sway*s.X[i]
+	return x, lerp(farBase, nearBase, s.Near[i]), lerp(farWidth, nearWide, s.Near[i])
+}
+
+func (s Scene) drawRoom(c *canvas) {
+	palette := roomColours[s.Place]
+	c.rows(func(float64) RGB { return palette[0].add(s.Tint[0]) })
+	if s.Place == "beach" {
+		c.below(func(float64) float64 { return roomEdge - .10 }, func(float64) RGB { return RGB{.22, .55, .76}.add(s.Tint[0]) })
+	}
+	c.below(func(float64) float64 { return roomEdge }, func(y float64) RGB {
+		return mix(palette[1], palette[2], (y-roomEdge)/(1-roomEdge)).add(s.Tint[1])
+	})
+	first, second := 0, 1
+	if s.Near[0] > s.Near[1] {
+		first, second = 1, 0
+	}
+	for _, i := range []int{first, second} {
+		if s.present(i) {
+			s.drawObject(c, i)
+		}
+	}
+}
+
+// present tells whether an object of a room is there.
+func (s Scene) present(i int) bool {
+	return s.Gone != BothObjects && !(i == 0 && s.Gone == LeftObject) && !(i == 1 && s.Gone == RightObject)
+}
+
+func (s Scene) drawObject(c *canvas, i int) {
+	x, base, w := s.objectBox(i)
+	colour := objectColours[s.Objects[i].Colour].add(s.Tint[2].scale(.6))
+	light, dark := mix(colour, RGB{1, 1, 1}, .45), colour.scale(.68)
+	c.paint(ellipse(x+.06*w, base-.01*w, .56*w, .13*w), .35, func(_, _ float64) RGB { return RGB{.10, .08, .08} })
+	switch s.Objects[i].Shape {
+	case "ball":
+		r := w / 2
+		y := base - r
+		c.paint(disc(x, y, r), 1, func(px, py float64) RGB {
+			// Darker away from the light at the upper left.
+			return mix(colour, dark, clamp01(((px-x)+(py-y))/(1.4*r)))
+		})
+		c.paint(ellipse(x-.36*r, y-.40*r, .24*r, .18*r), .8, func(_, _ float64) RGB { return light })
+	case "box":
+		h, d := .78*w, .20*w
+		left, right, top := x-w/2, x+w/2-d, base-h
+		c.fill(rect(left, top, right, base), colour)
+		c.fill(polygon(point{left, top}, point{left + d, top - .7*d}, point{right + d, top - .7*d}, point{right, top}), light)
+		c.fill(polygon(point{right, top}, point{right + d, top - .7*d}, point{right + d, base - .7*d}, point{right, base}), dark)
+	default: // cone
+		h := 1.15 * w
+		c.fill(ellipse(x, base-.10*w, .5*w, .10*w), dark)
+		c.paint(polygon(point{x - .5*w, base - .10*w}, point{x, base - h}, point{x + .5*w, base - .10*w}), 1, func(px, _ float64) RGB {
+			return mix(mix(colour, light, .35), dark, clamp01(.5+(px-x)/(.7*w)))
+		})
+		c.fill(ellipse(x, base-.10*w, .5*w, .10*w), mix(colour, dark, .5))
+	}
+}
+
+func clamp01(v float64) float64 { return max(0, min(1, v)) }

@@ -1,0 +1,79 @@
+package scenes
+
+import (
+	"math"
+	"math/rand/v2"
+)
+
+// drawTree draws a tree of height .34 times size whose foot is at (x, base).
+func drawTree(c *canvas, x, base, size float64, light, tint RGB, snowy bool) {
+	trunk, leaves, bright := RGB{.42, .27, .16}.times(light), RGB{.13, .42, .16}.times(light).add(tint), RGB{.26, .56, .22}.times(light).add(tint)
+	if snowy {
+		bright = RGB{.93, .96, 1}.times(light)
+	}
+	c.fill(polygon(point{x - .022*size, base}, point{x - .014*size, base - .16*size}, point{x + .014*size, base - .16*size}, point{x + .022*size, base}), trunk)
+	for _, b := range []struct{ x, y, r float64 }{{-.055, .155, .075}, {.055, .155, .075}, {0, .235, .095}} {
+		c.fill(disc(x+b.x*size, base-b.y*size, b.r*size), leaves)
+	}
+	c.fill(disc(x-.022*size, base-.262*size, .052*size), bright)
+	if !snowy {
+		c.fill(disc(x-.062*size, base-.175*size, .036*size), bright)
+	}
+}
+
+// drawHouse draws a house of width .30 and height .30 times size that stands
+// on (x, base), with a roof, a door and a window, lit at night.
+func drawHouse(c *canvas, x, base, size float64, light, tint RGB, snowy, night bool) {
+	at := func(u, v float64) point { return point{x + u*size, base - v*size} }
+	box := func(left, bottom, right, top float64) shape {
+		return rect(x+left*size, base-top*size, x+right*size, base-bottom*size)
+	}
+	wall, roof, door := RGB{.95, .88, .74}.times(light).add(tint), RGB{.74, .22, .16}.times(light), RGB{.42, .24, .14}.times(light)
+	pane := RGB{.40, .62, .82}.times(light)
+	if night {
+		pane = RGB{1, .86, .42}
+	}
+	c.fill(box(.06, .18, .10, .30), door) // chimney
+	c.fill(box(-.12, 0, .12, .16), wall)
+	c.fill(polygon(at(-.155, .155), at(0, .295), at(.155, .155)), roof)
+	if snowy {
+		c.fill(polygon(at(-.105, .20), at(0, .305), at(.105, .20), at(0, .235)), RGB{.95, .97, 1}.times(light))
+	}
+	c.fill(box(-.085, 0, -.02, .115), door)
+	c.fill(box(.025, .055, .09, .115), pane)
+}
+
+// drawMountains draws a chain behind a horizon, with caps of snow.
+func drawMountains(c *canvas, rng *rand.Rand, horizon, shift float64, rock, light RGB) {
+	height := math.Min(.26, .62*horizon)
+	cap := RGB{.96, .97, 1}.times(light)
+	for i, m := range []struct{ x, w, h float64 }{{.22, .30, .72}, {.78, .32, .80}, {.50, .34, 1}} {
+		x, h := m.x+.07*shift, height*m.h*uniform(rng, .85, 1)
+		w := m.w * uniform(rng, .9, 1.1)
+		peak := point{x, horizon - h}
+		shade := rock.scale(float32(.90 + .05*float64(i)))
+		c.fill(polygon(point{x - w, horizon + .02}, peak, point{x + w, horizon + .02}), shade)
+		slope := func(u, v float64) point { return point{x + u*w, peak.y + v*h} }
+		c.fill(polygon(slope(-.30, .30), peak, slope(.30, .30), slope(.14, .22), slope(.02, .36), slope(-.12, .24)), cap)
+	}
+}
+
+// drawBoat draws a sailing boat that floats at (x, base), height .24 times size.
+func drawBoat(c *canvas, x, base, size float64, tint RGB) {
+	at := func(u, v float64) point { return point{x + u*size, base - v*size} }
+	c.fill(polygon(at(-.13, .055), at(.13, .055), at(.08, -.02), at(-.08, -.02)), RGB{.72, .20, .14}.add(tint))
+	c.fill(rect(x-.008*size, base-.25*size, x+.008*size, base-.05*size), RGB{.36, .24, .16})
+	c.fill(polygon(at(.012, .245), at(.012, .075), at(.115, .075)), RGB{.99, .98, .94})
+	c.fill(polygon(at(-.014, .215), at(-.014, .075), at(-.085, .075)), RGB{.95, .90, .80})
+}
+
+// drawBareTree draws a winter tree of height .3 times size with snow on it.
+func drawBareTree(c *canvas, x, base, size float64, tint RGB) {
+	at := func(u, v float64) point { return point{x + u*size, base - v*size} }
+	bark := RGB{.34, .25, .20}.add(tint)
+	c.fill(strokes(.030*size, []point{at(0, 0), at(0, .17)}), bark)
+	c.fill(strokes(.018*size,
+		[]point{at(0, .10), at(-.09, .20), at(-.11, .27)}, []point{at(0, .12), at(.09, .21), at(.12, .28)},
+		[]point{at(0, .15), at(-.03, .31)}, []point{at(0, .16), at(.05, .31)}, []point{at(-.06, .165), at(-.12, .18)},
+		[]point{at(.06, .18), at(.13, .20)}), bark)
+}
