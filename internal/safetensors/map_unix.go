@@ -1,0 +1,35 @@
+//go:build unix
+
+package safetensors
+
+import (
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// mapFile maps the whole file read-only.
+func mapFile(f *os.File, size int64) ([]byte, error) {
+	if int64(int(size)) != size {
+		return nil, fmt.Errorf("file of %d bytes does not fit the address space", size)
+	}
+	return unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
+}
+
+func unmapFile(b []byte) error {
+	if b == nil {
+		return nil
+	}
+	return unix.Munmap(b)
+}
+
+// dropPages gives back the pages that lie wholly in [begin, end).
+func dropPages(b []byte, begin, end int64) {
+	page := int64(os.Getpagesize())
+	begin, end = (begin+page-1)/page*page, end/page*page
+	if begin < end {
+		// Advice only: where it is refused nothing is lost but memory.
+		_ = unix.Madvise(b[begin:end], unix.MADV_DONTNEED)
+	}
+}
