@@ -1,0 +1,152 @@
+package dualprocess
+
+import (
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/lora"
+)
+
+var (
+	// ErrTask is wrapped by every error about the settings of a Task, an
+	// Evaluation, a LatentTask or SampleOptions; the message begins with the
+	// field's name.
+	ErrTask = errors.New("dualprocess: invalid task")
+
+	// ErrNotFinite is wrapped by the error of Distill and OptimizeLatents when
+	// the picture, the loss or the gradient was not finite in several updates in
+	// a row. What was trained before comes with it.
+	ErrNotFinite = errors.New("dualprocess: not finite")
+)
+
+// DefaultWeight is the paper's weight of the adapter, in training and sampling.
+const DefaultWeight = 5.0
+
+// Task says what to distil, from which verifier, into which generator. Its zero
+// values are the paper's defaults; Runtime, Generator, Verifier, Prompts and
+// Questions must be given.
+type Task struct {
+	Runtime   *backends.Runtime // that Generator and Verifier were opened with
+	Generator Generator
+	Verifier  Verifier
+
+	// Prompts are cycled through, one per picture. Together with the seeds every
+	// pair is visited before one is repeated.
+	Prompts   []string
+	Questions []Question // the loss is the mean over them
+
+	Adapter lora.Config   // of a new adapter; zero = rank 16, alpha 8, seeded by Seed
+	Start   *lora.Adapter // goes on from this adapter, which is not changed; nil = a new one
+	Weight  float64       // of the adapter while training; 0 = DefaultWeight
+
+	LearningRate float64 // 0 = the generator's preset, else 5e-5
+	WarmUp       int     // first updates, over which the rate rises linearly; 0 = none
+	Decay        int     // last updates, over which it falls linearly to DecayTo; 0 = none
+	DecayTo      float64 // fraction of LearningRate at the last update, in [0, 1]
+
+	Updates    int // at most; 0 = 100
+	Batch      int // pictures at once on the device; 0 = 1
+	Accumulate int // batches whose mean gradient makes one update; 0 = 1
+
+	Clip        float64 // largest global norm of the gradient; 0 = 1, negative = no clipping
+	Beta1       float64 // of AdamW; 0 = 0.9
+	Beta2       float64 // of AdamW; 0 = 0.999
+	Epsilon     float64 // of AdamW; 0 = 1e-8
+	WeightDecay float64 // of AdamW; 0 = none
+
+	Seeds     []int64   // of the training pictures; nil = SeedCount seeds drawn from Seed
+	SeedCount int       // 0 = as many as there are pictures: none is seen twice
+	SeedOrder SeedOrder // Cycled or Drawn
+
+	Timesteps Timesteps // Subsample or Renoise
+	FirstStep int       // the step with gradient is drawn from [FirstStep, EndStep)
+	EndStep   int       // 0 = the generator's preset, else all its steps
+
+	// Drift is the weight of the mean squared distance between the prediction and
+	// the base model's at the same latents and prompt. 0 = no such term. It keeps
+	// pictures pictures: P(answer) alone rises easily on ruined ones.
+	Drift    float64
+	Preserve Preserve // prompts that must not change; zero = none
+	StopAt   StopAt   // end early; zero = never
+
+	Seed int64 // of everything random; the same task gives the same adapter, bit for bit
+
+	Progress func(Update) // called after every update, on the caller's goroutine; may be nil
+	Logger   *slog.Logger // nil is silent
+}
+
+// SeedOrder says how training pictures take their seeds from the list.
+type SeedOrder int
+
+const (
+	Cycled SeedOrder = iota // in order, again and again
+	Drawn                   // each drawn at random, with replacement
+)
+
+// Timesteps says how the latents of the step with gradient come about.
+type Timesteps int
+
+const (
+	// Subsample denoises from noise to the drawn step without gradient, the
+	// adapter on, and takes that one step with gradient.
+	Subsample Timesteps = iota
+	// Renoise denoises fully without gradient, the adapter on, adds fresh noise of
+	// the drawn step and takes that step with gradient. The Generator must be a
+	// Noiser.
+	Renoise
+)
+
+// Preserve names prompts whose pictures must not change while others learn: the
+// winter lake freezes, the summer lake stays. On latents that the base model
+// made from them the prediction is held to the base model's.
+type Preserve struct {
+	Prompts []string // sampled in turn
+	Weight  float64  // of the mean squared distance, > 0 when there are prompts
+}
+
+// StopAt ends the training when the mean P(answer) is high enough, before
+// over-optimisation ruins the pictures. The measure is either the updates' own
+// P(answer) over a window, or that of full samples for validation seeds.
+type StopAt struct {
+	// P in (0, 1) is the mean P(answer) that ends the training. 0 = none: with
+	// Seeds, all updates are made and the best adapter is returned.
+	P float64
+	// Window is the number of updates whose mean counts when there are no Seeds;
+	// 0 = 6.
+	Window int
+	// Seeds of the validation pictures, made in full with all the task's prompts
+	// in turn. The adapter returned is the one of the best validation.
+	Seeds []int64
+	// Every so many updates, and after the last, there is a validation; 0 = 5.
+	Every int
+}
+
+// Update is what Progress is told about one update.
+type Update struct {
+	Number int // of this update, from 1
+	Total  int // most updates that there will be
+
+	Loss  float64   // mean over questions and pictures of -log P(answer), in nats; without the guards' terms
+	P     []float64 // P(answer) of each question, mean over the pictures, in [0, 1]
+	MeanP float64   // mean of P
+
+	Step         int     // of the generator, where the gradient was taken
+	GradientNorm float64 // before clipping
+	Drift        float64 // mean squared distance from the base model, not weighted; 0 when off
+	Preserved    float64 // the same on the preserved prompts
+	LearningRate float64 // of this update
+
+	// Skipped says that something was not finite, so that the adapter stayed as
+	// it was; SkippedInAll counts such updates so far.
+	Skipped      bool
+	SkippedInAll int
+
+	// Validated says that Validation, the mean P(answer) over the validation
+	// seeds, was measured after this update.
+	Validated  bool
+	Validation float64
+
+	Elapsed time.Duration // since Distill began, compilation included
+}
