@@ -161,7 +161,7 @@ func (f *File) Info(name string) (Info, bool) {
 // Bytes returns a tensor's bytes, row-major and little-endian. Where the file
 // is mapped they are the file itself: they must not be written to, start at no
 // particular alignment, and must not be used after Close. An unknown name
-// gives an error that wraps [fs.ErrNotExist].
+// gives an error that wraps [ErrNoTensor].
 func (f *File) Bytes(name string) ([]byte, error) {
 	_, data, err := f.tensor(name)
 	return data, err
@@ -171,7 +171,7 @@ func (f *File) Bytes(name string) ([]byte, error) {
 func (f *File) tensor(name string) (Info, []byte, error) {
 	info, ok := f.Info(name)
 	if !ok {
-		return Info{}, nil, f.about(name, fs.ErrNotExist)
+		return Info{}, nil, f.about(name, ErrNoTensor)
 	}
 	data, err := f.read(f.start+info.Begin, info.End-info.Begin)
 	if err != nil {

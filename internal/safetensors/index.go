@@ -194,7 +194,7 @@ func (s *Sharded) Close() error {
 func (s *Sharded) file(name string) (*File, error) {
 	f, ok := s.byName[name]
 	if !ok {
-		return nil, fmt.Errorf("safetensors: %s: %w", s.name, inTensor(name, fs.ErrNotExist))
+		return nil, fmt.Errorf("safetensors: %s: %w", s.name, inTensor(name, ErrNoTensor))
 	}
 	return f, nil
 }

@@ -29,6 +29,9 @@ import (
 // package does not wraps [errors.ErrUnsupported].
 var ErrFormat = errors.New("not valid safetensors")
 
+// ErrNoTensor is wrapped by the error about a name that a file does not have.
+var ErrNoTensor = errors.New("no such tensor")
+
 // maxHeader bounds the header's length in bytes, as the reference
 // implementation does.
 const maxHeader = 100_000_000

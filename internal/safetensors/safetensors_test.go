@@ -104,7 +104,7 @@ func TestValues(t *testing.T) {
 	require.ErrorIs(t, err, errors.ErrUnsupported)
 	require.ErrorContains(t, err, `tensor "i64"`)
 	_, err = f.Bytes("absent")
-	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.ErrorIs(t, err, ErrNoTensor)
 	i64, err := f.Tensor("i64")
 	require.NoError(t, err)
 	require.Equal(t, int64(7), tensors.ToScalar[int64](i64))
