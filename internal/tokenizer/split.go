@@ -1,0 +1,134 @@
+package tokenizer
+
+import (
+	"slices"
+	"unicode/utf8"
+)
+
+// span is a stretch of a text; hit says that a pattern matched it. The spans of a text cover it without gaps.
+type span struct {
+	start, end int
+	hit        bool
+}
+
+// finder cuts a text into spans; neighbours that didn't match are one span.
+type finder func(text string) ([]span, error)
+
+// inverted makes hits of what f misses.
+func (f finder) inverted() finder {
+	return func(text string) ([]span, error) {
+		spans, err := f(text)
+		for i := range spans {
+			spans[i].hit = !spans[i].hit
+		}
+		return spans, err
+	}
+}
+
+// findRunes hits each character that is asks for, one by one.
+func findRunes(is func(rune) bool) finder {
+	return func(text string) ([]span, error) {
+		var b spanner
+		for i, r := range text {
+			if is(r) {
+				b.hit(i, i+utf8.RuneLen(r))
+			}
+		}
+		return b.done(text), nil
+	}
+}
+
+// findWords hits what lies between words and runs of other visible characters, that is white space: the pattern
+// \w+|[^\w\s]+, inverted.
+func findWords(text string) ([]span, error) {
+	const space, word, other = 0, 1, 2
+	var out []span
+	last := -1
+	for i, r := range text {
+		class := other
+		switch {
+		case isWord(r):
+			class = word
+		case isSpace(r):
+			class = space
+		}
+		if class != last {
+			out = append(out, span{start: i, hit: class == space})
+		}
+		out[len(out)-1].end = i + utf8.RuneLen(r)
+		last = class
+	}
+	return out, nil
+}
+
+// spanner collects hits in ascending order and fills the gaps.
+type spanner struct {
+	spans []span
+	from  int
+}
+
+func (b *spanner) hit(start, end int) {
+	if b.from < start {
+		b.spans = append(b.spans, span{b.from, start, false})
+	}
+	b.spans = append(b.spans, span{start, end, true})
+	b.from = end
+}
+
+func (b *spanner) done(text string) []span {
+	if b.from < len(text) {
+		b.spans = append(b.spans, span{b.from, len(text), false})
+	}
+	return b.spans
+}
+
+// behavior is what becomes of the hits.
+type behavior int
+
+const (
+	isolated           behavior = iota // every span is a piece
+	removed                            // hits are dropped
+	mergedWithPrevious                 // a hit ends the piece before it
+	mergedWithNext                     // a hit begins the piece after it
+	contiguous                         // neighbouring hits are one piece
+)
+
+// parseBehavior reads the field "behavior"; fallback applies where it is absent.
+func parseBehavior(o *object, fallback string) behavior {
+	names := []string{"Isolated", "Removed", "MergedWithPrevious", "MergedWithNext", "Contiguous"}
+	name := o.textOr("behavior", fallback)
+	i := slices.Index(names, name)
+	if i < 0 {
+		o.refuse("behavior", "%q", name)
+	}
+	return behavior(max(i, 0))
+}
+
+// arrange turns the spans of a text into its pieces. A second hit in a row is a piece of its own, also where hits
+// merge with a neighbour.
+func (b behavior) arrange(spans []span) []span {
+	switch b {
+	case removed:
+		return slices.DeleteFunc(spans, func(s span) bool { return s.hit })
+	case contiguous:
+		return fuse(spans, func(a, b span) bool { return a.hit == b.hit })
+	case mergedWithPrevious:
+		return fuse(spans, func(a, b span) bool { return !a.hit && b.hit })
+	case mergedWithNext:
+		return fuse(spans, func(a, b span) bool { return a.hit && !b.hit })
+	}
+	return spans
+}
+
+// fuse joins neighbours a, b of which together(a, b) holds. The joined span counts as b.
+func fuse(spans []span, together func(a, b span) bool) []span {
+	var out []span
+	for _, s := range spans {
+		if n := len(out); n > 0 && together(out[n-1], s) {
+			s.start = out[n-1].start
+			out = out[:n-1]
+		}
+		out = append(out, s)
+	}
+	return out
+}
