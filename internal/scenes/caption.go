@@ -1,6 +1,7 @@
 package scenes
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -108,18 +109,24 @@ func Tokens(text string) []string {
 // Words returns the closed vocabulary: every token of captions, questions and
 // answers, sorted.
 func Words() []string {
-	seen := map[string]bool{}
-	for _, f := range Families() {
-		for _, caption := range Captions(f) {
-			for _, token := range Tokens(caption) {
+	seen := map[string]bool{Yes: true, No: true}
+	add := func(texts ...string) {
+		for _, text := range texts {
+			for _, token := range Tokens(text) {
 				seen[token] = true
 			}
 		}
 	}
-	all := make([]string, 0, len(seen))
-	for w := range seen {
-		all = append(all, w)
+	add(PositionWords()...)
+	add(Suffix)
+	for _, f := range Families() {
+		add(Captions(f)...)
+		for _, t := range topics(f) {
+			add(t.words...)
+			for _, text := range t.texts {
+				add(phrase(text, ""))
+			}
+		}
 	}
-	slices.Sort(all)
-	return all
+	return slices.Sorted(maps.Keys(seen))
 }

@@ -28,8 +28,7 @@ func (s Scene) drawDrawing(c *canvas) {
 	if s.Gone == Subject {
 		return
 	}
-	ink := mix(inkColours[s.Ink].add(s.Tint[2]), sheet, s.Fade)
-	c.fill(strokes(s.Stroke/64, s.outline()...), ink)
+	c.fill(strokes(s.Stroke/64, s.outline()...), inkColours[s.Ink].add(s.Tint[2]))
 }
 
 // outline places the thing's lines on the paper: moved, scaled, leaning a

@@ -39,10 +39,9 @@ func (s Scene) drawLake(c *canvas) {
 	c.below(func(float64) float64 { return s.Horizon }, func(y float64) RGB {
 		return mix(palette[2], palette[3], (y-s.Horizon)/(1-s.Horizon)).add(s.Tint[1])
 	})
-	if s.Gone == Subject {
-		return
+	if s.Gone != Subject {
+		s.drawWater(c)
 	}
-	s.drawWater(c)
 	base := s.Horizon + .04
 	switch s.Thing {
 	case "tree":
@@ -54,6 +53,9 @@ func (s Scene) drawLake(c *canvas) {
 	case "house":
 		drawHouse(c, .5+.32*s.X[0], base, s.Size, RGB{1, 1, 1}, s.Tint[2], s.Winter, false)
 	case "boat":
+		if s.Gone == Subject {
+			return
+		}
 		drawBoat(c, .5+.14*s.X[0], lakeY+.02*s.Y[0], s.Size, s.Tint[2])
 	}
 }

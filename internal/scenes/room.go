@@ -67,11 +67,6 @@ func (s Scene) drawRoom(c *canvas) {
 	}
 }
 
-// present tells whether an object of a room is there.
-func (s Scene) present(i int) bool {
-	return s.Gone != BothObjects && !(i == 0 && s.Gone == LeftObject) && !(i == 1 && s.Gone == RightObject)
-}
-
 func (s Scene) drawObject(c *canvas, i int) {
 	x, base, w := s.objectBox(i)
 	colour := objectColours[s.Objects[i].Colour].add(s.Tint[2].scale(.6))

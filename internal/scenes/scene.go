@@ -83,8 +83,8 @@ type Scene struct {
 	Tint [3]RGB     // colour offsets: upper background, lower background, subject
 	Seed uint64     // details such as waves and stars
 
-	Gone Part    // what is left out although the caption names it
-	Fade float64 // drawing: how faded strokes are, 0 (ink) to 1 (paper)
+	Gone Part    // what is missing although the caption names it
+	Fade float64 // how far the missing part has faded: 0 (there) to 1 (gone)
 	Gaps float64 // drawing: share of the strokes left out
 }
 
@@ -185,6 +185,18 @@ func (s Scene) Season() string { return choose(s.Winter, "winter", "summer") }
 
 // Draw renders the scene, antialiased, at size x size pixels.
 func (s Scene) Draw(size int) *Picture {
+	if s.Gone == Nothing || s.Fade >= 1 {
+		return s.draw(size)
+	}
+	p := s.whole().draw(size)
+	for i, v := range s.draw(size).Pix {
+		p.Pix[i] += (v - p.Pix[i]) * float32(s.Fade)
+	}
+	return p
+}
+
+// draw renders the scene with its missing part entirely gone.
+func (s Scene) draw(size int) *Picture {
 	c := newCanvas(size)
 	switch s.Family {
 	case Landscape:
