@@ -1,0 +1,76 @@
+package pocket
+
+import (
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+// Decoder draws the picture that normalised latents stand for. It is small on
+// purpose: a decoder that can paint any pixel is one that an optimiser can make
+// paint adversarial ones.
+type Decoder struct {
+	in     *nn.Conv2D
+	stages []stage
+	out    *nn.Conv2D
+}
+
+// stage works at one resolution and ends by doubling it.
+type stage struct {
+	residuals []*Residual
+	up        *nn.Conv2D // 1x1 to four times the next channels, before the pixel shuffle
+}
+
+// NewDecoder reads the decoder's parameters at the cursor.
+func NewDecoder(c weights.Cursor, cfg DecoderConfig) *Decoder {
+	d := &Decoder{in: nn.NewConv2D(c.In("conv_in"), cfg.LatentChannels, cfg.BlockChannels[0], 3, 1, 1)}
+	last := len(cfg.BlockChannels) - 1
+	for i, channels := range cfg.BlockChannels {
+		at := c.In("up_blocks", i)
+		var s stage
+		for j := range cfg.LayersPerBlock {
+			s.residuals = append(s.residuals, NewResidual(at.In("resnets", j), channels))
+		}
+		if i < last {
+			s.up = nn.NewConv2D(at.In("upsample"), channels, 4*cfg.BlockChannels[i+1], 1, 1, 0)
+		}
+		d.stages = append(d.stages, s)
+	}
+	d.out = nn.NewConv2D(c.In("conv_out"), cfg.BlockChannels[last], 4*3, 3, 1, 1)
+	return d
+}
+
+// Apply maps latents [B, H, W, C] to pictures [B, 8H, 8W, 3], nominally in
+// [0, 1], not clamped (for three resolutions; 2ⁿ in general).
+func (d *Decoder) Apply(latents *Node) *Node {
+	x := d.in.Apply(latents)
+	for _, s := range d.stages {
+		for _, r := range s.residuals {
+			x = r.Apply(x)
+		}
+		x = nn.SiLU(x)
+		if s.up != nil {
+			x = nn.Unpatch(s.up.Apply(x), 2)
+		}
+	}
+	return AddScalar(MulScalar(nn.Unpatch(d.out.Apply(x), 2), 0.5), 0.5)
+}
+
+// Residual is x + conv1x1(silu(conv3x3(silu(x)))).
+type Residual struct {
+	conv1, conv2 *nn.Conv2D
+}
+
+// NewResidual reads a residual block.
+func NewResidual(c weights.Cursor, channels int) *Residual {
+	return &Residual{
+		conv1: nn.NewConv2D(c.In("conv1"), channels, channels, 3, 1, 1),
+		conv2: nn.NewConv2D(c.In("conv2"), channels, channels, 1, 1, 0),
+	}
+}
+
+// Apply keeps the shape of x [B, H, W, channels].
+func (r *Residual) Apply(x *Node) *Node {
+	return Add(x, r.conv2.Apply(nn.SiLU(r.conv1.Apply(nn.SiLU(x)))))
+}
