@@ -19,7 +19,7 @@ const (
 // Water and ice, far and near.
 var (
 	water = [2]RGB{{.16, .47, .78}, {.06, .27, .62}}
-	ice   = [2]RGB{{.74, .88, .94}, {.66, .83, .92}}
+	ice   = [2]RGB{{.69, .86, .95}, {.59, .79, .92}}
 )
 
 func (s *Scene) newLake(rng *rand.Rand, w World) {

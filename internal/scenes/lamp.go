@@ -12,10 +12,10 @@ var lampColours = map[bool][3]RGB{
 
 // Where the lamp stands.
 const (
-	lampTable             = .80
-	lampBottom, lampTop   = .46, .24 // rows of the shade
-	lampLower, lampUpper  = .17, .10 // half widths of the shade
-	lampGlow, lampLonging = .30, .55
+	lampTable            = .80
+	lampBottom, lampTop  = .46, .24 // rows of the shade
+	lampLower, lampUpper = .17, .10 // half widths of the shade
+	lampGlow             = .30      // radius of the light on the wall
 )
 
 var (
@@ -32,7 +32,7 @@ func (s *Scene) newLamp(rng *rand.Rand, w World) {
 func (s Scene) drawLamp(c *canvas) {
 	palette, dim := lampColours[s.Night], RGB{1, 1, 1}
 	if s.Night {
-		dim = RGB{.34, .34, .46}
+		dim = RGB{.44, .44, .58}
 	}
 	c.rows(func(y float64) RGB { return mix(palette[0], palette[1], y/lampTable).add(s.Tint[0]) })
 	x := .5 + .10*s.X[1]

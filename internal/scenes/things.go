@@ -8,16 +8,17 @@ import (
 // drawTree draws a tree of height .34 times size whose foot is at (x, base).
 func drawTree(c *canvas, x, base, size float64, light, tint RGB, snowy bool) {
 	trunk, leaves, bright := RGB{.42, .27, .16}.times(light), RGB{.13, .42, .16}.times(light).add(tint), RGB{.26, .56, .22}.times(light).add(tint)
-	if snowy {
-		bright = RGB{.93, .96, 1}.times(light)
-	}
 	c.fill(polygon(point{x - .022*size, base}, point{x - .014*size, base - .16*size}, point{x + .014*size, base - .16*size}, point{x + .022*size, base}), trunk)
 	for _, b := range []struct{ x, y, r float64 }{{-.055, .155, .075}, {.055, .155, .075}, {0, .235, .095}} {
 		c.fill(disc(x+b.x*size, base-b.y*size, b.r*size), leaves)
 	}
 	c.fill(disc(x-.022*size, base-.262*size, .052*size), bright)
-	if !snowy {
-		c.fill(disc(x-.062*size, base-.175*size, .036*size), bright)
+	c.fill(disc(x-.062*size, base-.175*size, .036*size), bright)
+	if snowy {
+		snow := RGB{.93, .96, 1}.times(light)
+		c.fill(ellipse(x, base-.305*size, .062*size, .028*size), snow)
+		c.fill(ellipse(x-.085*size, base-.205*size, .040*size, .024*size), snow)
+		c.fill(ellipse(x+.085*size, base-.205*size, .040*size, .024*size), snow)
 	}
 }
 
