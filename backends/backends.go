@@ -6,78 +6,114 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"strconv"
 	"strings"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/gobackend"
 	"github.com/gomlx/gomlx/ml/model"
+	"github.com/gomlx/gomlx/support/exceptions"
 )
 
-// ErrUnavailable is wrapped by the errors of Open that say that no backend, or not the one asked for, can be opened here.
-var ErrUnavailable = errors.New("backend unavailable")
+// Errors of Open, wrapped with the details.
+var (
+	// ErrUnavailable: the backend that was asked for cannot be opened on this machine.
+	ErrUnavailable = errors.New("backend unavailable")
+	// ErrNoDownload: a plugin is missing, and downloading it was forbidden.
+	ErrNoDownload = errors.New("downloads are forbidden")
+	// ErrOptions: the options make no sense.
+	ErrOptions = errors.New("invalid options")
+)
+
+// NoDownloadEnv names the environment variable that forbids downloads when it is set to anything but a false value.
+const NoDownloadEnv = "DUALPROCESS_NO_DOWNLOAD"
 
 // Options of Open. The zero value opens the fastest backend that the machine has.
 type Options struct {
 	// Backend asks for one backend: "xla:cuda", "xla:cpu", "go", or any configuration in the syntax of GOMLX_BACKEND.
 	// Empty means what GOMLX_BACKEND names, else the first of these three that works.
 	Backend string
-	// NoDownload forbids to download a missing PJRT plugin, as the environment variable DUALPROCESS_NO_DOWNLOAD=1 does.
+	// NoDownload forbids to download a missing plugin.
 	NoDownload bool
-	// Logger receives what Open tries, at level Info; nil is silent.
-	Logger *slog.Logger
-	// Progress is told about downloads; nil is silent.
-	Progress func(Download)
-	// Seed of the store's random state; two runtimes with the same seed draw the same numbers.
+	// Preallocate is the share of a CUDA card's memory, in [0, 1], to take when opening; 0 takes memory as needed.
+	Preallocate float64
+	// Seed of the store's random state: two runtimes with the same seed draw the same numbers.
 	Seed int64
+	// Logger receives at level Info what Open tries; nil is silent.
+	Logger *slog.Logger
+	// Progress is told about downloads, a few times per second, in the goroutine of Open; nil is silent.
+	Progress func(Download)
 }
 
-// Download describes a file on its way.
+// Download tells how far a file is.
 type Download struct {
-	// Name of the file, for people.
+	// Name of what is fetched, for people.
 	Name string
 	// Done and Total are bytes; Total is 0 where the server does not say.
 	Done, Total int64
 }
 
-// Runtime is what a process needs to compute: a backend, a store for variables, and the precision.
+// Runtime is what a process needs to compute: a backend, a store for variables, and the precision. A process has one.
 type Runtime struct {
 	Backend compute.Backend
-	// Store holds the weights of all models: each under a root of its own ("/generator", "/verifier").
+	// Store holds the weights of all models, each below a root of its own ("/generator", "/verifier"): two stores in
+	// one graph would collide by path.
 	Store *model.Store
-	// DType of computation: Float32 on CPUs, BFloat16 on CUDA. The only place that decides it.
+	// DType of computation: BFloat16 on CUDA, else Float32. This is the place that decides it; weights keep the
+	// precision of their checkpoint, and what must be exact (norms, softmax, loss, adapter) is Float32 anyway.
 	DType dtypes.DType
-	// Name is "xla:cuda", "xla:cpu" or "go".
+	// Name is "xla:cuda", "xla:cpu", "go", or what else the caller named.
 	Name string
-	// Reason says why this backend was taken and why the faster ones were not: one line each.
+	// Reason has one line for the backend that was taken and one for each that was not, and why.
 	Reason string
 }
 
-// Open opens the backend that o asks for, or the best one that the machine has.
+// Open opens the backend that o asks for, or the best one that the machine has, and a seeded store. It may download a
+// plugin (see the package comment); ctx ends that. Errors wrap ErrUnavailable, ErrNoDownload, ErrOptions or the
+// context's error.
 func Open(ctx context.Context, o Options) (*Runtime, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("backends: %w", err)
+	if o.Preallocate < 0 || o.Preallocate > 1 || o.Preallocate != o.Preallocate {
+		return nil, fmt.Errorf("backends: Preallocate is %v, want a share in [0, 1]: %w", o.Preallocate, ErrOptions)
 	}
-	spec := o.Backend
-	if spec == "" {
-		spec = os.Getenv(compute.ConfigEnvVar)
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	var reasons []string
-	if spec == "" || strings.HasPrefix(spec, "xla") {
-		b, err := openXLA("cpu")
-		if err == nil {
-			return newRuntime(b, "xla:cpu", "xla:cpu taken", o)
-		}
-		if spec != "" {
-			return nil, fmt.Errorf("backends: open %q: %w", spec, err)
-		}
-		reasons = append(reasons, "xla:cpu: "+err.Error())
+	if o.Progress == nil {
+		o.Progress = func(Download) {}
 	}
-	b, err := gobackend.New("ops_sequential")
+	o.NoDownload = o.NoDownload || downloadsForbidden()
+	choices, from, err := candidates(o.Backend)
 	if err != nil {
-		return nil, fmt.Errorf("backends: open go: %w", err)
+		return nil, err
 	}
-	return newRuntime(b, "go", strings.Join(append(reasons, "go taken"), "\n"), o)
+	return openFirst(ctx, choices, from, o)
+}
+
+// openFirst opens the first choice that works, and remembers why it passed over the others. from says who chose.
+func openFirst(ctx context.Context, choices []choice, from string, o Options) (*Runtime, error) {
+	var lines []string
+	var errs []error
+	for i, c := range choices {
+		b, detail, err := c.open(ctx, o)
+		if ctx.Err() != nil {
+			if err == nil {
+				b.Finalize()
+			}
+			return nil, fmt.Errorf("backends: %w", context.Cause(ctx))
+		}
+		if err != nil {
+			lines = append(lines, fmt.Sprintf("%s: not taken, %s", c.name(), why(err)))
+			errs = append(errs, fmt.Errorf("%s: %w", c.name(), err))
+			o.Logger.Info("backend not taken", "backend", c.name(), "why", why(err))
+			continue
+		}
+		lines = append([]string{fmt.Sprintf("%s: taken, %s (%s)", c.name(), from, detail)}, lines...)
+		for _, slower := range choices[i+1:] {
+			lines = append(lines, slower.name()+": not tried, slower")
+		}
+		return newRuntime(b, c.name(), strings.Join(lines, "\n"), o)
+	}
+	return nil, fmt.Errorf("backends: %w", errors.Join(errs...))
 }
 
 func newRuntime(b compute.Backend, name, reason string, o Options) (*Runtime, error) {
@@ -86,13 +122,67 @@ func newRuntime(b compute.Backend, name, reason string, o Options) (*Runtime, er
 		b.Finalize()
 		return nil, fmt.Errorf("backends: seed the store: %w", err)
 	}
-	return &Runtime{Backend: b, Store: store, DType: dtypes.Float32, Name: name, Reason: reason}, nil
+	o.Logger.Info("backend taken", "backend", name, "is", b.Description())
+	return &Runtime{Backend: b, Store: store, DType: precision(name), Name: name, Reason: reason}, nil
 }
 
-// Close releases the backend and everything on it; a second call does nothing.
+// precision is the project's one rule on the precision of computation.
+func precision(name string) dtypes.DType {
+	if name == "xla:cuda" {
+		return dtypes.BFloat16
+	}
+	return dtypes.Float32
+}
+
+// String says what computes and in which precision, on one line.
+func (r *Runtime) String() string {
+	if r.Backend == nil || r.Backend.IsFinalized() {
+		return r.Name + " (closed)"
+	}
+	return fmt.Sprintf("%s in %s (%s)", r.Name, r.DType, r.Backend.Description())
+}
+
+// Close releases the store's variables, the backend and all that is left on it. Nothing of the runtime may be in use.
+// A second call does nothing. The error is what GoMLX panicked with, if it did.
 func (r *Runtime) Close() error {
-	if r != nil && r.Backend != nil && !r.Backend.IsFinalized() {
+	if r == nil || r.Backend == nil || r.Backend.IsFinalized() {
+		return nil
+	}
+	err := Try(func() {
+		r.Store.Finalize()
 		r.Backend.Finalize()
+	})
+	if err != nil {
+		return fmt.Errorf("backends: close %s: %w", r.Name, err)
 	}
 	return nil
+}
+
+// Try calls f, which builds graphs, and returns what it panicked with as an error: GoMLX's graph functions panic
+// where Go would return an error. An error that was the panic's value is wrapped as it is.
+func Try(f func()) error {
+	switch e := exceptions.Try(f).(type) {
+	case nil:
+		return nil
+	case error:
+		return e
+	default:
+		return fmt.Errorf("backends: panic: %v", e)
+	}
+}
+
+// downloadsForbidden reports whether the environment forbids downloads, by our variable or go-xla's.
+func downloadsForbidden() bool {
+	if _, set := os.LookupEnv("GOMLX_NO_AUTO_INSTALL"); set {
+		return true // go-xla looks only whether it is set
+	}
+	value := os.Getenv(NoDownloadEnv)
+	forbidden, err := strconv.ParseBool(value)
+	return value != "" && (forbidden || err != nil)
+}
+
+// why makes an error fit for a line of Reason.
+func why(err error) string {
+	line := strings.Join(strings.Fields(err.Error()), " ")
+	return strings.TrimPrefix(line, ErrUnavailable.Error()+": ")
 }

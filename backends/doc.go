@@ -1,3 +1,39 @@
 // Package backends opens what the numbers are computed on: XLA on an NVIDIA card, XLA on the CPU, or GoMLX's pure Go
 // backend, which needs nothing but Go.
+//
+// [Open] with zero [Options] takes the first of these three that works and says in [Runtime].Reason why. A caller, or
+// the environment variable GOMLX_BACKEND, may name one instead; then that one is opened or an error says why not.
+// The syntax is GoMLX's, "name:options":
+//
+//	xla:cpu                                      XLA on the CPU
+//	xla:cuda                                     XLA on an NVIDIA card
+//	xla:cuda,preallocate=true,memory_fraction=.9 the same with options of go-xla
+//	xla:/opt/pjrt_c_api_cpu_plugin.so            a plugin by its path
+//	go                                           pure Go
+//
+// # Plugins
+//
+// XLA comes as a shared library, a PJRT plugin. Open looks for it where go-xla looks: in PJRT_PLUGIN_LIBRARY_PATH,
+// the user's library folder, and the system's. If there is none it is downloaded once into the user's library folder:
+// for the CPU from go-xla's release (about 100 MB), or, where that cannot be reached, out of a wheel in the Python
+// package index that pip is configured for; for CUDA, which is tried only where an NVIDIA device exists, the wheels
+// that JAX publishes (gigabytes). Wheels are checked by their sha256; go-xla's releases publish no hash, so there the
+// encrypted connection alone vouches, as in go-xla itself. Options.NoDownload, DUALPROCESS_NO_DOWNLOAD=1 and go-xla's
+// own GOMLX_NO_AUTO_INSTALL forbid all downloads.
+//
+// XLA needs cgo. In a build without a C compiler (CGO_ENABLED=0), with the tag noxla, or for a system that go-xla
+// does not know, the package is the same with the pure Go backend alone.
+//
+// # Traps that this package knows
+//
+//   - The pure Go backend deadlocks when it runs operations in parallel (compute v0.1.3), so it is opened with
+//     ops_sequential, and "ops_parallel" is refused. The operations themselves still use all cores.
+//   - go-xla installs plugins by itself when it is given a plugin's name, printing to standard output and without
+//     timeouts. It is given paths here, which keeps it quiet.
+//   - go-xla takes a plugin for CUDA when "cuda" or "nvidia" is anywhere in its path, which breaks the CPU plugin of a
+//     user called nvidia. Such a plugin is opened through a link with a plain name.
+//   - Memory on a CUDA card is taken as needed. Options.Preallocate takes a share at once instead, which avoids
+//     fragmentation in long runs.
+//   - Device memory is freed by Go's garbage collector, which does not see it: call FinalizeAll on tensors that are
+//     done with.
 package backends

@@ -3,11 +3,15 @@
 package backends
 
 import (
+	"context"
 	"fmt"
+	"runtime"
 
 	"github.com/gomlx/compute"
 )
 
-func openXLA(string) (compute.Backend, error) {
-	return nil, fmt.Errorf("XLA is not part of this build: it needs cgo: %w", ErrUnavailable)
+// openXLA says why this build has no XLA.
+func openXLA(context.Context, choice, Options) (compute.Backend, string, error) {
+	return nil, "", fmt.Errorf("%w: this program was built without XLA, which needs cgo (a C compiler, CGO_ENABLED=1), "+
+		"no tag noxla, and a system that it supports (this is %s/%s)", ErrUnavailable, runtime.GOOS, runtime.GOARCH)
 }
