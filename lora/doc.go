@@ -1,0 +1,51 @@
+// Package lora holds low-rank adapters (Hu et al., 2022): small matrices A and
+// B beside the frozen layers of a generator, which change a layer's output from
+// y to
+//
+//	y + weight · alpha/rank · B·(A·x)
+//
+// An adapter has two sides. [Adapter] is the one on the host: numbers, files,
+// merging. It never changes; whatever alters it returns another one, so a failed
+// update cannot damage what was trained. [Delta] is the one in a graph: a
+// generator passes every layer that can be adapted through it,
+//
+//	y = d.Linear("blocks.0.attn.to_q", x, y)
+//
+// and a nil Delta is the base model. The adapter's numbers and the weight enter
+// a graph as inputs, so one compilation serves every adapter of the same shape
+// and every weight, 0 included.
+//
+// Which layers a generator has is learnt by building its graph once with the
+// Delta of a [Recorder]; [New] then chooses among them.
+//
+// # Precision
+//
+// A and B are float32 and so is the low-rank product; it is cast to the dtype of
+// y at the addition. (The paper's reference keeps A and B in bfloat16, where at
+// its learning rate most steps of A are below half a unit in the last place and
+// are lost.)
+//
+// # Scale
+//
+// rank 16 and alpha 8 are PEFT's and the paper's defaults, and the paper trains
+// and samples at weight 5: effectively 5·8/16 = 2.5. Loaders elsewhere know
+// alpha but not our weight, so [Adapter.Save] multiplies it into the alpha of
+// the file: at scale 1 there, the adapter does what it does here at the weight
+// it was trained at.
+package lora
+
+import "errors"
+
+var (
+	// ErrConfig is wrapped by errors about a Config, SaveOptions or merging
+	// weights, and by that about a target that matches no layer.
+	ErrConfig = errors.New("invalid adapter settings")
+	// ErrMismatch is wrapped by errors about an adapter that does not fit: the
+	// layers of a generator, the parameters given, or another adapter.
+	ErrMismatch = errors.New("adapter does not fit")
+	// ErrFormat is wrapped by errors about a file that is a sound safetensors
+	// file but not an adapter that this package understands.
+	ErrFormat = errors.New("not an adapter file")
+	// ErrNotFinite is wrapped by errors about numbers that are NaN or infinite.
+	ErrNotFinite = errors.New("not finite")
+)
