@@ -1,0 +1,28 @@
+// Package overlay lays pictures over generated images before a verifier looks at
+// them, and draws the pictures: the visual part of a question.
+//
+// A control such as "is the horizon on the red line?" shows the verifier the
+// generated image with a line over it. [Solid] and [Transparent] do the laying
+// over as differentiable graph operations; the makers [HorizonLine],
+// [LineSample], [Palette], [Points] and [Composition] draw what is laid over, at
+// any size; [Open] and [Decode] read pictures of the user's own.
+//
+//	line := overlay.HorizonLine{Row: 0.3}
+//	question.Overlay = overlay.Solid{Picture: line.Draw(512, 512)}
+//
+// # Units
+//
+// Makers take positions as fractions of the picture, x from the left and y from
+// the top, and lengths in 64ths of its shorter side, so that one value gives the
+// same drawing at every size: a length of 1 is one pixel of a 64x64 picture.
+// Draw takes pixels. Pictures of 16x16 and larger are meant to be looked at;
+// smaller ones are drawn but nothing is promised about them.
+//
+// # Transparency
+//
+// Makers draw on transparent white with antialiased edges. Solid and Transparent
+// honour the alpha of a picture, and Solid takes pure white, too, for nothing.
+// The paper's reference knows white alone and drops alpha; IgnoreAlpha does the
+// same. White that must be seen in Solid, like the rings around points, is drawn
+// a little darker than white.
+package overlay

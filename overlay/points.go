@@ -1,0 +1,54 @@
+package overlay
+
+import (
+	"image"
+	"image/color"
+)
+
+// Points draws two labelled points, A and B, of which a question can ask, for
+// example, which is closer to the camera.
+type Points struct {
+	A, B           Point       // centres; both zero are {0.3, 0.6} and {0.7, 0.6}
+	ColorA, ColorB color.Color // nil is red
+	Radius         float64     // of a dot without its ring, in 64ths of the shorter side; 0 is 2
+	NoLabels       bool        // dots alone, without the letters
+}
+
+// Draw returns the picture, width x height pixels.
+func (p Points) Draw(width, height int) *image.NRGBA {
+	if p.A == (Point{}) && p.B == (Point{}) {
+		p.A, p.B = Point{0.3, 0.6}, Point{0.7, 0.6}
+	}
+	c := newCanvas(width, height)
+	radius := orNumber(p.Radius, 2) * c.unit
+	c.dot(c.at(p.A), radius, or(p.ColorA, red))
+	c.dot(c.at(p.B), radius, or(p.ColorB, red))
+	if !p.NoLabels {
+		l := newLettering(6 * c.unit)
+		c.label(l, "A", c.at(p.A), radius, or(p.ColorA, red))
+		c.label(l, "B", c.at(p.B), radius, or(p.ColorB, red))
+	}
+	return c.picture()
+}
+
+// dot draws a disc with a light ring, so that it is seen on its own colour too.
+func (c canvas) dot(centre Point, radius float64, ink color.Color) {
+	c.disc(centre, radius+ring(radius), paper)
+	c.disc(centre, radius, ink)
+}
+
+// ring is the width of the ring around a dot.
+func ring(radius float64) float64 { return max(1, radius/2.5) }
+
+// label writes a letter above a dot, or below where the top edge is too close,
+// and always inside the picture.
+func (c canvas) label(l lettering, text string, centre Point, radius float64, ink color.Color) {
+	reach := radius + ring(radius) + l.halo
+	top := centre.Y - reach - l.ascent
+	if top < l.halo {
+		top = centre.Y + reach
+	}
+	left := centre.X - l.width(text)/2
+	left = max(l.halo, min(left, float64(c.Rect.Dx())-l.width(text)-l.halo))
+	c.write(l, text, left, top, ink)
+}
