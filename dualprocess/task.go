@@ -21,9 +21,6 @@ var (
 	ErrNotFinite = errors.New("dualprocess: not finite")
 )
 
-// DefaultWeight is the paper's weight of the adapter, in training and sampling.
-const DefaultWeight = 5.0
-
 // Task says what to distil, from which verifier, into which generator. Its zero
 // values are the paper's defaults; Runtime, Generator, Verifier, Prompts and
 // Questions must be given.
@@ -39,7 +36,7 @@ type Task struct {
 
 	Adapter lora.Config   // of a new adapter; zero = rank 16, alpha 8, seeded by Seed
 	Start   *lora.Adapter // goes on from this adapter, which is not changed; nil = a new one
-	Weight  float64       // of the adapter while training; 0 = DefaultWeight
+	Weight  float64       // of the adapter while training; 0 = that of Start, else 5
 
 	LearningRate float64 // 0 = the generator's preset, else 5e-5
 	WarmUp       int     // first updates, over which the rate rises linearly; 0 = none
@@ -139,8 +136,10 @@ type Update struct {
 	LearningRate float64 // of this update
 
 	// Skipped says that something was not finite, so that the adapter stayed as
-	// it was; SkippedInAll counts such updates so far.
+	// it was. Fault says what: "picture", "loss" or "gradient". SkippedInAll counts
+	// such updates so far. Numbers of a skipped update may be NaN.
 	Skipped      bool
+	Fault        string
 	SkippedInAll int
 
 	// Validated says that Validation, the mean P(answer) over the validation

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"github.com/dualprocess/dualprocess-go/lora"
 )
 
 // invalid returns an error about one field of a task.
@@ -87,7 +89,10 @@ func (t *Task) resolveOptimizer() error {
 	if suggested == 0 {
 		suggested = 5e-5
 	}
-	setDefault(&t.Weight, DefaultWeight)
+	if t.Start != nil {
+		setDefault(&t.Weight, t.Start.Weight())
+	}
+	setDefault(&t.Weight, lora.DefaultWeight)
 	setDefault(&t.LearningRate, suggested)
 	setDefault(&t.Updates, 100)
 	setDefault(&t.Batch, 1)

@@ -1,0 +1,321 @@
+package dualprocess_test
+
+import (
+	"context"
+	"errors"
+	"math"
+	"testing"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/lora"
+)
+
+var background = context.Background()
+
+// distil runs a task that must succeed, and returns its updates too.
+func distil(t *testing.T, task dualprocess.Task) (*lora.Adapter, []dualprocess.Update) {
+	t.Helper()
+	var updates []dualprocess.Update
+	also := task.Progress
+	task.Progress = func(u dualprocess.Update) {
+		updates = append(updates, u)
+		if also != nil {
+			also(u)
+		}
+	}
+	a, err := dualprocess.Distill(background, task)
+	require.NoError(t, err)
+	return a, updates
+}
+
+// evaluate returns the mean P(answer) on unseen seeds of base and adapter.
+func evaluate(t *testing.T, task dualprocess.Task, a *lora.Adapter, prompts ...string) (before, after float64) {
+	t.Helper()
+	ratings, err := dualprocess.Evaluate(background, dualprocess.Evaluation{
+		Runtime: task.Runtime, Generator: task.Generator, Verifier: task.Verifier,
+		Prompts: prompts, Seeds: unseen(16), Questions: task.Questions, Adapter: a, Batch: 5,
+	})
+	require.NoError(t, err)
+	require.Len(t, ratings, 2*16*len(prompts))
+	return dualprocess.MeanP(ratings, 0), dualprocess.MeanP(ratings, a.Weight())
+}
+
+func TestDistillLearnsAndGeneralises(t *testing.T) {
+	eachBackend(t, func(t *testing.T, w *toy) {
+		for name, mode := range map[string]dualprocess.Timesteps{"subsample": dualprocess.Subsample, "renoise": dualprocess.Renoise} {
+			t.Run(name, func(t *testing.T) {
+				task := w.task()
+				task.Timesteps = mode
+				a, updates := distil(t, task)
+				require.Len(t, updates, 30)
+				assert.Less(t, updates[29].Loss, updates[0].Loss-.2)
+				before, after := evaluate(t, task, a, "sea")
+				assert.Greater(t, after, before+.2, "unseen seeds")
+				before, after = evaluate(t, task, a, "meadow", "desert")
+				assert.Greater(t, after, before+.1, "unseen prompts")
+				assert.Equal(t, 2.0, a.Weight())
+			})
+		}
+	})
+}
+
+func TestUpdatesTellTheTruth(t *testing.T) {
+	w := newToy(t, "go")
+	task := w.task()
+	task.Questions = append(task.Questions, dualprocess.Question{Text: "bright", Answer: "No"})
+	task.Batch, task.Updates, task.WarmUp, task.Decay, task.DecayTo = 1, 8, 2, 4, .2
+	_, updates := distil(t, task)
+	steps := map[int]bool{}
+	for k, u := range updates {
+		assert.Equal(t, k+1, u.Number)
+		assert.Equal(t, 8, u.Total)
+		require.Len(t, u.P, 2)
+		assert.InDelta(t, (u.P[0]+u.P[1])/2, u.MeanP, 1e-6)
+		assert.InDelta(t, -(math.Log(u.P[0])+math.Log(u.P[1]))/2, u.Loss, 1e-5, "one picture: P = exp(-loss)")
+		assert.Positive(t, u.GradientNorm)
+		assert.Zero(t, u.Drift)
+		assert.False(t, u.Skipped)
+		steps[u.Step] = true
+	}
+	assert.Greater(t, len(steps), 1, "steps are drawn")
+	rate := func(k int) float64 { return updates[k].LearningRate / task.LearningRate }
+	assert.InDeltaSlice(t, []float64{.5, 1, 1, 1, .8, .6, .4, .2},
+		[]float64{rate(0), rate(1), rate(2), rate(3), rate(4), rate(5), rate(6), rate(7)}, 1e-9)
+}
+
+func TestSameTaskSameAdapter(t *testing.T) {
+	eachBackend(t, func(t *testing.T, w *toy) {
+		task := w.task()
+		task.Updates, task.Drift, task.SeedOrder = 10, .1, dualprocess.Drawn
+		first, _ := distil(t, task)
+		again, _ := distil(t, task)
+		assert.Equal(t, numbers(t, first), numbers(t, again))
+		task.Seed = 1
+		other, _ := distil(t, task)
+		assert.NotEqual(t, numbers(t, first), numbers(t, other))
+	})
+}
+
+func TestGuardsShiftNothingRandom(t *testing.T) {
+	w := newToy(t, "go")
+	task := w.task()
+	task.Updates = 12
+	plain, updates := distil(t, task)
+
+	task.StopAt = dualprocess.StopAt{P: .999}
+	watched, _ := distil(t, task)
+	assert.Equal(t, numbers(t, plain), numbers(t, watched))
+
+	task.Preserve = dualprocess.Preserve{Prompts: []string{"meadow"}, Weight: 1e-30}
+	_, guarded := distil(t, task)
+	for k := range updates {
+		assert.Equal(t, updates[k].Step, guarded[k].Step)
+	}
+	assert.InDelta(t, updates[0].Loss, guarded[0].Loss, 1e-6)
+}
+
+func TestAccumulatedEqualsBiggerBatch(t *testing.T) {
+	eachBackend(t, func(t *testing.T, w *toy) {
+		task := w.task()
+		task.Prompts = toyPrompts
+		task.Drift, task.Preserve = .05, dualprocess.Preserve{Prompts: []string{"meadow"}, Weight: .1}
+		task.Updates, task.Batch = 6, 4
+		whole, wholeUpdates := distil(t, task)
+		for _, split := range [][2]int{{2, 2}, {1, 4}} {
+			task.Batch, task.Accumulate = split[0], split[1]
+			parts, updates := distil(t, task)
+			assert.InDeltaSlice(t, numbers(t, whole), numbers(t, parts), 2e-5, "split %v", split)
+			for k, u := range updates {
+				assert.InDelta(t, wholeUpdates[k].Loss, u.Loss, 1e-5)
+				assert.InDelta(t, wholeUpdates[k].GradientNorm, u.GradientNorm, 1e-4)
+				assert.InDelta(t, wholeUpdates[k].Preserved, u.Preserved, 1e-5)
+			}
+		}
+	})
+}
+
+func TestNothingRecompiles(t *testing.T) {
+	w := newToy(t, "go")
+	task := w.task()
+	task.Prompts = toyPrompts
+	task.Drift, task.Preserve = .05, dualprocess.Preserve{Prompts: []string{"meadow", "sea"}, Weight: .1}
+	task.StopAt = dualprocess.StopAt{Seeds: unseen(3), Every: 2}
+	var builds []int
+	task.Progress = func(dualprocess.Update) { builds = append(builds, w.g.predicts) }
+	distil(t, task)
+	settled := 6 // by then every kind of step and one validation have been seen
+	for _, n := range builds[settled:] {
+		assert.Equal(t, builds[settled], n)
+	}
+
+	s, err := dualprocess.NewSampler(w.rt, w.g, nil, 2)
+	require.NoError(t, err)
+	defer s.Close()
+	_, err = s.Sample(background, "sea", 0, 1)
+	require.NoError(t, err)
+	built := w.g.predicts
+	_, err = s.Sample(background, "desert", 0, 4, 5, 6)
+	require.NoError(t, err)
+	assert.Equal(t, built, w.g.predicts, "neither prompts nor numbers of seeds compile again")
+}
+
+func TestOverlaysAreGrouped(t *testing.T) {
+	w := newToy(t, "go")
+	task := w.task()
+	task.Updates = 2
+	task.Questions = []dualprocess.Question{
+		{Text: "red", Answer: "Yes", Overlay: bar{1, .2}},
+		{Text: "green", Answer: "No"},
+		{Text: "bright", Answer: "No", Overlay: bar{1, .2}},
+		{Text: "bright", Answer: "Yes", Overlay: bar{2, .9}},
+		{Text: "red", Answer: "Yes"},
+	}
+	_, updates := distil(t, task)
+	assert.Equal(t, 3, w.v.looks, "the verifier looks once per overlay")
+	assert.InDelta(t, updates[0].P[0], updates[0].P[0], 0)
+	require.Len(t, updates[0].P, 5)
+	assert.NotEqual(t, updates[0].P[0], updates[0].P[4], "the overlay is seen, and answers keep their order")
+}
+
+func TestCancelReturnsWhatIsTrained(t *testing.T) {
+	w := newToy(t, "go")
+	task := w.task()
+	task.Seeds = []int64{1, 2, 3}
+	short := task
+	short.Updates = 4
+	want, _ := distil(t, short)
+
+	ctx, cancel := context.WithCancel(background)
+	made := 0
+	task.Progress = func(u dualprocess.Update) {
+		if made = u.Number; made == 4 {
+			cancel()
+		}
+	}
+	a, err := dualprocess.Distill(ctx, task)
+	assert.ErrorIs(t, err, context.Canceled)
+	assert.Equal(t, 4, made, "stops within one update")
+	assert.Equal(t, numbers(t, want), numbers(t, a))
+}
+
+func TestGoesOnFromAnAdapter(t *testing.T) {
+	w := newToy(t, "go")
+	task := w.task()
+	start, _ := distil(t, task)
+	before := numbers(t, start)
+
+	more := task
+	more.Adapter, more.Start, more.Weight, more.Updates = lora.Config{}, start, 0, 1
+	a, updates := distil(t, more)
+	assert.Equal(t, before, numbers(t, start), "the start is not changed")
+	assert.NotEqual(t, before, numbers(t, a))
+	assert.Equal(t, start.Weight(), a.Weight())
+	assert.Greater(t, updates[0].MeanP, .7, "it knows what it learnt")
+
+	foreign, err := lora.New(lora.Config{Rank: 2}, []lora.Layer{{Name: "other", In: 8, Out: 8}})
+	require.NoError(t, err)
+	more.Start = foreign
+	_, err = dualprocess.Distill(background, more)
+	assert.ErrorIs(t, err, dualprocess.ErrTask)
+	assert.ErrorContains(t, err, "Start")
+	assert.ErrorContains(t, err, "other")
+}
+
+func TestNotFiniteLeavesTheAdapter(t *testing.T) {
+	eachBackend(t, func(t *testing.T, w *toy) {
+		task := w.task()
+		task.Seeds = []int64{1, 2, 3}
+		short := task
+		short.Updates = 2
+		want, _ := distil(t, short)
+
+		var last dualprocess.Update
+		task.Progress = func(u dualprocess.Update) {
+			if last = u; u.Number == 2 {
+				poison(t, w)
+			}
+		}
+		a, err := dualprocess.Distill(background, task)
+		assert.ErrorIs(t, err, dualprocess.ErrNotFinite)
+		assert.ErrorContains(t, err, "update 5 of 30")
+		assert.Equal(t, 5, last.Number)
+		assert.Equal(t, 3, last.SkippedInAll)
+		assert.Equal(t, "picture", last.Fault)
+		assert.Equal(t, numbers(t, want), numbers(t, a))
+	})
+}
+
+// poison puts a NaN into the generator's weights.
+func poison(t *testing.T, w *toy) {
+	t.Helper()
+	values := tensors.MustCopyFlatData[float32](w.g.paint.MustValue())
+	values[3] = float32(math.NaN())
+	require.NoError(t, w.g.paint.SetValue(tensors.FromFlatDataAndDimensions(values, toyLatents, toySide*toySide*3)))
+}
+
+// blot is an overlay with a value that is not finite.
+type blot struct{ value float64 }
+
+func (b blot) Apply(image *Node) *Node {
+	return Mul(image, Scalar(image.Graph(), image.DType(), b.value))
+}
+
+func TestNotFinitePicture(t *testing.T) {
+	w := newToy(t, "go")
+	task := w.task()
+	for _, value := range []float64{math.NaN(), math.Inf(1)} {
+		task.Questions[0].Overlay = blot{value}
+		a, err := dualprocess.Distill(background, task)
+		assert.ErrorIs(t, err, dualprocess.ErrNotFinite)
+		assert.ErrorContains(t, err, "picture")
+		for k, p := range a.Params() {
+			if k%2 == 1 {
+				assert.NotContains(t, tensors.MustCopyFlatData[float32](p), 1, "B is zero as at the start")
+			}
+		}
+	}
+}
+
+// breaking is a generator whose Predict panics.
+type breaking struct {
+	*toyGenerator
+	with any
+}
+
+func (b breaking) Predict(*lora.Delta, *Node, *Node, []*Node) *Node { panic(b.with) }
+
+func TestPanicsBecomeErrors(t *testing.T) {
+	w := newToy(t, "go")
+	task := w.task()
+	cause := errors.New("a cause")
+	for _, with := range []any{"broken", cause} {
+		task.Generator = breaking{w.g, with}
+		a, err := dualprocess.Distill(background, task)
+		assert.Nil(t, a)
+		require.Error(t, err)
+		if with == cause {
+			assert.ErrorIs(t, err, cause)
+		} else {
+			assert.ErrorContains(t, err, "broken")
+		}
+	}
+}
+
+func TestUnknownWords(t *testing.T) {
+	w := newToy(t, "go")
+	task := w.task()
+	task.Prompts = []string{"sea", "zebra"}
+	a, err := dualprocess.Distill(background, task)
+	assert.Nil(t, a)
+	assert.ErrorContains(t, err, `"zebra"`)
+	task.Prompts = []string{"sea"}
+	task.Questions[0].Text = "xylophone"
+	a, err = dualprocess.Distill(background, task)
+	assert.Nil(t, a)
+	assert.ErrorContains(t, err, `"xylophone"`)
+}

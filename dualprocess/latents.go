@@ -1,0 +1,208 @@
+package dualprocess
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"math"
+	"time"
+
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/optim"
+)
+
+// LatentTask says for which seeds latents are optimised. Runtime, Generator,
+// Verifier, Prompt, Questions and Seeds must be given.
+type LatentTask struct {
+	Runtime   *backends.Runtime
+	Generator Generator // as it is: its weights stay
+	Verifier  Verifier
+	Prompt    string
+	Questions []Question
+	Seeds     []int64 // each optimised on its own, all at once on the device
+
+	LearningRate float64 // of Adam, in units of the noise, which has variance 1; 0 = 0.05
+	Updates      int     // 0 = 100
+	Clip         float64 // largest norm of the gradient of one seed; 0 = 1, negative = no clipping
+
+	// Unroll is the number of the generator's steps that the gradient goes
+	// through. With all of them it is exact: the picture rated is the picture
+	// sampled. With fewer, the picture rated is the clean estimate after so many,
+	// the paper's way: less memory, and the sample may differ. 0 = all for a
+	// generator of at most 4 steps, else 1.
+	Unroll int
+
+	// Prior is the weight of a term that keeps the length of the latents what it
+	// is for Gaussian noise (Eyring et al. 2024), per number; 0 = none.
+	Prior float64
+
+	Progress func(Update) // called after every update with means over the seeds; may be nil
+}
+
+// LatentResult is what OptimizeLatents found, one entry or row per seed.
+type LatentResult struct {
+	Seeds   []int64
+	Initial *tensors.Tensor // the noise of the seeds, float32 [seeds, ...]
+	Latents *tensors.Tensor // of the lowest loss seen, float32 [seeds, ...]
+
+	Before, After   []image.Image // sampled in full from Initial and Latents, of type *image.NRGBA
+	PBefore, PAfter [][]float64   // P(answer) of these, per seed and question
+
+	// Elapsed is the time of the whole optimisation, compilation included. It is
+	// also the cost of inference: a new picture means a new optimisation.
+	Elapsed time.Duration
+	// SampleTime is what sampling these pictures once costs, compiled: the cost of
+	// inference where weights are optimised instead.
+	SampleTime time.Duration
+}
+
+// OptimizeLatents moves the latents of some seeds, instead of weights, down the
+// gradient of the same loss: the baseline of the paper's section 4.4. The result
+// holds for these seeds and this prompt alone.
+//
+// When the context ends, the best latents so far are returned, without pictures
+// After, together with the context's error. ErrNotFinite is as for Distill.
+func OptimizeLatents(ctx context.Context, t LatentTask) (*LatentResult, error) {
+	began := time.Now()
+	if err := t.resolve(); err != nil {
+		return nil, err
+	}
+	o, err := newLatentOptimizer(ctx, t)
+	defer o.close()
+	if err != nil {
+		return nil, err
+	}
+	r := &LatentResult{Seeds: t.Seeds}
+	if r.Initial, err = latentsOf(t.Generator, t.Seeds); err != nil {
+		return nil, err
+	}
+	if r.Before, r.PBefore, err = o.look(ctx, r.Initial); err != nil {
+		return nil, err
+	}
+	sampled := time.Now()
+	if _, err = o.sampler.Render(ctx, t.Prompt, 0, r.Initial); err != nil {
+		return nil, err
+	}
+	r.SampleTime = time.Since(sampled)
+	began = began.Add(time.Since(sampled))
+
+	r.Latents, err = o.optimize(ctx, r.Initial, began)
+	r.Elapsed = time.Since(began)
+	if err == nil {
+		r.After, r.PAfter, err = o.look(ctx, r.Latents)
+	}
+	return r, err
+}
+
+func (t *LatentTask) resolve() error {
+	setDefault(&t.LearningRate, 0.05)
+	setDefault(&t.Updates, 100)
+	setDefault(&t.Clip, 1)
+	switch {
+	case t.Runtime == nil || t.Runtime.Backend == nil:
+		return invalid("Runtime", "must be an open runtime")
+	case t.Generator == nil:
+		return invalid("Generator", "must be given")
+	case t.Verifier == nil:
+		return invalid("Verifier", "must be given")
+	case len(t.Seeds) == 0:
+		return invalid("Seeds", "at least one is needed")
+	}
+	steps := t.Generator.Steps()
+	if t.Unroll == 0 && steps <= 4 {
+		t.Unroll = steps
+	}
+	setDefault(&t.Unroll, 1)
+	return firstError(
+		checkQuestions(t.Questions),
+		inRange("LearningRate", t.LearningRate, math.SmallestNonzeroFloat64, math.MaxFloat32),
+		inRange("Updates", float64(t.Updates), 1, math.MaxInt32),
+		inRange("Clip", t.Clip, -math.MaxFloat32, math.MaxFloat32),
+		inRange("Unroll", float64(t.Unroll), 1, float64(steps)),
+		inRange("Prior", t.Prior, 0, math.MaxFloat32),
+	)
+}
+
+// latentOptimizer is a LatentTask under way.
+type latentOptimizer struct {
+	LatentTask // with every default filled in
+	optimizer  optim.AdamW
+	sampler    *Sampler
+	rater      *verifierRater
+	program    *program
+}
+
+// newLatentOptimizer prepares prompt, questions and programs. What it returns is
+// to be closed even if there is an error.
+func newLatentOptimizer(ctx context.Context, t LatentTask) (o *latentOptimizer, err error) {
+	o = &latentOptimizer{LatentTask: t}
+	if o.sampler, err = NewSampler(t.Runtime, t.Generator, nil, len(t.Seeds)); err != nil {
+		return o, err
+	}
+	if err = o.sampler.prepare(ctx, []string{t.Prompt}); err != nil {
+		return o, err
+	}
+	if o.rater, err = newVerifierRater(ctx, t.Runtime, t.Verifier, t.Questions, o.sampler.plan); err != nil {
+		return o, err
+	}
+	if err = freeEncoders(t.Generator, t.Verifier); err != nil {
+		return o, err
+	}
+	o.program, err = newProgram(t.Runtime, "update of latents", o.update)
+	return o, err
+}
+
+// look samples pictures from latents in full and rates them.
+func (o *latentOptimizer) look(ctx context.Context, latents *tensors.Tensor) ([]image.Image, [][]float64, error) {
+	pictures, err := o.sampler.fromLatents(ctx, 0, latents)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer release(pictures)
+	images, err := appendImages(nil, pictures, len(o.Seeds))
+	if err != nil {
+		return nil, nil, err
+	}
+	p, err := o.rater.rate(ctx, pictures, len(o.Seeds))
+	return images, p, err
+}
+
+// optimize makes the updates and returns the latents of the lowest loss seen, on
+// the host.
+func (o *latentOptimizer) optimize(ctx context.Context, initial *tensors.Tensor, began time.Time) (*tensors.Tensor, error) {
+	state, err := newLatentState(initial)
+	if err != nil {
+		return nil, fmt.Errorf("dualprocess: copy latents: %w", err)
+	}
+	inRow := 0
+	for n := range o.Updates {
+		u, err := o.step(ctx, state, n)
+		if err != nil {
+			return state.finish(fmt.Errorf("dualprocess: update %d of latents: %w", n+1, err))
+		}
+		u.Elapsed = time.Since(began)
+		if o.Progress != nil {
+			o.Progress(u)
+		}
+		if inRow++; !u.Skipped {
+			inRow = 0
+		}
+		if inRow >= patience {
+			return state.finish(fmt.Errorf("%w: %s, in %d updates in a row up to update %d of %d",
+				ErrNotFinite, u.Fault, inRow, u.Number, u.Total))
+		}
+	}
+	return state.finish(nil)
+}
+
+func (o *latentOptimizer) close() {
+	if o.sampler != nil {
+		o.sampler.Close()
+	}
+	if o.rater != nil {
+		o.rater.close()
+	}
+	o.program.close()
+}

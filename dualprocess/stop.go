@@ -1,0 +1,130 @@
+package dualprocess
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/dualprocess/dualprocess-go/lora"
+)
+
+// stopper remembers what StopAt judges by.
+type stopper struct {
+	StopAt
+	recent []float64     // mean P(answer) of the last updates
+	bestP  float64       // of the validations so far
+	best   *lora.Adapter // of that validation; nil without validations
+}
+
+// shouldStop says whether training may end after this update, validating where
+// that is due.
+func (d *distiller) shouldStop(ctx context.Context, u *Update) (bool, error) {
+	s := &d.stop
+	switch {
+	case s.Seeds == nil && s.P == 0:
+		return false, nil
+	case s.Seeds == nil:
+		return s.window(u), nil
+	case u.Number%s.Every != 0 && u.Number != u.Total:
+		return false, nil
+	}
+	p, err := d.validate(ctx)
+	if err != nil {
+		return false, fmt.Errorf("dualprocess: validate after update %d: %w", u.Number, err)
+	}
+	u.Validated, u.Validation = true, p
+	if s.best == nil || !(p <= s.bestP) { // anything is better than NaN
+		if s.best, err = d.snapshot(); err != nil {
+			return false, err
+		}
+		s.bestP = p
+	}
+	return s.P > 0 && p >= s.P, nil
+}
+
+// window adds an update to the window and says whether its mean is high enough.
+func (s *stopper) window(u *Update) bool {
+	if u.Skipped {
+		return false
+	}
+	s.recent = append(s.recent, u.MeanP)
+	if len(s.recent) > s.Window {
+		s.recent = s.recent[1:]
+	}
+	return len(s.recent) == s.Window && mean(s.recent) >= s.P
+}
+
+// validate returns the mean P(answer) of pictures made in full with the adapter
+// as it is now.
+func (d *distiller) validate(ctx context.Context) (float64, error) {
+	jobs := make([]job, len(d.StopAt.Seeds))
+	for k, seed := range d.StopAt.Seeds {
+		jobs[k] = job{seed, int32(k % len(d.Prompts))}
+	}
+	var all []float64
+	err := eachBatch(jobs, d.Batch, func(seeds []int64, rows []int32, used int) error {
+		clean, err := d.denoiser.fromSeeds(ctx, d.adapted(), seeds, rows, d.Generator.Steps())
+		if err != nil {
+			return err
+		}
+		defer release(clean)
+		pictures, err := d.programs.decode.run(ctx, clean)
+		if err != nil {
+			return err
+		}
+		defer release(pictures...)
+		ratings, err := d.exam.ask(ctx, d.programs.rate, pictures[0], used)
+		for _, p := range ratings {
+			all = append(all, p...)
+		}
+		return err
+	})
+	return mean(all), err
+}
+
+// job is one picture to make: a seed, and a row of the tables of conditions.
+type job struct {
+	seed int64
+	row  int32
+}
+
+// eachBatch calls do for batches of jobs. They are all of the same size, so that
+// nothing is compiled twice: the last is filled up with its last job, and used
+// tells how many count.
+func eachBatch(jobs []job, size int, do func(seeds []int64, rows []int32, used int) error) error {
+	for start := 0; start < len(jobs); start += size {
+		var seeds []int64
+		var rows []int32
+		for k := start; k < start+size; k++ {
+			j := jobs[min(k, len(jobs)-1)]
+			seeds, rows = append(seeds, j.seed), append(rows, j.row)
+		}
+		if err := do(seeds, rows, min(size, len(jobs)-start)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ask rates pictures on the device by a program of rate, and returns P(answer)
+// per picture and question for the first of them.
+func (e *exam) ask(ctx context.Context, rate *program, pictures *tensors.Tensor, used int) ([][]float64, error) {
+	out, err := rate.run(ctx, pictures, e.inputs())
+	if err != nil {
+		return nil, err
+	}
+	defer release(out...)
+	flat, err := tensors.CopyFlatData[float32](out[0])
+	if err != nil {
+		return nil, fmt.Errorf("dualprocess: read the ratings: %w", err)
+	}
+	batch := len(flat) / len(e.questions)
+	ratings := make([][]float64, used)
+	for k := range ratings {
+		for q := range e.questions {
+			ratings[k] = append(ratings[k], float64(flat[q*batch+k]))
+		}
+	}
+	return ratings, nil
+}
