@@ -46,7 +46,7 @@ type SchedulerConfig struct {
 func DefaultConfig(vocabulary int) Config {
 	return Config{
 		Transformer: TransformerConfig{
-			SampleSize: 8, InChannels: 8, PatchSize: 2, HiddenSize: 192, NumLayers: 6, NumHeads: 6, MLPRatio: 4,
+			SampleSize: 8, InChannels: 8, PatchSize: 2, HiddenSize: 160, NumLayers: 6, NumHeads: 5, MLPRatio: 4,
 			VocabSize: vocabulary, WordDim: 64, MaxWords: 12, WordsPerToken: 3, FrequencyDim: 64, TextPoolWeight: 0.35,
 		},
 		Decoder:   DecoderConfig{LatentChannels: 8, LatentSize: 8, BlockChannels: []int{96, 64, 48}, LayersPerBlock: 2},

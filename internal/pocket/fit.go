@@ -71,14 +71,18 @@ func newFit(rt *backends.Runtime, p plan, source *initial, loss lossFn) (*fit, e
 			*kind.list = append(*kind.list, state.SetTrainable(false))
 		}
 	}
-	exec, err := model.NewExec(rt.Backend, rt.Store, func(_ *model.Scope, in []*Node) []*Node {
+	return f, f.use(rt, loss)
+}
+
+// use changes the loss: a later phase of the same training.
+func (f *fit) use(rt *backends.Runtime, loss lossFn) (err error) {
+	f.exec, err = model.NewExec(rt.Backend, rt.Store, func(_ *model.Scope, in []*Node) []*Node {
 		return f.update(in, loss)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("pocket: %w", err)
+		return fmt.Errorf("pocket: %w", err)
 	}
-	f.exec = exec
-	return f, nil
+	return nil
 }
 
 // update builds one training step; in is [step, rate] and the batch.
@@ -146,27 +150,7 @@ func (f *fit) run(batch []*tensors.Tensor) ([]float32, error) {
 	return values, nil
 }
 
-// adopt makes the average the weights, for whatever comes after the training.
-func (f *fit) adopt() error {
-	for i, v := range f.source.vars {
-		value, err := f.average[i].Value()
-		if err != nil {
-			return err
-		}
-		clone, err := value.Clone()
-		if err != nil {
-			return err
-		}
-		if err := v.SetValue(clone); err != nil {
-			return err
-		}
-		v.SetTrainable(false)
-	}
-	return nil
-}
-
 // floats makes a float32 tensor.
 func floats(data []float32, dims ...int) *tensors.Tensor {
 	return tensors.FromFlatDataAndDimensions(data, dims...)
 }
-

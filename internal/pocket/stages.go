@@ -7,12 +7,24 @@ import (
 	"github.com/dualprocess/dualprocess-go/generator/pocket"
 )
 
-// TrainAutoencoder trains encoder and decoder on drawn scenes.
-func TrainAutoencoder(ctx context.Context, rt *backends.Runtime, o Options) error {
-	p := plan{name: "autoencoder", steps: 6000, batch: 32, seed: 11, adam: 2.5e-3, decay: 1e-4, flat: 0.35, ema: 0.998}
+// The plans of the stages, in their order.
+var (
+	autoencoderPlan = plan{name: "autoencoder", steps: 6000, batch: 32, seed: 11, adam: 2.5e-3, decay: 1e-4, flat: 0.35, ema: 0.998}
+	generatorPlan   = plan{name: "generator", steps: 5000, batch: 96, seed: 12, adam: 2e-3, muon: 0.02, flat: 0.35, ema: 0.998}
+	verifierPlan    = plan{name: "verifier", steps: 5000, batch: 40, seed: 13, adam: 1.5e-3, muon: 0.02, flat: 0.4, ema: 0.998}
+)
+
+// planned applies the options to a plan.
+func (o Options) planned(p plan) plan {
 	if o.Steps > 0 {
 		p.steps = o.Steps
 	}
+	return p
+}
+
+// TrainAutoencoder trains encoder and decoder on drawn scenes.
+func TrainAutoencoder(ctx context.Context, rt *backends.Runtime, o Options) error {
+	p := o.planned(autoencoderPlan)
 	a, err := newAutoencoder(rt, pocket.DefaultConfig(1).Decoder, p.seed)
 	if err != nil {
 		return err
@@ -21,5 +33,58 @@ func TrainAutoencoder(ctx context.Context, rt *backends.Runtime, o Options) erro
 	if err != nil {
 		return err
 	}
-	return f.train(ctx, o, a.drawBatch)
+	return f.train(ctx, o, p.steps, a.drawBatch)
+}
+
+// TrainGenerator trains the transformer on latents of the narrow world.
+func TrainGenerator(ctx context.Context, rt *backends.Runtime, o Options) error {
+	const poolSize = 60_000
+	p := o.planned(generatorPlan)
+	codec, err := openCodec(ctx, rt, o)
+	if err != nil {
+		return err
+	}
+	g, err := newFlow(rt, p.seed)
+	if err != nil {
+		return err
+	}
+	o.Logger.Info("encoding scenes", "count", poolSize)
+	if err := g.fill(ctx, codec, poolSize, p.seed); err != nil {
+		return err
+	}
+	f, err := newFit(rt, p, g.source, g.loss)
+	if err != nil {
+		return err
+	}
+	return f.train(ctx, o, p.steps, g.drawBatch)
+}
+
+// The verifier's training has phases: drawn pictures alone, until it reads them;
+// then decoded and ruined ones too; then what the generator makes.
+const (
+	verifierDrawn   = 1400 // steps
+	verifierDecoded = 3000 // steps, the first phase included
+)
+
+// TrainVerifier trains the vision-language model.
+func TrainVerifier(ctx context.Context, rt *backends.Runtime, o Options) error {
+	p := o.planned(verifierPlan)
+	v, err := newVerifier(rt, p.seed)
+	if err != nil {
+		return err
+	}
+	f, err := newFit(rt, p, v.source, v.loss)
+	if err != nil {
+		return err
+	}
+	if err := f.train(ctx, o, min(verifierDrawn, p.steps), v.drawBatch); err != nil {
+		return err
+	}
+	if v.codec, err = openCodec(ctx, rt, o); err != nil {
+		return err
+	}
+	if err := f.use(rt, v.loss); err != nil {
+		return err
+	}
+	return f.train(ctx, o, min(verifierDecoded, p.steps), v.drawBatch)
 }

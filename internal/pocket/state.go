@@ -21,11 +21,38 @@ func (f *fit) groups() map[string][]*model.Variable {
 	}
 }
 
-func (f *fit) path(dir string) string { return filepath.Join(dir, f.plan.name+".safetensors") }
+// path of the state of one plan.
+func (o Options) path(name string) string { return filepath.Join(o.Dir, name+".safetensors") }
+
+// averagePrefix of the weights that count when the training is over.
+const averagePrefix = "average/"
+
+// loadAverage sets the variables to the averaged weights of a state file, frozen.
+func (s *initial) loadAverage(path string) error {
+	file, err := safetensors.OpenFile(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	for i, v := range s.vars {
+		values, err := file.Float32s(averagePrefix + s.names[i])
+		if err != nil {
+			return err
+		}
+		if len(values) != v.Shape().Size() {
+			return fmt.Errorf("%s has %d numbers, want %s", s.names[i], len(values), v.Shape())
+		}
+		if err := v.SetValue(tensors.FromFlatDataAndDimensions(values, v.Shape().Dimensions...)); err != nil {
+			return err
+		}
+		v.SetTrainable(false)
+	}
+	return nil
+}
 
 // save writes all that is needed to go on: a stop between two saves costs the
 // steps between them and nothing else.
-func (f *fit) save(dir string) error {
+func (f *fit) save(o Options) error {
 	var list []safetensors.Tensor
 	for group, vars := range f.groups() {
 		for i, v := range vars {
@@ -36,10 +63,10 @@ func (f *fit) save(dir string) error {
 			list = append(list, t)
 		}
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return fmt.Errorf("pocket: %w", err)
 	}
-	return safetensors.WriteFile(f.path(dir), list, map[string]string{"step": strconv.Itoa(f.step)})
+	return safetensors.WriteFile(o.path(f.plan.name), list, map[string]string{"step": strconv.Itoa(f.step)})
 }
 
 // variableTensor is a copy of a float32 variable, for a file.
@@ -54,8 +81,8 @@ func variableTensor(name string, v *model.Variable) (safetensors.Tensor, error) 
 }
 
 // resume reads what save wrote, if it was ever called.
-func (f *fit) resume(dir string) error {
-	file, err := safetensors.OpenFile(f.path(dir))
+func (f *fit) resume(o Options) error {
+	file, err := safetensors.OpenFile(o.path(f.plan.name))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -72,7 +99,7 @@ func (f *fit) resume(dir string) error {
 			}
 			if len(values) != v.Shape().Size() {
 				return fmt.Errorf("pocket: resume: %s has %d numbers, want %s: remove %s to start anew",
-					name, len(values), v.Shape(), f.path(dir))
+					name, len(values), v.Shape(), o.path(f.plan.name))
 			}
 			if err := v.SetValue(tensors.FromFlatDataAndDimensions(values, v.Shape().Dimensions...)); err != nil {
 				return fmt.Errorf("pocket: resume %s: %w", name, err)
@@ -81,7 +108,7 @@ func (f *fit) resume(dir string) error {
 	}
 	f.step, err = strconv.Atoi(file.Metadata()["step"])
 	if err != nil {
-		return fmt.Errorf("pocket: resume: %s: %w", f.path(dir), err)
+		return fmt.Errorf("pocket: resume: %s: %w", o.path(f.plan.name), err)
 	}
 	return nil
 }

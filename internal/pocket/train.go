@@ -23,14 +23,14 @@ type Options struct {
 // that a run that was stopped goes on with the batches it would have seen.
 type drawFn func(p plan, step int) []*tensors.Tensor
 
-// train runs f to the end of its plan, from where its state in o.Dir stands.
+// train runs f to the step until, from where its state in o.Dir stands.
 // The next batch is drawn while a step computes. It saves every two minutes, at
 // the end, and when ctx ends.
-func (f *fit) train(ctx context.Context, o Options, draw drawFn) error {
-	if err := f.resume(o.Dir); err != nil {
+func (f *fit) train(ctx context.Context, o Options, until int, draw drawFn) error {
+	if err := f.resume(o); err != nil {
 		return err
 	}
-	if f.step >= f.plan.steps {
+	if f.step >= until {
 		return nil
 	}
 	next := make(chan []*tensors.Tensor, 2)
@@ -38,7 +38,7 @@ func (f *fit) train(ctx context.Context, o Options, draw drawFn) error {
 	defer stop()
 	go func(step int) {
 		defer close(next)
-		for ; step < f.plan.steps; step++ {
+		for ; step < until; step++ {
 			select {
 			case next <- draw(f.plan, step):
 			case <-drawing.Done():
@@ -49,7 +49,7 @@ func (f *fit) train(ctx context.Context, o Options, draw drawFn) error {
 
 	show := newMeter(f, o.Logger)
 	saved := time.Now()
-	for f.step < f.plan.steps && ctx.Err() == nil {
+	for f.step < until && ctx.Err() == nil {
 		batch, ok := <-next
 		if !ok {
 			break
@@ -60,13 +60,13 @@ func (f *fit) train(ctx context.Context, o Options, draw drawFn) error {
 		}
 		show.add(values)
 		if time.Since(saved) > 2*time.Minute {
-			if err := f.save(o.Dir); err != nil {
+			if err := f.save(o); err != nil {
 				return err
 			}
 			saved = time.Now()
 		}
 	}
-	if err := f.save(o.Dir); err != nil {
+	if err := f.save(o); err != nil {
 		return err
 	}
 	return ctx.Err()

@@ -47,6 +47,10 @@ func run(ctx context.Context, state, stage string, steps int) error {
 	switch stage {
 	case "autoencoder":
 		return pocket.TrainAutoencoder(ctx, rt, o)
+	case "generator":
+		return pocket.TrainGenerator(ctx, rt, o)
+	case "verifier":
+		return pocket.TrainVerifier(ctx, rt, o)
 	}
 	return fmt.Errorf("unknown stage %q", stage)
 }

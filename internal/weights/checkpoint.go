@@ -1,0 +1,124 @@
+package weights
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/dualprocess/dualprocess-go/internal/safetensors"
+)
+
+// Errors of loading a checkpoint.
+var (
+	// ErrMissing says that the checkpoint lacks a parameter that its configuration implies.
+	ErrMissing = errors.New("missing tensor")
+	// ErrShape says that a parameter has another shape than its configuration implies.
+	ErrShape = errors.New("tensor of a wrong shape")
+	// ErrSurplus says that the checkpoint holds tensors that the model does not know.
+	ErrSurplus = errors.New("unknown tensor")
+)
+
+// file is a checkpoint in one file or in shards.
+type file interface {
+	Name() string
+	Info(name string) (safetensors.Info, bool)
+	Tensor(name string) (*tensors.Tensor, error)
+	Tensors() []safetensors.Info
+	Drop(name string)
+	Close() error
+}
+
+// Checkpoint is a Source that loads tensors into a store, in the dtype of the
+// file and frozen, under a root of its own.
+type Checkpoint struct {
+	file  file
+	store *model.Store
+	root  string
+	used  map[string]bool
+}
+
+// stems are the names that diffusers and transformers give their weights.
+var stems = []string{"diffusion_pytorch_model", "model"}
+
+// Open opens the checkpoint in folder dir of fsys: a .safetensors file under one
+// of the usual names, or the index of its shards. Its tensors become variables
+// of store below root, which must be new to the store.
+func Open(fsys fs.FS, dir string, store *model.Store, root string) (*Checkpoint, error) {
+	for _, stem := range stems {
+		for _, ending := range []string{".safetensors", ".safetensors.index.json"} {
+			name := path.Join(dir, stem+ending)
+			if _, err := fs.Stat(fsys, name); errors.Is(err, fs.ErrNotExist) {
+				continue
+			}
+			f, err := open(fsys, name)
+			if err != nil {
+				return nil, err
+			}
+			return &Checkpoint{file: f, store: store, root: root, used: map[string]bool{}}, nil
+		}
+	}
+	return nil, fmt.Errorf("weights: folder %s has no %s.safetensors, no %s.safetensors and no index of shards: %w",
+		dir, stems[0], stems[1], fs.ErrNotExist)
+}
+
+func open(fsys fs.FS, name string) (file, error) {
+	if strings.HasSuffix(name, ".json") {
+		return safetensors.OpenIndex(fsys, name)
+	}
+	return safetensors.Open(fsys, name)
+}
+
+// Variable implements Source. A parameter that is asked for twice, as tied
+// weights are, is loaded once.
+func (c *Checkpoint) Variable(name string, dims ...int) (*model.Variable, error) {
+	info, ok := c.file.Info(name)
+	if !ok {
+		return nil, fmt.Errorf("weights: %s: %w %q, want %v", c.file.Name(), ErrMissing, name, dims)
+	}
+	if !slices.Equal(info.Shape, dims) {
+		return nil, fmt.Errorf("weights: %s: %w: %q is %v, want %v", c.file.Name(), ErrShape, name, info.Shape, dims)
+	}
+	full := c.root + "/" + model.EscapeScopeName(name)
+	if c.used[name] {
+		return c.store.GetVariable(full), nil
+	}
+	value, err := c.file.Tensor(name)
+	if err != nil {
+		return nil, fmt.Errorf("weights: %w", err)
+	}
+	v, err := c.store.CreateVariable(full, value)
+	if err != nil {
+		return nil, fmt.Errorf("weights: %s: %w", name, err)
+	}
+	c.file.Drop(name)
+	c.used[name] = true
+	return v.SetTrainable(false), nil
+}
+
+// Close closes the files, which the variables no longer need. It reports the
+// tensors that nobody asked for, but for those that known accepts.
+func (c *Checkpoint) Close(known func(name string) bool) error {
+	var surplus []string
+	for _, info := range c.file.Tensors() {
+		if !c.used[info.Name] && (known == nil || !known(info.Name)) {
+			surplus = append(surplus, info.Name)
+		}
+	}
+	err := c.file.Close()
+	if len(surplus) == 0 {
+		return err
+	}
+	const shown = 5
+	more := ""
+	if len(surplus) > shown {
+		more = fmt.Sprintf(" and %d more", len(surplus)-shown)
+		surplus = surplus[:shown]
+	}
+	return errors.Join(err, fmt.Errorf("weights: %s: %w %q%s", c.file.Name(), ErrSurplus, surplus, more))
+}

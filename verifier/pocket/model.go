@@ -1,0 +1,159 @@
+// Package pocket is the small vision-language model that the library carries in
+// itself: it answers questions about pictures of the pocket world, drawn or
+// generated. It was trained by this project, on scenes whose answers are known
+// because they are drawn. It is an ordinary implementation of
+// dualprocess.Verifier.
+//
+// It answers with one word: yes, no, or one of sixteen that stand for a
+// quantity. Its folder holds config.json, model.safetensors and tokenizer.json.
+package pocket
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/support/exceptions"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+//go:embed weights
+var embedded embed.FS
+
+// Errors of Prepare.
+var (
+	// ErrQuestionTooLong says that a question has more words than the model reads.
+	ErrQuestionTooLong = errors.New("question too long")
+	// ErrAnswer says that the wanted answer is not one word.
+	ErrAnswer = errors.New("the answer must be one word")
+	// ErrPictureSize says that pictures cannot be brought to the model's size.
+	ErrPictureSize = errors.New("unsupported picture size")
+)
+
+// answerToken is the place where the model says its answer.
+const answerToken = "<ans>"
+
+// Verifier is the pocket verifier on a runtime.
+type Verifier struct {
+	config    Config
+	runtime   *backends.Runtime
+	tokenizer *tokenizer.Tokenizer
+	answerID  int
+	vision    *Vision
+	language  *Language
+}
+
+var _ dualprocess.Verifier = (*Verifier)(nil)
+
+// Open loads the embedded weights.
+func Open(rt *backends.Runtime) (*Verifier, error) {
+	sub, err := fs.Sub(embedded, "weights")
+	if err != nil {
+		return nil, fmt.Errorf("pocket verifier: %w", err)
+	}
+	return OpenFS(rt, sub)
+}
+
+// OpenFS loads a pocket verifier from a folder of the same layout.
+func OpenFS(rt *backends.Runtime, fsys fs.FS) (*Verifier, error) {
+	v := &Verifier{runtime: rt}
+	if err := weights.ReadConfig(fsys, "config.json", &v.config); err != nil {
+		return nil, fmt.Errorf("pocket verifier: %w", err)
+	}
+	if err := v.config.Validate(); err != nil {
+		return nil, fmt.Errorf("pocket verifier: config.json: %w", err)
+	}
+	if err := v.load(fsys); err != nil {
+		return nil, fmt.Errorf("pocket verifier: %w", err)
+	}
+	return v, nil
+}
+
+func (v *Verifier) load(fsys fs.FS) (err error) {
+	if v.tokenizer, err = tokenizer.Open(fsys, "."); err != nil {
+		return err
+	}
+	if have, want := v.tokenizer.Size(), v.config.VocabSize; have > want {
+		return fmt.Errorf("config.json: vocab_size is %d, the tokenizer has %d words", want, have)
+	}
+	var ok bool
+	if v.answerID, ok = v.tokenizer.ID(answerToken); !ok {
+		return fmt.Errorf("tokenizer.json: no token %s", answerToken)
+	}
+	root := weights.Root(v.runtime.Store, "/verifier")
+	return weights.Load(fsys, ".", v.runtime.Store, root, nil, func(c weights.Cursor) {
+		v.vision = NewVision(c.In("vision_model"), v.config)
+		v.language = NewLanguage(c.In("language_model"), v.config)
+	})
+}
+
+// Prepare returns the ids of the question, int32 [1, words], with the answer's
+// place behind it, and the id of the answer, int32 [1]. A word that the model
+// does not know is an error that wraps tokenizer.ErrUnknownWord and names it.
+// Pictures must be square, and their side a multiple of the model's.
+func (v *Verifier) Prepare(_ context.Context, q dualprocess.Question, height, width int) (dualprocess.Inputs, error) {
+	if height != width || height < v.config.ImageSize || height%v.config.ImageSize != 0 {
+		return nil, fmt.Errorf("pocket verifier: %w: %dx%d, want a square with a multiple of %d pixels",
+			ErrPictureSize, width, height, v.config.ImageSize)
+	}
+	ids, err := v.tokenizer.Encode(q.Prompt())
+	if err != nil {
+		return nil, fmt.Errorf("pocket verifier: question %q: %w", q.Prompt(), err)
+	}
+	if len(ids)+1 > v.config.MaxWords {
+		return nil, fmt.Errorf("pocket verifier: %w: %q has %d words, the model reads %d",
+			ErrQuestionTooLong, q.Prompt(), len(ids), v.config.MaxWords-1)
+	}
+	answer, err := v.tokenizer.Encode(q.Answer)
+	if err != nil {
+		return nil, fmt.Errorf("pocket verifier: answer %q: %w", q.Answer, err)
+	}
+	if len(answer) != 1 {
+		return nil, fmt.Errorf("pocket verifier: %w: %q has %d", ErrAnswer, q.Answer, len(answer))
+	}
+	padded := make([]int32, v.config.MaxWords) // on the left: the answer's place is the last
+	for i, id := range append(ids, v.answerID) {
+		padded[len(padded)-len(ids)-1+i] = int32(id)
+	}
+	return dualprocess.Inputs{
+		tensors.FromFlatDataAndDimensions(padded, 1, len(padded)),
+		tensors.FromFlatDataAndDimensions([]int32{int32(answer[0])}, 1),
+	}, nil
+}
+
+// LogProbs returns log P(answer) per question, float32 [batch].
+func (v *Verifier) LogProbs(image *Node, questions [][]*Node) []*Node {
+	picture := v.resize(ClipScalar(image, 0, 1))
+	tokens, _ := v.vision.Apply(ConvertDType(picture, v.runtime.DType))
+	batch := image.Shape().Dim(0)
+	var out []*Node
+	for _, q := range questions {
+		ids := BroadcastToDims(q[0], batch, v.config.MaxWords)
+		logits := ConvertDType(v.language.Apply(tokens, ids), dtypes.Float32)
+		answer := OneHot(Reshape(q[1]), v.config.VocabSize, dtypes.Float32) // [vocabulary]
+		out = append(out, ReduceSum(Mul(LogSoftmax(logits, -1), InsertAxes(answer, 0)), -1))
+	}
+	return out
+}
+
+// resize averages square blocks of pixels, down to the model's size.
+func (v *Verifier) resize(image *Node) *Node {
+	d, size := image.Shape().Dimensions, v.config.ImageSize
+	if d[1] != d[2] || d[1]%size != 0 {
+		exceptions.Panicf("pocket verifier: picture of %dx%d pixels, want a square with a multiple of %d", d[2], d[1], size)
+	}
+	block := d[1] / size
+	if block == 1 {
+		return image
+	}
+	return ReduceMean(Reshape(image, d[0], size, block, size, block, d[3]), 2, 4)
+}
