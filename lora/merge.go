@@ -1,7 +1,6 @@
 package lora
 
 import (
-	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -51,7 +50,7 @@ func Merge(weights []float64, adapters ...*Adapter) (*Adapter, error) {
 	for _, p := range merged {
 		out.parts = append(out.parts, p)
 	}
-	slices.SortFunc(out.parts, func(x, y part) int { return cmp.Compare(x.Name, y.Name) })
+	sortParts(out.parts)
 	return out, nil
 }
 

@@ -19,6 +19,7 @@ package safetensors
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/gomlx/compute/dtypes"
 )
@@ -153,8 +154,8 @@ func byteLength(d DType, shape []int, limit int64) (int64, error) {
 			return 0, invalid("shape %v has a negative axis", shape)
 		case axis == 0:
 			empty = true
-		case n > limit/int64(axis):
-			return 0, invalid("shape %v of %s is larger than the file", shape, d)
+		case n > math.MaxInt64/int64(axis):
+			return 0, invalid("shape %v of %s is larger than any file", shape, d)
 		default:
 			n *= int64(axis)
 		}

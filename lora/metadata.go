@@ -1,0 +1,218 @@
+package lora
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"regexp"
+	"slices"
+)
+
+// Keys of the header's metadata.
+const (
+	// peftKey is where diffusers looks for the settings of the adapter: a JSON
+	// object of PEFT's LoraConfig, each key with the prefix of the tensors.
+	peftKey = "lora_adapter_metadata"
+	// ownKey holds what diffusers has no word for.
+	ownKey = "dualprocess"
+)
+
+// perLayer is a number per layer as PEFT writes it: one for most layers, and a
+// map of the exceptions.
+type perLayer struct {
+	common float64
+	others map[string]float64
+}
+
+// spread returns the numbers of the parts in that form.
+func spread(parts []part, number func(p part) float64) perLayer {
+	counts := map[float64]int{}
+	for _, p := range parts {
+		counts[number(p)]++
+	}
+	out := perLayer{others: map[string]float64{}}
+	for _, v := range slices.Sorted(maps.Keys(counts)) { // so that a tie is decided
+		if counts[v] > counts[out.common] {
+			out.common = v
+		}
+	}
+	for _, p := range parts {
+		if v := number(p); v != out.common {
+			out.others[p.Name] = v
+		}
+	}
+	return out
+}
+
+// of returns the number of one layer. PEFT reads a key as a regular expression
+// for the last elements of the name; the layer's full name is tried first, then
+// keys in alphabetical order.
+func (l perLayer) of(name string) (float64, error) {
+	if v, ok := l.others[name]; ok {
+		return v, nil
+	}
+	for _, key := range slices.Sorted(maps.Keys(l.others)) {
+		pattern, err := regexp.Compile(`^(?:.*\.)?(?:` + key + `)$`)
+		if err != nil {
+			return 0, fmt.Errorf("%w: pattern %q: %w", ErrFormat, key, err)
+		}
+		if pattern.MatchString(name) {
+			return l.others[key], nil
+		}
+	}
+	return l.common, nil
+}
+
+// ownMetadata is the value of ownKey.
+type ownMetadata struct {
+	Prefix string             `json:"prefix"`    // of the tensors' names
+	Weight float64            `json:"weight"`    // Adapter.Weight
+	One    float64            `json:"scale_one"` // the weight that scale 1 of the file stands for
+	Alpha  float64            `json:"alpha"`     // at weight 1, where the file has alpha at weight One
+	Alphas map[string]float64 `json:"alpha_pattern,omitempty"`
+}
+
+// peftConfig is the part of PEFT's LoraConfig that changes what an adapter does.
+type peftConfig struct {
+	R            *float64           `json:"r"`
+	Alpha        *float64           `json:"lora_alpha"`
+	RankPattern  map[string]float64 `json:"rank_pattern"`
+	AlphaPattern map[string]float64 `json:"alpha_pattern"`
+	RSLoRA       bool               `json:"use_rslora"`
+	DoRA         bool               `json:"use_dora"`
+	Bias         string             `json:"bias"`
+	LoRABias     bool               `json:"lora_bias"`
+}
+
+// peftDefault is the value of r and of lora_alpha where PEFT's file has none.
+const peftDefault = 8.0
+
+// metadata returns the header's metadata for parts as they will be written,
+// whose alphas are those of the file, and for the adapter that they came from.
+func metadata(written, original []part, own ownMetadata) (map[string]string, error) {
+	alpha := spread(original, func(p part) float64 { return p.alpha })
+	own.Alpha, own.Alphas = alpha.common, alpha.others
+	ownText, err := json.Marshal(own)
+	if err != nil {
+		return nil, err
+	}
+	ranks := spread(written, func(p part) float64 { return float64(p.rank) })
+	alphas := spread(written, func(p part) float64 { return p.alpha })
+	names := make([]string, len(written))
+	for i, p := range written {
+		names[i] = p.Name
+	}
+	// Only what LoraConfig has known since long: diffusers hands it every key, and
+	// an unknown one is an error. It insists on rank_pattern even if empty.
+	peft := map[string]any{}
+	for key, value := range map[string]any{
+		"r": ranks.common, "rank_pattern": ranks.others,
+		"lora_alpha": alphas.common, "alpha_pattern": alphas.others,
+		"target_modules": names,
+	} {
+		peft[own.Prefix+"."+key] = value
+	}
+	peftText, err := json.MarshalIndent(peft, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{"format": "pt", peftKey: string(peftText), ownKey: string(ownText)}, nil
+}
+
+// parseOwn returns what Save wrote, and nil for files from elsewhere.
+func parseOwn(header map[string]string) (*ownMetadata, error) {
+	text, ok := header[ownKey]
+	if !ok {
+		return nil, nil
+	}
+	own := new(ownMetadata)
+	if err := json.Unmarshal([]byte(text), own); err != nil {
+		return nil, fmt.Errorf("%w: metadata %q: %w", ErrFormat, ownKey, err)
+	}
+	if own.One == 0 || own.Weight == 0 {
+		return nil, fmt.Errorf("%w: metadata %q: a weight is 0", ErrFormat, ownKey)
+	}
+	return own, nil
+}
+
+// parsePEFT returns the settings that diffusers wrote for the tensors with the
+// prefix, and nil if there are none.
+func parsePEFT(header map[string]string, prefix string) (*peftConfig, error) {
+	text, ok := header[peftKey]
+	if !ok {
+		return nil, nil
+	}
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(text), &all); err != nil {
+		return nil, fmt.Errorf("%w: metadata %q: %w", ErrFormat, peftKey, err)
+	}
+	mine := map[string]json.RawMessage{}
+	for key, value := range all {
+		if len(key) > len(prefix) && key[:len(prefix)] == prefix {
+			mine[key[len(prefix):]] = value
+		}
+	}
+	if mine["r"] == nil && mine["lora_alpha"] == nil {
+		return nil, nil // settings of another network
+	}
+	again, err := json.Marshal(mine)
+	if err != nil {
+		return nil, fmt.Errorf("%w: metadata %q: %w", ErrFormat, peftKey, err)
+	}
+	return parseConfig(again)
+}
+
+// parseConfig parses PEFT's LoraConfig.
+func parseConfig(text []byte) (*peftConfig, error) {
+	c := new(peftConfig)
+	if err := json.Unmarshal(text, c); err != nil {
+		return nil, fmt.Errorf("%w: LoraConfig: %w", ErrFormat, err)
+	}
+	if c.DoRA || c.LoRABias || (c.Bias != "" && c.Bias != "none") {
+		return nil, fmt.Errorf("%w: LoraConfig: DoRA and biases: %w", ErrFormat, errors.ErrUnsupported)
+	}
+	return c, nil
+}
+
+// alpha returns a layer's alpha, such that alpha/rank is its scale.
+func (c *peftConfig) alpha(name string, rank int) (float64, error) {
+	if c.R != nil {
+		want, err := perLayer{*c.R, c.RankPattern}.of(name)
+		if err != nil {
+			return 0, err
+		}
+		if want != float64(rank) {
+			return 0, fmt.Errorf("%w: rank %d, %v in its LoraConfig", ErrFormat, rank, want)
+		}
+	}
+	common := peftDefault
+	if c.Alpha != nil {
+		common = *c.Alpha
+	}
+	alpha, err := perLayer{common, c.AlphaPattern}.of(name)
+	if c.RSLoRA { // whose scale is alpha/√rank
+		alpha *= math.Sqrt(float64(rank))
+	}
+	return alpha, err
+}
+
+// alpha returns a layer's alpha here for its alpha in the file. Dividing by the
+// weight may miss the last bit, so the alpha that Save noted is taken if it is
+// the same otherwise; where it is not, somebody changed the file since.
+func (own *ownMetadata) alpha(name string, file float64) (float64, error) {
+	noted, err := perLayer{own.Alpha, own.Alphas}.of(name)
+	if err != nil {
+		return 0, err
+	}
+	if math.Abs(noted*own.One-file) <= 1e-12*math.Abs(file) {
+		return noted, nil
+	}
+	return file / own.One, nil
+}
+
+func sortParts(parts []part) {
+	slices.SortFunc(parts, func(a, b part) int { return cmp.Compare(a.Name, b.Name) })
+}

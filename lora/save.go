@@ -1,0 +1,90 @@
+package lora
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+
+	"github.com/dualprocess/dualprocess-go/internal/safetensors"
+)
+
+// DefaultPrefix is where the transformers of diffusers' pipelines find their
+// part of an adapter file.
+const DefaultPrefix = "transformer"
+
+// SaveOptions says how Save writes an adapter.
+type SaveOptions struct {
+	// Prefix of the tensors' names: the place of the adapted network in its
+	// pipeline, such as "transformer" or "unet". "" = DefaultPrefix.
+	Prefix string
+	// Weight is what scale 1 of the file stands for: other programs that load the
+	// file do at scale s what this one does at weight s·Weight. 0 = the adapter's
+	// own, so that they do by default what it was trained to do.
+	Weight float64
+	// Baked multiplies the whole scale into B, and brings all layers to one rank,
+	// for programs that ignore the alpha in the header. It costs a rounding; a
+	// file that is not baked comes back from Load bit for bit.
+	Baked bool
+}
+
+// Save writes the adapter as a safetensors file in the naming of diffusers,
+// <prefix>.<layer>.lora_A.weight and .lora_B.weight in float32, with PEFT's
+// settings in the header as diffusers has read them since 0.34. Files are whole
+// or absent, and equal adapters make equal bytes.
+func (a *Adapter) Save(path string, o SaveOptions) error {
+	o.Prefix = cmp.Or(strings.TrimSuffix(o.Prefix, "."), DefaultPrefix)
+	o.Weight = cmp.Or(o.Weight, a.weight)
+	written, original, err := a.forFile(o)
+	if err != nil {
+		return fmt.Errorf("lora: save: %w", err)
+	}
+	header, err := metadata(written, original, ownMetadata{Prefix: o.Prefix, Weight: a.weight, One: o.Weight})
+	if err != nil {
+		return fmt.Errorf("lora: save: %w", err)
+	}
+	var list []safetensors.Tensor
+	for _, p := range written {
+		dimsA, dimsB := p.dims()
+		name := o.Prefix + "." + p.Name
+		list = append(list,
+			safetensors.FromFloat32s(name+".lora_A.weight", p.a, dimsA...),
+			safetensors.FromFloat32s(name+".lora_B.weight", p.b, dimsB...))
+	}
+	if err := safetensors.WriteFile(path, list, header); err != nil {
+		return fmt.Errorf("lora: save: %w", err)
+	}
+	return nil
+}
+
+// forFile returns the parts with the alphas that the file shall have, and the
+// same with the alphas that Load shall give back.
+func (a *Adapter) forFile(o SaveOptions) (written, original []part, err error) {
+	for _, w := range []float64{a.weight, o.Weight} {
+		if err := checkNumber("weight", w); err != nil {
+			return nil, nil, err
+		}
+		if w == 0 {
+			return nil, nil, fmt.Errorf("%w: a weight of 0 would make a file that does nothing", ErrConfig)
+		}
+	}
+	rank := 0
+	for _, p := range a.parts {
+		rank = max(rank, p.rank)
+	}
+	for _, p := range a.parts {
+		if o.Baked {
+			p = p.folded(o.Weight).padded(rank)
+			if err := checkFinite(p.b); err != nil {
+				return nil, nil, fmt.Errorf("B of layer %q: %w", p.Name, err)
+			}
+			written = append(written, p)
+			p.alpha /= o.Weight
+			original = append(original, p)
+			continue
+		}
+		original = append(original, p)
+		p.alpha *= o.Weight
+		written = append(written, p)
+	}
+	return written, original, nil
+}
