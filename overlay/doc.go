@@ -22,7 +22,7 @@
 //
 // Makers draw on transparent white with antialiased edges. Solid and Transparent
 // honour the alpha of a picture, and Solid takes pure white, too, for nothing.
-// The paper's reference knows white alone and drops alpha; IgnoreAlpha does the
-// same. White that must be seen in Solid, like the rings around points, is drawn
+// The paper's reference knows white alone and drops alpha; the field Paper does
+// the same. White that must be seen in Solid, like the rings around points, is drawn
 // a little darker than white.
 package overlay
