@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/dualprocess/dualprocess-go/internal/tokenizer/uni"
 )
 
 // addedToken is a token that is cut out of the text before the model sees it.
@@ -111,10 +113,10 @@ func (m matcher) cut(text string, literal ranges) []section {
 			continue
 		}
 		if t.lstrip {
-			start = max(len(strings.TrimRightFunc(text[:start], isSpace)), from)
+			start = max(len(strings.TrimRightFunc(text[:start], uni.IsSpace)), from)
 		}
 		if t.rstrip {
-			end = len(text) - len(strings.TrimLeftFunc(text[end:], isSpace))
+			end = len(text) - len(strings.TrimLeftFunc(text[end:], uni.IsSpace))
 		}
 		if from < start {
 			out = append(out, section{from, start, -1})
@@ -132,7 +134,7 @@ func (m matcher) cut(text string, literal ranges) []section {
 func standsAlone(text string, start, end int) bool {
 	before, _ := utf8.DecodeLastRuneInString(text[:start])
 	after, _ := utf8.DecodeRuneInString(text[end:])
-	return (start == 0 || !isWord(before)) && (end == len(text) || !isWord(after))
+	return (start == 0 || !uni.IsWord(before)) && (end == len(text) || !uni.IsWord(after))
 }
 
 // overlap says whether [start, end) touches a range.

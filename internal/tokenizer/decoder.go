@@ -1,5 +1,11 @@
 package tokenizer
 
+import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
 // decoder turns the names of tokens into pieces of text, to be joined.
 type decoder interface {
 	decode(tokens []string) []string
@@ -10,20 +16,124 @@ type decodeFunc func(tokens []string) []string
 
 func (f decodeFunc) decode(tokens []string) []string { return f(tokens) }
 
-// spaced is what applies where a file names no decoder: a space between any two tokens.
-func spaced(tokens []string) []string {
-	out := make([]string, len(tokens))
-	for i, t := range tokens {
-		out[i] = t
-		if i > 0 {
-			out[i] = " " + t
-		}
+// decoders run in turn.
+type decoders []decoder
+
+func (d decoders) decode(tokens []string) []string {
+	for _, step := range d {
+		tokens = step.decode(tokens)
 	}
+	return tokens
+}
+
+// each decodes token by token.
+func each(f func(i int, token string) string) decoder {
+	return decodeFunc(func(tokens []string) []string {
+		out := make([]string, len(tokens))
+		for i, t := range tokens {
+			out[i] = f(i, t)
+		}
+		return out
+	})
+}
+
+// spaced is what applies where a file names no decoder: a space between any two tokens.
+func spaced() decoder {
+	return each(func(i int, token string) string {
+		if i > 0 {
+			return " " + token
+		}
+		return token
+	})
+}
+
+// fuse joins all tokens into one.
+func fuse(tokens []string) []string { return []string{strings.Join(tokens, "")} }
+
+// decodeMetaspace puts spaces back; the first token's are dropped where encoding began with one of its own.
+func decodeMetaspace(replacement rune, scheme string) decoder {
+	return each(func(i int, token string) string {
+		with := " "
+		if i == 0 && scheme != "never" {
+			with = ""
+		}
+		return strings.ReplaceAll(token, string(replacement), with)
+	})
+}
+
+// stripEnds removes up to so many characters r from the start and the end of each token.
+func stripEnds(r rune, start, stop int) decoder {
+	return each(func(_ int, token string) string {
+		for range start {
+			token = strings.TrimPrefix(token, string(r))
+		}
+		for range stop {
+			token = strings.TrimSuffix(token, string(r))
+		}
+		return token
+	})
+}
+
+// decodeBytes turns runs of byte tokens <0x0A> into text. A run that is no UTF-8 becomes one U+FFFD per byte.
+func decodeBytes(tokens []string) []string {
+	var out []string
+	var run []byte
+	flush := func() {
+		if utf8.Valid(run) {
+			out = append(out, string(run))
+		} else {
+			out = append(out, strings.Repeat("\uFFFD", len(run)))
+		}
+		run = run[:0]
+	}
+	for _, t := range tokens {
+		if b, ok := byteToken(t); ok {
+			run = append(run, b)
+			continue
+		}
+		flush()
+		out = append(out, t)
+	}
+	flush()
 	return out
+}
+
+// byteToken reads the name of a byte token.
+func byteToken(name string) (byte, bool) {
+	if len(name) != 6 || !strings.HasPrefix(name, "<0x") || name[5] != '>' {
+		return 0, false
+	}
+	b, err := strconv.ParseUint(name[3:5], 16, 8)
+	return byte(b), err == nil
 }
 
 // parseDecoder reads a decoder of tokenizer.json.
 func parseDecoder(o *object) decoder {
-	o.refuse("type", "decoder %q", o.text("type"))
-	return nil
+	switch kind := o.text("type"); kind {
+	case "Sequence":
+		return decoders(components(o, "decoders", parseDecoder))
+	case "ByteLevel":
+		o.ignore("add_prefix_space", "trim_offsets", "use_regex")
+		return decodeFunc(decodeByteLevel)
+	case "ByteFallback":
+		return decodeFunc(decodeBytes)
+	case "Fuse":
+		return decodeFunc(fuse)
+	case "Metaspace":
+		o.ignore("split")
+		return decodeMetaspace(parseMetaspaceFields(o))
+	case "Strip":
+		return stripEnds(o.char("content"), o.integer("start"), o.integer("stop"))
+	case "Replace":
+		r := replacer{parsePattern(o), o.text("content")}
+		return each(func(_ int, token string) string {
+			if out, err := r.normalize(token); err == nil {
+				return out
+			}
+			return token
+		})
+	default:
+		o.refuse("type", "decoder %q", kind)
+		return nil
+	}
 }

@@ -1,8 +1,13 @@
 package tokenizer
 
 import (
+	"encoding/base64"
 	"strings"
-	"unicode"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/dualprocess/dualprocess-go/internal/tokenizer/regex"
+	"github.com/dualprocess/dualprocess-go/internal/tokenizer/uni"
 )
 
 // normalizer rewrites a stretch of text. It fails only when a regular expression exceeds its budget.
@@ -28,37 +33,115 @@ func (n normalizers) normalize(text string) (string, error) {
 	return text, nil
 }
 
-// parseNormalizer reads a normalizer of tokenizer.json.
-func parseNormalizer(o *object) normalizer {
-	var n normalizer
-	switch kind := o.text("type"); kind {
-	case "Sequence":
-		var seq normalizers
-		for _, c := range o.objects("normalizers") {
-			seq = append(seq, parseNormalizer(c))
-			o.adopt(c)
-		}
-		n = seq
-	case "Lowercase":
-		n = normalizeFunc(lowercase)
-	default:
-		o.refuse("type", "normalizer %q", kind)
-	}
-	return n
+// replacer puts content in the place of what pattern matches.
+type replacer struct {
+	pattern *regex.Regexp
+	content string
 }
 
-// lowercase maps characters one by one as Rust's char::to_lowercase does: without the rule for a final sigma, and
-// with the one character whose lower case is two.
-func lowercase(text string) string {
-	if !strings.ContainsRune(text, 'İ') {
-		return strings.ToLower(text)
+func (r replacer) normalize(text string) (string, error) {
+	hits, err := r.pattern.FindAll(text)
+	if err != nil || len(hits) == 0 {
+		return text, err
 	}
 	var b strings.Builder
-	for _, r := range text {
-		b.WriteRune(unicode.ToLower(r))
-		if r == 'İ' {
-			b.WriteRune('\u0307')
-		}
+	from := 0
+	for _, h := range hits {
+		b.WriteString(text[from:h[0]])
+		b.WriteString(r.content)
+		from = h[1]
 	}
-	return b.String()
+	b.WriteString(text[from:])
+	return b.String(), nil
+}
+
+// form is one of Unicode's normalization forms.
+func form(f norm.Form) normalizer {
+	return normalizeFunc(func(s string) string { return uni.Normalize(f, s) })
+}
+
+// prepend begins every text that isn't empty with a prefix.
+func prepend(prefix string) normalizer {
+	return normalizeFunc(func(s string) string {
+		if s == "" {
+			return s
+		}
+		return prefix + s
+	})
+}
+
+// strip removes white space at one end or both.
+func strip(left, right bool) normalizer {
+	return normalizeFunc(func(s string) string {
+		if left {
+			s = strings.TrimLeftFunc(s, uni.IsSpace)
+		}
+		if right {
+			s = strings.TrimRightFunc(s, uni.IsSpace)
+		}
+		return s
+	})
+}
+
+// parseNormalizer reads a normalizer of tokenizer.json.
+func parseNormalizer(o *object) normalizer {
+	switch kind := o.text("type"); kind {
+	case "Sequence":
+		return normalizers(components(o, "normalizers", parseNormalizer))
+	case "Lowercase":
+		return normalizeFunc(uni.Lower)
+	case "NFC":
+		return form(norm.NFC)
+	case "NFD":
+		return form(norm.NFD)
+	case "NFKC":
+		return form(norm.NFKC)
+	case "NFKD":
+		return form(norm.NFKD)
+	case "Strip":
+		return strip(o.flag("strip_left"), o.flag("strip_right"))
+	case "Prepend":
+		return prepend(o.text("prepend"))
+	case "Replace":
+		return replacer{parsePattern(o), o.text("content")}
+	case "ByteLevel":
+		return normalizeFunc(byteLevel)
+	case "Precompiled":
+		return parsePrecompiled(o)
+	default:
+		o.refuse("type", "normalizer %q", kind)
+		return nil
+	}
+}
+
+// parsePrecompiled reads a sentencepiece character map in base 64.
+func parsePrecompiled(o *object) normalizer {
+	raw, err := base64.StdEncoding.DecodeString(o.text("precompiled_charsmap"))
+	if err != nil {
+		o.fail("precompiled_charsmap", "%v", err)
+	}
+	m, err := newCharacterMap(raw)
+	if err != nil && o.err == nil {
+		o.fail("precompiled_charsmap", "%v", err)
+	}
+	return m
+}
+
+// parsePattern reads the field "pattern": {"String": "…"} or {"Regex": "…"}.
+func parsePattern(o *object) *regex.Regexp {
+	c := o.child("pattern")
+	literal, pattern := c.textOr("String", ""), c.textOr("Regex", "")
+	o.adopt(c)
+	if (literal == "") == (pattern == "") {
+		o.fail("pattern", "neither a String nor a Regex")
+		return nil
+	}
+	if literal != "" {
+		return regex.Literal(literal)
+	}
+	re, err := regex.Compile(pattern)
+	if err != nil {
+		o.refuse("pattern", "%v", err)
+	}
+	return re
 }

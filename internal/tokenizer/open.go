@@ -59,7 +59,7 @@ func parseTokenizer(raw []byte) (*Tokenizer, error) {
 		norm:   component[normalizer](o, "normalizer", parseNormalizer, normalizers(nil)),
 		pre:    component[preTokenizer](o, "pre_tokenizer", parsePreTokenizer, preTokenizers(nil)),
 		post:   component(o, "post_processor", parsePostProcessor, template{}),
-		decode: component[decoder](o, "decoder", parseDecoder, decodeFunc(spaced)),
+		decode: component[decoder](o, "decoder", parseDecoder, spaced()),
 	}
 	m := o.child("model")
 	t.model = parseModel(m)
@@ -82,11 +82,26 @@ func component[T any](o *object, name string, parse func(*object) T, fallback T)
 	return part
 }
 
+// components reads a list of parts of the pipeline.
+func components[T any](o *object, name string, parse func(*object) T) []T {
+	var out []T
+	for _, c := range o.objects(name) {
+		out = append(out, parse(c))
+		o.adopt(c)
+	}
+	return out
+}
+
 // parseModel reads the model of tokenizer.json.
 func parseModel(o *object) model {
-	switch kind := o.text("type"); kind {
+	kind := o.textOr("type", "BPE") // files of the first years, CLIP's among them, leave it out
+	switch kind {
 	case "WordLevel":
 		return parseWordLevel(o)
+	case "BPE":
+		return parseBPE(o)
+	case "Unigram":
+		return parseUnigram(o)
 	default:
 		o.refuse("type", "model %q", kind)
 	}

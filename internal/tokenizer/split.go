@@ -3,6 +3,9 @@ package tokenizer
 import (
 	"slices"
 	"unicode/utf8"
+
+	"github.com/dualprocess/dualprocess-go/internal/tokenizer/regex"
+	"github.com/dualprocess/dualprocess-go/internal/tokenizer/uni"
 )
 
 // span is a stretch of a text; hit says that a pattern matched it. The spans of a text cover it without gaps.
@@ -38,6 +41,18 @@ func findRunes(is func(rune) bool) finder {
 	}
 }
 
+// findPattern hits what re matches.
+func findPattern(re *regex.Regexp) finder {
+	return func(text string) ([]span, error) {
+		var b spanner
+		hits, err := re.FindAll(text)
+		for _, h := range hits {
+			b.hit(h[0], h[1])
+		}
+		return b.done(text), err
+	}
+}
+
 // findWords hits what lies between words and runs of other visible characters, that is white space: the pattern
 // \w+|[^\w\s]+, inverted.
 func findWords(text string) ([]span, error) {
@@ -47,9 +62,9 @@ func findWords(text string) ([]span, error) {
 	for i, r := range text {
 		class := other
 		switch {
-		case isWord(r):
+		case uni.IsWord(r):
 			class = word
-		case isSpace(r):
+		case uni.IsSpace(r):
 			class = space
 		}
 		if class != last {
@@ -93,10 +108,9 @@ const (
 	contiguous                         // neighbouring hits are one piece
 )
 
-// parseBehavior reads the field "behavior"; fallback applies where it is absent.
-func parseBehavior(o *object, fallback string) behavior {
+// parseBehavior gives the value of o's field "behavior" its meaning.
+func parseBehavior(o *object, name string) behavior {
 	names := []string{"Isolated", "Removed", "MergedWithPrevious", "MergedWithNext", "Contiguous"}
-	name := o.textOr("behavior", fallback)
 	i := slices.Index(names, name)
 	if i < 0 {
 		o.refuse("behavior", "%q", name)
@@ -111,17 +125,17 @@ func (b behavior) arrange(spans []span) []span {
 	case removed:
 		return slices.DeleteFunc(spans, func(s span) bool { return s.hit })
 	case contiguous:
-		return fuse(spans, func(a, b span) bool { return a.hit == b.hit })
+		return joinSpans(spans, func(a, b span) bool { return a.hit == b.hit })
 	case mergedWithPrevious:
-		return fuse(spans, func(a, b span) bool { return !a.hit && b.hit })
+		return joinSpans(spans, func(a, b span) bool { return !a.hit && b.hit })
 	case mergedWithNext:
-		return fuse(spans, func(a, b span) bool { return a.hit && !b.hit })
+		return joinSpans(spans, func(a, b span) bool { return a.hit && !b.hit })
 	}
 	return spans
 }
 
-// fuse joins neighbours a, b of which together(a, b) holds. The joined span counts as b.
-func fuse(spans []span, together func(a, b span) bool) []span {
+// joinSpans joins neighbours a, b of which together(a, b) holds. The joined span counts as b.
+func joinSpans(spans []span, together func(a, b span) bool) []span {
 	var out []span
 	for _, s := range spans {
 		if n := len(out); n > 0 && together(out[n-1], s) {

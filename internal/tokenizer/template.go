@@ -1,5 +1,7 @@
 package tokenizer
 
+import "encoding/json"
+
 // template is what a post-processor puts around the ids of a text, such as <s> and </s>.
 type template struct{ before, after []int }
 
@@ -17,12 +19,15 @@ func parsePostProcessor(o *object) template {
 	var t template
 	switch kind := o.text("type"); kind {
 	case "Sequence":
-		for _, c := range o.objects("processors") {
-			t.wrap(parsePostProcessor(c))
-			o.adopt(c)
+		for _, step := range components(o, "processors", parsePostProcessor) {
+			t.before = append(append([]int{}, step.before...), t.before...)
+			t.after = append(t.after, step.after...)
 		}
 	case "TemplateProcessing":
 		t = parseTemplate(o)
+	case "RobertaProcessing", "BertProcessing":
+		o.ignore("trim_offsets", "add_prefix_space")
+		t = template{before: parseNamedID(o, "cls"), after: parseNamedID(o, "sep")}
 	case "ByteLevel":
 		o.ignore("add_prefix_space", "trim_offsets", "use_regex")
 	default:
@@ -31,10 +36,13 @@ func parsePostProcessor(o *object) template {
 	return t
 }
 
-// wrap puts outer around t.
-func (t *template) wrap(outer template) {
-	t.before = append(append([]int{}, outer.before...), t.before...)
-	t.after = append(t.after, outer.after...)
+// parseNamedID reads a pair ["</s>", 2] and returns the id.
+func parseNamedID(o *object, name string) []int {
+	var id int
+	if pair := field[[]json.RawMessage](o, name, nil); len(pair) != 2 || json.Unmarshal(pair[1], &id) != nil {
+		o.fail(name, "not a pair of a token and its id")
+	}
+	return []int{id}
 }
 
 // parseTemplate reads the list "single", which holds the text once, and the ids of the tokens that it names.

@@ -112,11 +112,6 @@ func TestOpenErrors(t *testing.T) {
 	}
 }
 
-func TestLowercase(t *testing.T) {
-	assert.Equal(t, "i\u0307σ ß", lowercase("İΣ ß"))
-	assert.Equal(t, "ὀδυσσεύσ", lowercase("ὈΔΥΣΣΕΎΣ"))
-}
-
 func ExampleOpen() {
 	folder := fstest.MapFS{"model/tokenizer.json": {Data: []byte(pocket)}}
 	tok, err := Open(folder, "model")

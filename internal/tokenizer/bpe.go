@@ -1,0 +1,177 @@
+package tokenizer
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// bpe is byte pair encoding: a word begins as characters, and the pair with the lowest rank is merged until none is
+// left.
+type bpe struct {
+	vocab        *vocabulary
+	merges       map[pair]merge
+	prefix       string   // of the names of characters that don't begin a word
+	suffix       string   // of the name of the character that ends a word
+	unknown      int      // id for characters that the vocabulary lacks; -1: they are left out
+	fuseUnknown  bool     // one unknown token for several such characters in a row
+	ignoreMerges bool     // a word that the vocabulary has is one token, whatever the merges
+	byteFallback bool     // characters that the vocabulary lacks become their bytes, if it has those
+	byteTokens   [256]int // ids of <0x00> to <0xFF>; -1 where there is none
+}
+
+type pair struct{ left, right int }
+type merge struct{ rank, id int }
+
+// parseBPE reads a model of type BPE.
+func parseBPE(o *object) model {
+	m := &bpe{
+		vocab:        parseVocabulary(o, "vocab"),
+		prefix:       o.textOr("continuing_subword_prefix", ""),
+		suffix:       o.textOr("end_of_word_suffix", ""),
+		unknown:      -1,
+		fuseUnknown:  o.flagOr("fuse_unk", false),
+		byteFallback: o.flagOr("byte_fallback", false),
+		ignoreMerges: o.flagOr("ignore_merges", false),
+	}
+	if zero := 0.0; field(o, "dropout", &zero) != 0 {
+		o.refuse("dropout", "random tokens")
+	}
+	if name := o.textOr("unk_token", ""); name != "" {
+		id, ok := m.vocab.id(name)
+		if !ok {
+			o.fail("unk_token", "%q is not in the vocabulary", name)
+		}
+		m.unknown = id
+	}
+	merges, err := parseMerges(o.raw("merges"))
+	if err == nil {
+		err = m.setMerges(merges)
+	}
+	if err != nil && o.err == nil {
+		o.fail("merges", "%v", err)
+	}
+	m.setByteTokens()
+	return m
+}
+
+// parseMerges reads [["a", "b"], …] or, in older files, ["a b", …].
+func parseMerges(raw json.RawMessage) ([][]string, error) {
+	const blank = " \t\r\n"
+	inside := bytes.TrimLeft(bytes.TrimPrefix(bytes.TrimLeft(raw, blank), []byte{'['}), blank)
+	if bytes.HasPrefix(inside, []byte{'"'}) {
+		var lines []string
+		err := json.Unmarshal(raw, &lines)
+		return splitMerges(lines), err
+	}
+	var merges [][]string
+	err := json.Unmarshal(raw, &merges)
+	return merges, err
+}
+
+// splitMerges cuts lines "a b" in two.
+func splitMerges(lines []string) [][]string {
+	merges := make([][]string, 0, len(lines))
+	for _, line := range lines {
+		if !strings.HasPrefix(line, "#version") {
+			merges = append(merges, strings.Split(line, " "))
+		}
+	}
+	return merges
+}
+
+// setMerges installs pairs of tokens in order of rank.
+func (m *bpe) setMerges(merges [][]string) error {
+	m.merges = make(map[pair]merge, len(merges))
+	for rank, names := range merges {
+		if len(names) != 2 {
+			return fmt.Errorf("merge %d is not a pair", rank)
+		}
+		left, okLeft := m.vocab.id(names[0])
+		right, okRight := m.vocab.id(names[1])
+		tail, _ := strings.CutPrefix(names[1], m.prefix)
+		id, ok := m.vocab.id(names[0] + tail)
+		if !okLeft || !okRight || !ok {
+			return fmt.Errorf("merge %d of %.40q and %.40q names a token that is not in the vocabulary", rank, names[0], names[1])
+		}
+		m.merges[pair{left, right}] = merge{rank, id}
+	}
+	return nil
+}
+
+// setByteTokens looks up the tokens <0x00> to <0xFF>.
+func (m *bpe) setByteTokens() {
+	for b := range m.byteTokens {
+		id, ok := m.vocab.id(fmt.Sprintf("<0x%02X>", b))
+		if !ok {
+			id = -1
+		}
+		m.byteTokens[b] = id
+	}
+}
+
+func (m *bpe) vocabulary() *vocabulary { return m.vocab }
+
+func (m *bpe) tokenize(ids []int, word string) ([]int, error) {
+	if m.ignoreMerges {
+		if id, ok := m.vocab.id(word); ok {
+			return append(ids, id), nil
+		}
+	}
+	symbols := m.characters(word)
+	m.mergeAll(symbols)
+	for i := 0; i >= 0 && i < len(symbols); i = symbols[i].next {
+		ids = append(ids, symbols[i].id)
+	}
+	return ids, nil
+}
+
+// characters returns the tokens that a word begins as, linked in a row. An unknown token is held back until a known
+// character follows, so it comes after byte tokens in between: Hugging Face's order.
+func (m *bpe) characters(word string) []symbol {
+	chain := make(chain, 0, len(word))
+	held := false
+	for i, r := range word {
+		name := word[i : i+len(string(r))]
+		last := i+len(name) == len(word)
+		if i > 0 {
+			name = m.prefix + name
+		}
+		if last {
+			name += m.suffix
+		}
+		if id, ok := m.vocab.id(name); ok {
+			if held {
+				chain.add(m.unknown)
+				held = false
+			}
+			chain.add(id)
+			continue
+		}
+		if m.byteFallback && m.addBytes(&chain, name) || m.unknown < 0 {
+			continue
+		}
+		if held && !m.fuseUnknown {
+			chain.add(m.unknown)
+		}
+		held = true
+	}
+	if held {
+		chain.add(m.unknown)
+	}
+	return chain.done()
+}
+
+// addBytes appends the byte tokens of name, if the vocabulary has all of them.
+func (m *bpe) addBytes(c *chain, name string) bool {
+	for i := range len(name) {
+		if m.byteTokens[name[i]] < 0 {
+			return false
+		}
+	}
+	for i := range len(name) {
+		c.add(m.byteTokens[name[i]])
+	}
+	return true
+}
