@@ -189,7 +189,8 @@ func (w *toy) task() dualprocess.Task {
 	}
 }
 
-// eachBackend runs a test on every backend that the machine has.
+// eachBackend runs a test on every backend that the machine has. As XLA takes half
+// a second to compile even a toy, tests try their variants on the Go backend alone.
 func eachBackend(t *testing.T, test func(t *testing.T, w *toy)) {
 	for _, backend := range []string{"go", "xla:cpu"} {
 		t.Run(backend, func(t *testing.T) { test(t, newToy(t, backend)) })

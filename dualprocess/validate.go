@@ -104,10 +104,10 @@ func (t *Task) resolveOptimizer() error {
 	return firstError(
 		inRange("Weight", t.Weight, math.SmallestNonzeroFloat64, math.MaxFloat32),
 		inRange("LearningRate", t.LearningRate, math.SmallestNonzeroFloat64, math.MaxFloat32),
+		inRange("Updates", float64(t.Updates), 1, math.MaxInt32),
 		inRange("WarmUp", float64(t.WarmUp), 0, float64(t.Updates)),
 		inRange("Decay", float64(t.Decay), 0, float64(t.Updates-t.WarmUp)),
 		inRange("DecayTo", t.DecayTo, 0, 1),
-		inRange("Updates", float64(t.Updates), 1, math.MaxInt32),
 		inRange("Batch", float64(t.Batch), 1, math.MaxInt32),
 		inRange("Accumulate", float64(t.Accumulate), 1, math.MaxInt32),
 		inRange("Clip", t.Clip, -math.MaxFloat32, math.MaxFloat32),

@@ -1,0 +1,113 @@
+package dualprocess_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/lora"
+)
+
+// plain hides what toyGenerator has beyond Generator.
+type plain struct{ dualprocess.Generator }
+
+// spoilt has, per field, something that makes a task invalid.
+var spoilt = map[string]func(*dualprocess.Task){
+	"Runtime":             func(k *dualprocess.Task) { k.Runtime = nil },
+	"Generator":           func(k *dualprocess.Task) { k.Generator = nil },
+	"Verifier":            func(k *dualprocess.Task) { k.Verifier = nil },
+	"Prompts":             func(k *dualprocess.Task) { k.Prompts = nil },
+	"Questions":           func(k *dualprocess.Task) { k.Questions = nil },
+	"Questions[0].Text":   func(k *dualprocess.Task) { k.Questions = []dualprocess.Question{{Answer: "Yes"}} },
+	"Questions[0].Answer": func(k *dualprocess.Task) { k.Questions = []dualprocess.Question{{Text: "red"}} },
+	"Questions[0].Suffix": func(k *dualprocess.Task) {
+		k.Questions = []dualprocess.Question{{Text: "red", Answer: "Yes", Bare: true, Suffix: " ?"}}
+	},
+	"Adapter":         func(k *dualprocess.Task) { k.Start = &lora.Adapter{} },
+	"Weight":          func(k *dualprocess.Task) { k.Weight = -1 },
+	"LearningRate":    func(k *dualprocess.Task) { k.LearningRate = math.NaN() },
+	"WarmUp":          func(k *dualprocess.Task) { k.WarmUp = 31 },
+	"Decay":           func(k *dualprocess.Task) { k.WarmUp, k.Decay = 10, 21 },
+	"DecayTo":         func(k *dualprocess.Task) { k.DecayTo = 1.5 },
+	"Updates":         func(k *dualprocess.Task) { k.Updates = -1 },
+	"Batch":           func(k *dualprocess.Task) { k.Batch = -1 },
+	"Accumulate":      func(k *dualprocess.Task) { k.Accumulate = -1 },
+	"Clip":            func(k *dualprocess.Task) { k.Clip = math.Inf(1) },
+	"Beta1":           func(k *dualprocess.Task) { k.Beta1 = 1 },
+	"Beta2":           func(k *dualprocess.Task) { k.Beta2 = -.1 },
+	"Epsilon":         func(k *dualprocess.Task) { k.Epsilon = -1 },
+	"WeightDecay":     func(k *dualprocess.Task) { k.WeightDecay = -1 },
+	"Seeds":           func(k *dualprocess.Task) { k.Seeds = []int64{} },
+	"SeedCount":       func(k *dualprocess.Task) { k.Seeds, k.SeedCount = []int64{1}, 2 },
+	"SeedOrder":       func(k *dualprocess.Task) { k.SeedOrder = 7 },
+	"Timesteps":       func(k *dualprocess.Task) { k.Timesteps, k.Generator = dualprocess.Renoise, plain{k.Generator} },
+	"FirstStep":       func(k *dualprocess.Task) { k.FirstStep = 4 },
+	"EndStep":         func(k *dualprocess.Task) { k.EndStep = 5 },
+	"Drift":           func(k *dualprocess.Task) { k.Drift = -1 },
+	"Preserve":        func(k *dualprocess.Task) { k.Preserve.Prompts = []string{"sea"} },
+	"Preserve.Weight": func(k *dualprocess.Task) { k.Preserve = dualprocess.Preserve{Prompts: []string{"sea"}, Weight: -1} },
+	"StopAt.P":        func(k *dualprocess.Task) { k.StopAt.P = 1 },
+	"StopAt.Window":   func(k *dualprocess.Task) { k.StopAt = dualprocess.StopAt{Seeds: []int64{1}, Window: 3} },
+	"StopAt.Seeds":    func(k *dualprocess.Task) { k.StopAt.Seeds = []int64{} },
+	"StopAt.Every":    func(k *dualprocess.Task) { k.StopAt.Every = -1 },
+}
+
+func TestTaskErrorsNameTheField(t *testing.T) {
+	w := newToy(t, "go")
+	for field, spoil := range spoilt {
+		t.Run(field, func(t *testing.T) {
+			task := w.task()
+			spoil(&task)
+			got, err := dualprocess.Distill(background, task)
+			assert.Nil(t, got)
+			assert.ErrorIs(t, err, dualprocess.ErrTask)
+			assert.ErrorContains(t, err, ": "+field+": ")
+		})
+	}
+	assert.Zero(t, w.g.predicts, "checked before any work")
+}
+
+func TestUnknownTargetIsAnError(t *testing.T) {
+	w := newToy(t, "go")
+	task := w.task()
+	task.Adapter.Targets = []string{"nowhere"}
+	_, err := dualprocess.Distill(background, task)
+	assert.ErrorIs(t, err, dualprocess.ErrTask)
+	assert.ErrorContains(t, err, "nowhere")
+}
+
+// presetter is a generator with suggestions.
+type presetter struct {
+	*toyGenerator
+	suggests dualprocess.Preset
+}
+
+func (p presetter) Preset() dualprocess.Preset { return p.suggests }
+
+func TestPresetFillsWhatIsLeftOpen(t *testing.T) {
+	w := newToy(t, "go")
+	task := w.task()
+	task.LearningRate, task.Updates = 0, 12
+	task.Generator = presetter{w.g, dualprocess.Preset{LearningRate: .007, Targets: []string{"out"}, FirstStep: 1, EndStep: 3}}
+	a, updates := distil(t, task)
+	require.Len(t, a.Layers(), 1)
+	assert.Equal(t, "out", a.Layers()[0].Name)
+	for _, u := range updates {
+		assert.Equal(t, .007, u.LearningRate)
+		assert.Contains(t, []int{1, 2}, u.Step)
+	}
+	task.LearningRate, task.FirstStep, task.EndStep, task.Adapter.Targets = .001, 0, 1, []string{"mix"}
+	a, updates = distil(t, task)
+	assert.Equal(t, "mix", a.Layers()[0].Name)
+	assert.Equal(t, .001, updates[0].LearningRate)
+	assert.Zero(t, updates[11].Step)
+}
+
+func TestQuestionPrompt(t *testing.T) {
+	assert.Equal(t, "Is it red? Answer with Yes or No.", dualprocess.Question{Text: "Is it red?"}.Prompt())
+	assert.Equal(t, "Is it red?", dualprocess.Question{Text: "Is it red?", Bare: true}.Prompt())
+	assert.Equal(t, "Is it red? In one word.", dualprocess.Question{Text: "Is it red?", Suffix: " In one word."}.Prompt())
+}
