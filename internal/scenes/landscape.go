@@ -40,6 +40,14 @@ var grounds = map[string][2]RGB{
 	"snowfield night":  {{.54, .57, .74}, {.34, .37, .55}},
 }
 
+// rocks are the colours of far mountains; at night they are darker than any
+// ground, so that the horizon below them still shows.
+var rocks = map[string]RGB{
+	"day":    {.42, .45, .55},
+	"sunset": {.44, .30, .36},
+	"night":  {.04, .04, .10},
+}
+
 // ambients is the light that falls on things.
 var ambients = map[string]RGB{
 	"day":    {1, 1, 1},
@@ -56,9 +64,10 @@ func (s *Scene) newLandscape(rng *rand.Rand, w World) {
 }
 
 // sky returns the colour of the sky in a row, for a horizon in its place.
-func sky(time string, y, horizon float64) RGB {
-	stops := skies[time]
-	t := 2 * math.Max(0, math.Min(1, y/horizon))
+func sky(time string, y, horizon float64) RGB { return skyColour(skies[time], y, horizon) }
+
+func skyColour(stops [3]RGB, y, horizon float64) RGB {
+	t := 2 * clamp01(y/horizon)
 	if t < 1 {
 		return mix(stops[0], stops[1], t)
 	}
@@ -67,8 +76,11 @@ func sky(time string, y, horizon float64) RGB {
 
 // ground returns the colour of the ground in a row below the horizon.
 func ground(place, time string, y, horizon float64) RGB {
-	stops := grounds[place+" "+time]
-	return mix(stops[0], stops[1], math.Max(0, math.Min(1, (y-horizon)/(1-horizon))))
+	return groundColour(grounds[place+" "+time], y, horizon)
+}
+
+func groundColour(stops [2]RGB, y, horizon float64) RGB {
+	return mix(stops[0], stops[1], clamp01((y-horizon)/(1-horizon)))
 }
 
 func (s Scene) drawLandscape(c *canvas) {
@@ -86,7 +98,7 @@ func (s Scene) drawLandscape(c *canvas) {
 		return
 	}
 	if s.Thing == mountains {
-		drawMountains(c, rng, s.Horizon, s.X[0], mix(sky(s.Time, .7*s.Horizon, s.Horizon), RGB{.36, .34, .42}.times(ambients[s.Time]), .75).add(s.Tint[2]), ambients[s.Time])
+		drawMountains(c, rng, s.Horizon, s.X[0], rocks[s.Time].add(s.Tint[2]), ambients[s.Time])
 	}
 	edge := s.edge(rng)
 	c.below(edge, func(y float64) RGB { return ground(s.Place, s.Time, y, s.Horizon).add(s.Tint[1]) })
@@ -187,18 +199,18 @@ func (s Scene) drawThings(c *canvas) {
 	x := .5 + .30*s.X[0]
 	switch s.Thing {
 	case "tree":
-		s.island(c, x, base, .17)
+		s.island(c, x, base, .13)
 		drawTree(c, x, base, s.Size, light, s.Tint[2], s.Place == "snowfield")
 	case "house":
-		s.island(c, x, base, .21)
+		s.island(c, x, base, .18)
 		drawHouse(c, x, base, s.Size, light, s.Tint[2], s.Place == "snowfield", s.Time == "night")
 	case treeAndHouse:
 		left, right := .27+.07*s.X[0], .70+.07*s.Y[0]
 		if s.Seed%2 == 1 {
 			left, right = right, left
 		}
-		s.island(c, left, base, .16)
-		s.island(c, right, base, .20)
+		s.island(c, left, base, .12)
+		s.island(c, right, base, .17)
 		drawTree(c, left, base, s.Size, light, s.Tint[2], s.Place == "snowfield")
 		drawHouse(c, right, base, s.Size, light, s.Tint[2], s.Place == "snowfield", s.Time == "night")
 	}
