@@ -29,10 +29,16 @@ func newDraws(t Task) draws {
 	}
 }
 
-// steps draws the steps of one update: all its pictures share one, all preserved
-// ones another, so that micro-batches add up to exactly the bigger batch.
-func (d *draws) steps(first, end int) (step, keptStep int) {
-	return first + d.step.IntN(end-first), first + d.keptStep.IntN(end-first)
+// drawSteps draws the steps of one update: all its pictures share one, all
+// preserved ones another, so that micro-batches add up to exactly the bigger batch.
+// Preserved ones are denoised to their step, which so is never a level.
+func (d *distiller) drawSteps() (step, keptStep int) {
+	first, end := d.FirstStep, d.EndStep
+	step = first + d.draws.step.IntN(end-first)
+	if d.levels() > 0 {
+		first, end = 0, d.Generator.Steps()
+	}
+	return step, first + d.draws.keptStep.IntN(end-first)
 }
 
 // next returns the seeds and prompts of the next pictures. Each time that seeds
@@ -86,7 +92,7 @@ func (d *distiller) batch(ctx context.Context, step, keptStep int) (in []any, fr
 	if err != nil {
 		return nil, nil, err
 	}
-	in = append(d.adapted().inputs(), d.conditions.tables, latents, int32(step), rows)
+	in = append(d.adapted().inputs(), d.conditions.tables, latents, d.index(step), rows)
 	free = append(free, latents)
 	if d.Preserve.Weight > 0 {
 		seeds, rows := d.draws.nextKept(d.Batch)
@@ -116,11 +122,19 @@ func (d *distiller) latentsAt(ctx context.Context, step int, seeds []int64, rows
 		return nil, err
 	}
 	defer release(clean)
-	out, err := d.programs.renoise.run(ctx, clean, noise, int32(step))
+	out, err := d.programs.renoise.run(ctx, clean, noise, d.index(step))
 	if err != nil {
 		return nil, err
 	}
 	return out[0], nil
+}
+
+// index is what a drawn step or level is called in the generator's graph methods.
+func (d *distiller) index(step int) int32 {
+	if d.levels() > 0 {
+		step += d.Generator.Steps()
+	}
+	return int32(step)
 }
 
 // renoise is the graph that goes back to a step by adding noise.

@@ -56,9 +56,10 @@ type distiller struct {
 	denoiser   *denoiser
 	programs   programs
 
-	draws draws
-	state state
-	stop  stopper
+	draws    draws
+	state    state
+	zeroSums []*tensors.Tensor // that accumulation starts from; nil without
+	stop     stopper
 
 	began        time.Time
 	skipped      int // updates in all
@@ -123,7 +124,7 @@ func (d *distiller) snapshot() (*lora.Adapter, error) {
 // update makes update n, counted from 0.
 func (d *distiller) update(ctx context.Context, n int) (Update, error) {
 	rate := d.learningRate(n)
-	step, keptStep := d.draws.steps(d.FirstStep, d.EndStep)
+	step, keptStep := d.drawSteps()
 	metrics, err := d.step(ctx, step, keptStep, rate)
 	if err != nil {
 		return Update{}, fmt.Errorf("dualprocess: update %d: %w", n+1, err)
@@ -173,22 +174,28 @@ func (d *distiller) step(ctx context.Context, step, keptStep int, rate float64) 
 // accumulated runs the micro-batches and returns the mean gradients and, behind
 // them, the mean measurements.
 func (d *distiller) accumulated(ctx context.Context, step, keptStep int) ([]*tensors.Tensor, error) {
-	sums := append(zeros(d.state.params), tensors.FromShape(d.metricsShape()))
-	for range d.Accumulate {
-		in, free, err := d.batch(ctx, step, keptStep)
-		if err != nil {
+	sums := d.zeroSums
+	for k := range d.Accumulate {
+		next, err := d.addBatch(ctx, sums, step, keptStep)
+		if k > 0 {
 			release(sums...)
-			return nil, err
 		}
-		out, err := d.programs.accumulate.run(ctx, append([]any{sums}, in...)...)
-		release(free...)
-		release(sums...)
 		if err != nil {
 			return nil, err
 		}
-		sums = out
+		sums = next
 	}
 	return sums, nil
+}
+
+// addBatch runs one micro-batch and returns the sums with its share added.
+func (d *distiller) addBatch(ctx context.Context, sums []*tensors.Tensor, step, keptStep int) ([]*tensors.Tensor, error) {
+	in, free, err := d.batch(ctx, step, keptStep)
+	if err != nil {
+		return nil, err
+	}
+	defer release(free...)
+	return d.programs.accumulate.run(ctx, append([]any{sums}, in...)...)
 }
 
 // take replaces the state by an update's results and returns the measurements.
@@ -236,6 +243,7 @@ func (d *distiller) close() {
 		return
 	}
 	d.state.release()
+	release(d.zeroSums...)
 	d.conditions.release()
 	d.exam.release()
 	d.denoiser.close()

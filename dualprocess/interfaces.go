@@ -131,6 +131,16 @@ type Noiser interface {
 	Noise(clean, noise, i *graph.Node) *graph.Node
 }
 
+// Leveler is a Noiser that knows more noise levels than it takes steps: the grid
+// that its model was trained on. With it the mode Renoise is of use even to a
+// generator of one step, whose only level is pure noise.
+type Leveler interface {
+	Noiser
+	// Levels is their number, from noise to clean. Level k stands for itself in
+	// Predict, Clean and Noise, never in Step, as i = Steps() + k.
+	Levels() int
+}
+
 // Releaser is a Generator or Verifier that holds weights which only the host
 // methods need, such as text encoders.
 type Releaser interface {

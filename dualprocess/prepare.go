@@ -41,6 +41,9 @@ func newDistiller(ctx context.Context, t Task) (d *distiller, err error) {
 		return d, err
 	}
 	d.state = newState(d.adapter)
+	if t.Accumulate > 1 {
+		d.zeroSums = append(zeros(d.state.params), tensors.FromShape(d.metricsShape()))
+	}
 	if d.denoiser, err = newDenoiser(t.Runtime, t.Generator, d.adapter, d.conditions); err != nil {
 		return d, err
 	}

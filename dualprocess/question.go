@@ -1,9 +1,6 @@
 package dualprocess
 
-import (
-	"reflect"
-	"strings"
-)
+import "reflect"
 
 // YesOrNo is the suffix that the paper appends to every question.
 const YesOrNo = " Answer with Yes or No."
@@ -28,7 +25,7 @@ func (q Question) Prompt() string {
 	case q.Suffix != "":
 		return q.Text + q.Suffix
 	}
-	return strings.TrimRight(q.Text, " ") + YesOrNo
+	return q.Text + YesOrNo
 }
 
 // overlayGroup is an overlay with the indices of the questions asked under it.

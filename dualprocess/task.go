@@ -59,7 +59,7 @@ type Task struct {
 
 	Timesteps Timesteps // Subsample or Renoise
 	FirstStep int       // the step with gradient is drawn from [FirstStep, EndStep)
-	EndStep   int       // 0 = the generator's preset, else all its steps
+	EndStep   int       // 0 = the generator's preset, else all; Renoise counts levels if there are any
 
 	// Drift is the weight of the mean squared distance between the prediction and
 	// the base model's at the same latents and prompt. 0 = no such term. It keeps
@@ -91,7 +91,7 @@ const (
 	Subsample Timesteps = iota
 	// Renoise denoises fully without gradient, the adapter on, adds fresh noise of
 	// the drawn step and takes that step with gradient. The Generator must be a
-	// Noiser.
+	// Noiser; of a Leveler, a level is drawn in place of a step.
 	Renoise
 )
 
@@ -129,7 +129,7 @@ type Update struct {
 	P     []float64 // P(answer) of each question, mean over the pictures, in [0, 1]
 	MeanP float64   // mean of P
 
-	Step         int     // of the generator, where the gradient was taken
+	Step         int     // of the generator, or its level, where the gradient was taken
 	GradientNorm float64 // before clipping
 	Drift        float64 // mean squared distance from the base model, not weighted; 0 when off
 	Preserved    float64 // the same on the preserved prompts

@@ -147,7 +147,10 @@ func (t *Task) resolveSteps() error {
 	if steps < 1 {
 		return invalid("Generator", "has %d steps", steps)
 	}
-	if t.FirstStep == 0 && t.EndStep == 0 {
+	levels := t.levels()
+	if levels > 0 {
+		steps = levels
+	} else if t.FirstStep == 0 && t.EndStep == 0 {
 		suggested := preset(t.Generator)
 		t.FirstStep, t.EndStep = suggested.FirstStep, suggested.EndStep
 	}
@@ -183,6 +186,15 @@ func (t *Task) resolveGuards() error {
 		inRange("StopAt.Window", float64(t.StopAt.Window), 1, math.MaxInt32),
 		inRange("StopAt.Every", float64(t.StopAt.Every), 1, math.MaxInt32),
 	)
+}
+
+// levels is the number of noise levels that steps are drawn from in place of the
+// generator's steps, 0 if they are not.
+func (t *Task) levels() int {
+	if l, ok := t.Generator.(Leveler); ok && t.Timesteps == Renoise {
+		return l.Levels()
+	}
+	return 0
 }
 
 // setDefault gives a field left at zero its default.
