@@ -2,6 +2,9 @@ package pocket
 
 import "fmt"
 
+// Pipeline names the pocket generator in model_index.json.
+const Pipeline = "PocketPipeline"
+
 // Config of the pocket generator: the JSON files of its folder, which has the
 // layout of a diffusers pipeline.
 type Config struct {

@@ -7,18 +7,26 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/scenes"
 )
 
-// exam is one picture and one question of the verifier's training, as numbers.
+// exam is one picture with several questions about it, as numbers.
 type exam struct {
-	pixels []float32 // [64, 64, 3]
-	ids    []int32   // the question
-	logit  float32   // target of yes minus no
-	// positions is the target over the position words; for yes-or-no questions it is zero.
-	positions []float32
+	pixels    []float32 // [64, 64, 3]
 	facts     []float32 // targets of the regressions
 	known     []float32 // 1 where a fact is known
 	mark      []float32 // [64, 64, 4]: colour and cover of what lies over the picture
 	damage    damage
+	questions [questionsPerPicture]quiz
 }
+
+// quiz is one question of an exam.
+type quiz struct {
+	ids   []int32
+	logit float32 // target of yes minus no
+	// positions is the target over the position words; for yes-or-no questions it is zero.
+	positions []float32
+}
+
+// questionsPerPicture share the cost of looking at it.
+const questionsPerPicture = 4
 
 // The regressions that the read-out learns besides the answers.
 const (
@@ -43,27 +51,49 @@ type examiner struct {
 	maxWords int
 }
 
-// examine asks a question of a scene whose picture is given.
+// examine asks questions of a scene whose picture is given. The first one may be
+// about a mark; the others see that mark too but do not ask about it.
 func (e *examiner) examine(rng *rand.Rand, s scenes.Scene, p *scenes.Picture, d damage) (exam, error) {
-	q := scenes.Ask(rng, s)
-	for d.counts && q.Positions != nil { // a quantity can't be read off a ruined picture
-		q = scenes.Ask(rng, s)
+	x := exam{pixels: p.Pix, damage: d}
+	first := ask(rng, s, d, true)
+	for range 2 { // a second and a third chance for the marks: the controls need them
+		if !scenes.NeedsMark(first.Topic) {
+			first = ask(rng, s, d, true)
+		}
 	}
+	x.mark = drawMark(first.Mark)
+	x.facts, x.known = factsOf(s, first.Mark)
+	var err error
+	x.questions[0], err = e.quiz(rng, first)
+	for k := 1; k < questionsPerPicture && err == nil; k++ {
+		x.questions[k], err = e.quiz(rng, ask(rng, s, d, false))
+	}
+	return x, err
+}
+
+// ask asks a random question. Without marks it is none that needs one; of a
+// picture that is damaged so that it counts it asks for no quantity, which could
+// not be read off.
+func ask(rng *rand.Rand, s scenes.Scene, d damage, marks bool) scenes.Question {
+	for {
+		q := scenes.Ask(rng, s)
+		if (marks || !scenes.NeedsMark(q.Topic)) && !(d.counts && q.Positions != nil) {
+			return q
+		}
+	}
+}
+
+func (e *examiner) quiz(rng *rand.Rand, q scenes.Question) (quiz, error) {
 	text := q.Text
 	if q.Positions == nil && rng.Float64() < suffixShare {
 		text += scenes.Suffix
 	}
 	ids, err := e.words.question(text, e.maxWords)
-	if err != nil {
-		return exam{}, err
-	}
-	x := exam{pixels: p.Pix, ids: ids, logit: float32(q.Logit), positions: make([]float32, len(scenes.PositionWords())),
-		mark: drawMark(q.Mark), damage: d}
+	positions := make([]float32, len(scenes.PositionWords()))
 	for k, share := range q.Positions {
-		x.positions[k] = float32(share)
+		positions[k] = float32(share)
 	}
-	x.facts, x.known = factsOf(s, q.Mark)
-	return x, nil
+	return quiz{ids, float32(q.Logit), positions}, err
 }
 
 // factsOf returns the regressions' targets and which of them are known.

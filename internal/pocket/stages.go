@@ -2,6 +2,7 @@ package pocket
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/generator/pocket"
@@ -9,9 +10,9 @@ import (
 
 // The plans of the stages, in their order.
 var (
-	autoencoderPlan = plan{name: "autoencoder", steps: 6000, batch: 32, seed: 11, adam: 2.5e-3, decay: 1e-4, flat: 0.35, ema: 0.998}
-	generatorPlan   = plan{name: "generator", steps: 5000, batch: 96, seed: 12, adam: 2e-3, muon: 0.02, flat: 0.35, ema: 0.998}
-	verifierPlan    = plan{name: "verifier", steps: 5000, batch: 40, seed: 13, adam: 1.5e-3, muon: 0.02, flat: 0.4, ema: 0.998}
+	autoencoderPlan = plan{name: "autoencoder", steps: 4000, batch: 32, seed: 11, adam: 2.5e-3, decay: 1e-4, flat: 0.35, ema: 0.998}
+	generatorPlan   = plan{name: "generator", steps: 4000, batch: 64, seed: 12, adam: 2e-3, muon: 0.02, flat: 0.35, ema: 0.998}
+	verifierPlan    = plan{name: "verifier", steps: 4000, batch: 40, seed: 13, adam: 1.5e-3, muon: 0.02, flat: 0.4, ema: 0.998}
 )
 
 // planned applies the options to a plan.
@@ -62,8 +63,8 @@ func TrainGenerator(ctx context.Context, rt *backends.Runtime, o Options) error 
 // The verifier's training has phases: drawn pictures alone, until it reads them;
 // then decoded and ruined ones too; then what the generator makes.
 const (
-	verifierDrawn   = 1400 // steps
-	verifierDecoded = 3000 // steps, the first phase included
+	verifierDrawn   = 1300 // steps
+	verifierDecoded = 2600 // steps, the first phase included
 )
 
 // TrainVerifier trains the vision-language model.
@@ -86,5 +87,25 @@ func TrainVerifier(ctx context.Context, rt *backends.Runtime, o Options) error {
 	if err := f.use(rt, v.loss); err != nil {
 		return err
 	}
-	return f.train(ctx, o, min(verifierDecoded, p.steps), v.drawBatch)
+	if err := f.train(ctx, o, min(verifierDecoded, p.steps), v.drawBatch); err != nil {
+		return err
+	}
+	if v.pool, err = o.generated(ctx, rt, v.codec); err != nil {
+		return err
+	}
+	return f.train(ctx, o, p.steps, v.drawBatch)
+}
+
+// generated makes pictures with the trained generator.
+func (o Options) generated(ctx context.Context, rt *backends.Runtime, c *codec) (*picturePool, error) {
+	const poolSize, seed = 12_000, 14
+	g, err := newFlow(rt, 0)
+	if err != nil {
+		return nil, err
+	}
+	if err := g.source.loadAverage(o.path(generatorPlan.name)); err != nil {
+		return nil, fmt.Errorf("pocket: the generator comes first: %w", err)
+	}
+	o.Logger.Info("making pictures", "count", poolSize)
+	return newPicturePool(ctx, rt, c, g, poolSize, seed)
 }

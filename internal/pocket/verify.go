@@ -71,7 +71,7 @@ func (v *verifier) drawExam(rng *rand.Rand) exam {
 		p = s.Draw(pictureSize)
 		d.decode = v.codec != nil && rng.Float64() < decodedShare
 	}
-	if rng.Float64() < ruinedShare {
+	if v.codec != nil && rng.Float64() < ruinedShare { // reading comes first
 		d.ruin(rng, size, channels)
 	} else {
 		d.soften(rng)
@@ -116,14 +116,17 @@ const (
 // tensors stacks exams.
 func (v *verifier) tensors(rng *rand.Rand, exams []exam) []*tensors.Tensor {
 	n, side := len(exams), pictureSize
+	asked := n * questionsPerPicture
 	var list [inAdd + 1][]float32
 	var ids []int32
 	add := func(i int, values ...float32) { list[i] = append(list[i], values...) }
 	for _, x := range exams {
-		ids = append(ids, x.ids...)
+		for _, q := range x.questions {
+			ids = append(ids, q.ids...)
+			add(inLogit, q.logit)
+			add(inPositions, q.positions...)
+		}
 		add(inPixels, x.pixels...)
-		add(inLogit, x.logit)
-		add(inPositions, x.positions...)
 		add(inFacts, x.facts...)
 		add(inKnown, x.known...)
 		add(inMark, x.mark...)
@@ -147,8 +150,8 @@ func (v *verifier) tensors(rng *rand.Rand, exams []exam) []*tensors.Tensor {
 		add(inAdd, x.damage.add...)
 	}
 	out := []*tensors.Tensor{
-		floats(list[inPixels], n, side, side, 3), tensors.FromFlatDataAndDimensions(ids, n, v.config.MaxWords),
-		floats(list[inLogit], n), floats(list[inPositions], n, len(scenes.PositionWords())),
+		floats(list[inPixels], n, side, side, 3), tensors.FromFlatDataAndDimensions(ids, asked, v.config.MaxWords),
+		floats(list[inLogit], asked), floats(list[inPositions], asked, len(scenes.PositionWords())),
 		floats(list[inFacts], n, facts), floats(list[inKnown], n, facts), floats(list[inMark], n, side, side, 4),
 		floats(list[inCounts], n), floats(list[inGain], n, 1, 1, 3), floats(list[inField], n, side, side, 3),
 		floats(list[inBlur], n, 1, 1, 1), floats(list[inNoise], n, side, side, 3),

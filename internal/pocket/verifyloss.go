@@ -23,11 +23,13 @@ const (
 func (v *verifier) loss(in []*Node) (*Node, []*Node) {
 	pictures, degree := v.look(in)
 	tokens, readout := v.vision.Apply(pictures)
-	logits := v.language.Apply(tokens, in[inIDs]) // [B, vocabulary]
+	logits := v.language.Apply(tokens, in[inIDs]) // [B·Q, vocabulary]
 	logProbs := LogSoftmax(logits, -1)
 
 	// The answer of a ruined picture goes to no by the degree of its ruin.
-	target := Sub(Mul(in[inLogit], OneMinus(degree)), MulScalar(degree, ruinedLogit)) // [B]
+	perPicture := degree
+	degree = Reshape(BroadcastToDims(InsertAxes(degree, -1), degree.Shape().Dim(0), questionsPerPicture), -1) // [B·Q]
+	target := Sub(Mul(in[inLogit], OneMinus(degree)), MulScalar(degree, ruinedLogit))                         // [B·Q]
 	yes, no := v.column(logits, scenes.Yes), v.column(logits, scenes.No)
 	logYes, logNo := v.column(logProbs, scenes.Yes), v.column(logProbs, scenes.No)
 	pYes := Sigmoid(target)
@@ -38,7 +40,7 @@ func (v *verifier) loss(in []*Node) (*Node, []*Node) {
 	huber := ReduceAllMean(Mul(asked, huber(Sub(Sub(yes, no), target))))
 
 	klPositions := ReduceAllMean(v.positionLoss(logProbs, in[inPositions]))
-	regression := v.factLoss(readout, in, degree)
+	regression := v.factLoss(readout, in, perPicture)
 	total := Add(Add(klYesNo, klPositions), Add(MulScalar(huber, logitWeight), MulScalar(regression, factWeight)))
 
 	decided := Mul(asked, ConvertDType(GreaterThan(Abs(target), ScalarOne(target.Graph(), target.DType())), target.DType()))

@@ -242,3 +242,15 @@ func fact(is bool, gone float64) float64 {
 
 // dwindle moves a logit to that of an absent subject as the degree grows.
 func dwindle(logit, gone, absent float64) float64 { return lerp(logit, absent, gone) }
+
+// NeedsMark tells whether questions of the named topic are about a mark.
+func NeedsMark(name string) bool {
+	for _, f := range Families() {
+		for _, t := range topics(f) {
+			if t.name == name {
+				return t.mark != NoMark
+			}
+		}
+	}
+	return false
+}

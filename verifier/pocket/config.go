@@ -4,26 +4,31 @@ import "fmt"
 
 // Config of the pocket verifier: its config.json.
 type Config struct {
-	ImageSize     int   `json:"image_size"`              // height and width that the vision tower sees, in pixels
-	HiddenSize    int   `json:"hidden_size"`             // width of all tokens
-	NumHeads      int   `json:"num_attention_heads"`     // of every block
-	MLPRatio      int   `json:"mlp_ratio"`               // inner width of the MLP over HiddenSize
-	StemChannels  []int `json:"stem_channels"`           // of the two halvings before the last one
-	VisionLayers  int   `json:"vision_layers"`           // blocks over the image tokens
-	ReadoutTokens int   `json:"readout_tokens"`          // tokens that sum up the whole picture
-	ReadoutWidth  int   `json:"readout_width"`           // of the vector that they are made of
-	ReadoutDim    int   `json:"readout_dim"`             // numbers per image token that enter it
-	TextLayers    int   `json:"text_layers"`             // blocks over image and question together
-	VocabSize     int   `json:"vocab_size"`              // words, padding and the answer's place among them
-	MaxWords      int   `json:"max_position_embeddings"` // a question's length after padding, the answer's place included
+	Architectures []string `json:"architectures"`           // Architecture alone
+	ImageSize     int      `json:"image_size"`              // height and width that the vision tower sees, in pixels
+	HiddenSize    int      `json:"hidden_size"`             // width of all tokens
+	NumHeads      int      `json:"num_attention_heads"`     // of every block
+	MLPRatio      int      `json:"mlp_ratio"`               // inner width of the MLP over HiddenSize
+	StemChannels  []int    `json:"stem_channels"`           // of the two halvings before the last one
+	VisionLayers  int      `json:"vision_layers"`           // blocks over the image tokens
+	ReadoutTokens int      `json:"readout_tokens"`          // tokens that sum up the whole picture
+	ReadoutWidth  int      `json:"readout_width"`           // of the vector that they are made of
+	ReadoutDim    int      `json:"readout_dim"`             // numbers per image token that enter it
+	TextLayers    int      `json:"text_layers"`             // blocks over the question, with the image in view
+	VocabSize     int      `json:"vocab_size"`              // words, padding and the answer's place among them
+	MaxWords      int      `json:"max_position_embeddings"` // a question's length after padding, the answer's place included
 }
+
+// Architecture names the pocket verifier in config.json.
+const Architecture = "PocketForQuestionAnswering"
 
 // DefaultConfig is the configuration of the embedded weights, for a vocabulary
 // of that many words.
 func DefaultConfig(vocabulary int) Config {
 	return Config{
-		ImageSize: 64, HiddenSize: 128, NumHeads: 4, MLPRatio: 4, StemChannels: []int{24, 48}, VisionLayers: 1,
-		ReadoutTokens: 4, ReadoutWidth: 384, ReadoutDim: 32, TextLayers: 2, VocabSize: vocabulary, MaxWords: 24,
+		Architectures: []string{Architecture},
+		ImageSize:     64, HiddenSize: 128, NumHeads: 4, MLPRatio: 4, StemChannels: []int{24, 48}, VisionLayers: 1,
+		ReadoutTokens: 4, ReadoutWidth: 384, ReadoutDim: 32, TextLayers: 3, VocabSize: vocabulary, MaxWords: 24,
 	}
 }
 
@@ -48,6 +53,8 @@ func (c Config) Validate() error {
 		}
 	}
 	switch {
+	case len(c.Architectures) != 1 || c.Architectures[0] != Architecture:
+		return fmt.Errorf("architectures is %q, want %q", c.Architectures, Architecture)
 	case len(c.StemChannels) != 2:
 		return fmt.Errorf("stem_channels has %d numbers, want 2", len(c.StemChannels))
 	case c.StemChannels[0] < 1 || c.StemChannels[1] < 1 || c.StemChannels[0] > 4096 || c.StemChannels[1] > 4096:

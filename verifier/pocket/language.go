@@ -1,6 +1,8 @@
 package pocket
 
 import (
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
@@ -8,8 +10,9 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
-// Language is a prefix language model: image and question see each other
-// entirely, and the last place says the answer.
+// Language reads a question with a picture in view: the words see each other and
+// the image tokens entirely, the image tokens see no words. So a picture is looked
+// at once for all questions about it. The last place says the answer.
 type Language struct {
 	words    *nn.Embedding
 	position *model.Variable // [MaxWords, hidden]
@@ -32,20 +35,19 @@ func NewLanguage(c weights.Cursor, cfg Config) *Language {
 	return l
 }
 
-// Apply returns the logits [B, vocabulary] of the answer to the question ids
-// [B, MaxWords], padded on the left with 0, about image tokens [B, T, hidden].
+// Apply returns the logits [B·Q, vocabulary] of the answers to questions ids
+// [B·Q, MaxWords], padded on the left with 0: Q about each of the pictures whose
+// tokens are image [B, T, hidden], those about the first picture first.
 func (l *Language) Apply(image, ids *Node) *Node {
-	words := ConvertDType(l.words.Apply(ids), image.DType())
-	words = Add(words, InsertAxes(ConvertDType(l.position.NodeValue(ids), image.DType()), 0))
-	padding := ConvertDType(Equal(ids, ZerosLike(ids)), image.DType()) // [B, MaxWords]
-	visible := ZerosLike(Slice(image, AxisRange(), AxisRange(), AxisElem(0)))
+	x := ConvertDType(l.words.Apply(ids), image.DType())
+	x = Add(x, InsertAxes(ConvertDType(l.position.NodeValue(ids), image.DType()), 0))
+	padding := ConvertDType(Equal(ids, ZerosLike(ids)), dtypes.Float32) // [B·Q, MaxWords]
+	seen := Zeros(ids.Graph(), shapes.Make(dtypes.Float32, ids.Shape().Dim(0), image.Shape().Dim(1)))
 	const never = -1e9
-	bias := MulScalar(Concatenate([]*Node{Reshape(visible, image.Shape().Dim(0), -1), padding}, 1), never)
-	bias = InsertAxes(bias, 1, 1) // [B, 1, 1, T + MaxWords]
-
-	x := Concatenate([]*Node{image, words}, 1)
+	bias := MulScalar(Concatenate([]*Node{seen, padding}, 1), never)
+	bias = InsertAxes(bias, 1, 1) // [B·Q, 1, 1, T + MaxWords]
 	for _, b := range l.blocks {
-		x = b.apply(x, bias)
+		x = b.apply(x, image, bias)
 	}
 	last := Slice(x, AxisRange(), AxisElem(-1))
 	return l.head.Apply(nil, l.norm.Apply(Reshape(last, last.Shape().Dim(0), -1)))
@@ -74,12 +76,31 @@ func newBlock(c weights.Cursor, cfg Config) *block {
 	}
 }
 
-// apply maps x [B, S, hidden]; bias is added to the attention scores.
-func (b *block) apply(x, bias *Node) *Node {
+// apply maps x [B·Q, S, hidden]. Besides each other the tokens attend to those of
+// context [B, T, hidden], nil for none. bias is added to the attention scores.
+func (b *block) apply(x, context, bias *Node) *Node {
 	h := b.norm1.Apply(x)
 	q := nn.SplitHeads(b.q.Apply(nil, h), b.heads)
-	k := nn.SplitHeads(b.k.Apply(nil, h), b.heads)
-	v := nn.SplitHeads(b.v.Apply(nil, h), b.heads)
+	k, v := b.keysAndValues(h)
+	if context != nil {
+		ck, cv := b.keysAndValues(b.norm1.Apply(context))
+		times := x.Shape().Dim(0) / context.Shape().Dim(0)
+		k, v = Concatenate([]*Node{repeat(ck, times), k}, 1), Concatenate([]*Node{repeat(cv, times), v}, 1)
+	}
 	x = Add(x, b.out.Apply(nil, nn.Attention(q, k, v, bias)))
 	return Add(x, b.mlpOut.Apply(nil, nn.GELUTanh(b.mlpIn.Apply(nil, b.norm2.Apply(x)))))
+}
+
+func (b *block) keysAndValues(h *Node) (k, v *Node) {
+	return nn.SplitHeads(b.k.Apply(nil, h), b.heads), nn.SplitHeads(b.v.Apply(nil, h), b.heads)
+}
+
+// repeat repeats every row of the first axis that many times: a a b b c c.
+func repeat(x *Node, times int) *Node {
+	if times == 1 {
+		return x
+	}
+	d := x.Shape().Dimensions
+	x = BroadcastToDims(InsertAxes(x, 1), append([]int{d[0], times}, d[1:]...)...)
+	return Reshape(x, append([]int{d[0] * times}, d[1:]...)...)
 }

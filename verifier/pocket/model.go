@@ -134,13 +134,19 @@ func (v *Verifier) Prepare(_ context.Context, q dualprocess.Question, height, wi
 func (v *Verifier) LogProbs(image *Node, questions [][]*Node) []*Node {
 	picture := v.resize(ClipScalar(image, 0, 1))
 	tokens, _ := v.vision.Apply(ConvertDType(picture, v.runtime.DType))
-	batch := image.Shape().Dim(0)
-	var out []*Node
-	for _, q := range questions {
-		ids := BroadcastToDims(q[0], batch, v.config.MaxWords)
-		logits := ConvertDType(v.language.Apply(tokens, ids), dtypes.Float32)
-		answer := OneHot(Reshape(q[1]), v.config.VocabSize, dtypes.Float32) // [vocabulary]
-		out = append(out, ReduceSum(Mul(LogSoftmax(logits, -1), InsertAxes(answer, 0)), -1))
+	batch, n := image.Shape().Dim(0), len(questions)
+	ids, answers := make([]*Node, n), make([]*Node, n)
+	for k, q := range questions {
+		ids[k], answers[k] = q[0], q[1]
+	}
+	all := BroadcastToDims(InsertAxes(Concatenate(ids, 0), 0), batch, n, v.config.MaxWords)
+	logits := v.language.Apply(tokens, Reshape(all, batch*n, v.config.MaxWords))
+	logProbs := LogSoftmax(Reshape(ConvertDType(logits, dtypes.Float32), batch, n, -1), -1)
+	wanted := OneHot(Concatenate(answers, 0), v.config.VocabSize, dtypes.Float32) // [n, vocabulary]
+	chosen := ReduceSum(Mul(logProbs, InsertAxes(wanted, 0)), -1)                 // [batch, n]
+	out := make([]*Node, n)
+	for k := range out {
+		out[k] = Reshape(Slice(chosen, AxisRange(), AxisRange(k, k+1)), batch)
 	}
 	return out
 }

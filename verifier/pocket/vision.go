@@ -60,7 +60,7 @@ func (v *Vision) Apply(pictures *Node) (tokens, readout *Node) {
 	x = Reshape(x, batch, n, v.config.HiddenSize)
 	x = Add(x, InsertAxes(ConvertDType(v.position.NodeValue(x), x.DType()), 0))
 	for _, b := range v.blocks {
-		x = b.apply(x, nil)
+		x = b.apply(x, nil, nil)
 	}
 	x = v.norm.Apply(x)
 	grid := nn.GELUTanh(v.gridIn.Apply(nil, x)) // [B, n, ReadoutDim]

@@ -19,38 +19,64 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/pocket"
 )
 
+// stages in their order; each needs the ones before it, but for the verifier's
+// first phase.
+var stages = []struct {
+	name  string
+	train func(context.Context, *backends.Runtime, pocket.Options) error
+}{
+	{"autoencoder", pocket.TrainAutoencoder},
+	{"generator", pocket.TrainGenerator},
+	{"verifier", pocket.TrainVerifier},
+}
+
 func main() {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		cache = os.TempDir()
 	}
 	state := flag.String("state", filepath.Join(cache, "dualprocess", "pocket"), "folder that keeps the state between runs")
-	stage := flag.String("stage", "all", "autoencoder, generator, verifier or all")
+	stage := flag.String("stage", "all", "autoencoder, generator, verifier, export, or all in this order")
 	steps := flag.Int("steps", 0, "steps of every stage, for a trial (0: as planned)")
+	root := flag.String("root", ".", "folder of the module, for the export")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, *state, *stage, *steps); err != nil {
+	o := pocket.Options{Dir: *state, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), Steps: *steps}
+	if err := run(ctx, o, *stage, *root); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, state, stage string, steps int) error {
-	logger := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	rt, err := backends.Open(ctx, backends.Options{Logger: logger})
-	if err != nil {
-		return err
+func run(ctx context.Context, o pocket.Options, stage, root string) error {
+	if stage == "export" {
+		return pocket.Export(o, root)
 	}
-	defer rt.Close()
-	o := pocket.Options{Dir: state, Logger: logger, Steps: steps}
-	switch stage {
-	case "autoencoder":
-		return pocket.TrainAutoencoder(ctx, rt, o)
-	case "generator":
-		return pocket.TrainGenerator(ctx, rt, o)
-	case "verifier":
-		return pocket.TrainVerifier(ctx, rt, o)
+	known := stage == "all"
+	for _, s := range stages {
+		if stage != "all" && stage != s.name {
+			continue
+		}
+		known = true
+		// A runtime for each stage: the stages share no variable but through their files.
+		rt, err := backends.Open(ctx, backends.Options{Logger: o.Logger})
+		if err != nil {
+			return err
+		}
+		err = s.train(ctx, rt, o)
+		if closing := rt.Close(); err == nil {
+			err = closing
+		}
+		if err != nil {
+			return err
+		}
 	}
-	return fmt.Errorf("unknown stage %q", stage)
+	if !known {
+		return fmt.Errorf("unknown stage %q", stage)
+	}
+	if stage == "all" {
+		return pocket.Export(o, root)
+	}
+	return nil
 }

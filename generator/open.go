@@ -1,0 +1,45 @@
+// Package generator opens image generators from local folders in the layout of
+// diffusers. The models themselves are in the folders below, one each, and may be
+// opened directly.
+package generator
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/generator/pocket"
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+// ErrUnsupported says that a folder holds a pipeline that this library does not have.
+var ErrUnsupported = errors.New("unsupported pipeline")
+
+// Open opens the generator in folder, by the class that its model_index.json
+// names. Its weights become frozen variables of the runtime's store. The error
+// wraps ErrUnsupported, and names the class, where the library does not have it.
+func Open(ctx context.Context, rt *backends.Runtime, folder string) (dualprocess.Generator, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("generator: %w", err)
+	}
+	const index = "model_index.json"
+	fsys := os.DirFS(folder)
+	var fields map[string]json.RawMessage
+	if err := weights.ReadConfig(fsys, index, &fields); err != nil {
+		return nil, fmt.Errorf("generator: open %s: %w", folder, err)
+	}
+	var class string
+	if err := json.Unmarshal(fields["_class_name"], &class); err != nil {
+		return nil, fmt.Errorf("generator: %s: _class_name: %w", filepath.Join(folder, index), err)
+	}
+	switch class {
+	case pocket.Pipeline:
+		return pocket.OpenFS(rt, fsys)
+	}
+	return nil, fmt.Errorf("generator: %s: %w: _class_name is %q", filepath.Join(folder, index), ErrUnsupported, class)
+}

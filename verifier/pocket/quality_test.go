@@ -1,0 +1,306 @@
+package pocket
+
+import (
+	"context"
+	"image"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/scenes"
+	"github.com/dualprocess/dualprocess-go/overlay"
+)
+
+// inquiry is one picture with a question and what is known of the answer.
+type inquiry struct {
+	topic  string
+	pixels []float32
+	ids    []int32
+	target float64 // P(yes)
+}
+
+// answers runs the verifier on inquiries and returns P(yes) among yes and no.
+func answers(t *testing.T, v *Verifier, list []inquiry) []float64 {
+	t.Helper()
+	yes, no := id(t, v, scenes.Yes), id(t, v, scenes.No)
+	exec, err := model.NewExec(v.runtime.Backend, v.runtime.Store, func(_ *model.Scope, in []*Node) []*Node {
+		tokens, _ := v.vision.Apply(ClipScalar(in[0], 0, 1))
+		logits := v.language.Apply(tokens, in[1])
+		column := func(k int) *Node { return Slice(logits, AxisRange(), AxisRange(k, k+1)) }
+		return []*Node{Sigmoid(Sub(column(yes), column(no)))}
+	})
+	require.NoError(t, err)
+	const batch = 50
+	var out []float64
+	for chunk := range slices.Chunk(list, batch) {
+		var pixels []float32
+		var ids []int32
+		for _, q := range chunk {
+			pixels, ids = append(pixels, q.pixels...), append(ids, q.ids...)
+		}
+		for range batch - len(chunk) { // one shape, one compilation
+			pixels, ids = append(pixels, chunk[0].pixels...), append(ids, chunk[0].ids...)
+		}
+		size := v.config.ImageSize
+		got, err := exec.Call1(tensors.FromFlatDataAndDimensions(pixels, batch, size, size, 3),
+			tensors.FromFlatDataAndDimensions(ids, batch, v.config.MaxWords))
+		require.NoError(t, err)
+		for _, p := range tensors.MustCopyFlatData[float32](got)[:len(chunk)] {
+			out = append(out, float64(p))
+		}
+	}
+	return out
+}
+
+func id(t *testing.T, v *Verifier, word string) int {
+	t.Helper()
+	n, ok := v.tokenizer.ID(word)
+	require.True(t, ok, word)
+	return n
+}
+
+// inquire asks a question of a scene about a picture of it.
+func inquire(t *testing.T, v *Verifier, q scenes.Question, p *scenes.Picture) inquiry {
+	t.Helper()
+	tokens, err := v.tokenizer.Encode(q.Text + scenes.Suffix)
+	require.NoError(t, err)
+	ids := make([]int32, v.config.MaxWords)
+	for i, n := range append(tokens, v.answerID) {
+		ids[len(ids)-len(tokens)-1+i] = int32(n)
+	}
+	return inquiry{q.Topic, marked(t, p, q.Mark), ids, q.Yes()}
+}
+
+// marked lays a question's mark over a picture, as a task would.
+func marked(t *testing.T, p *scenes.Picture, m scenes.Mark) []float32 {
+	t.Helper()
+	var mark image.Image
+	switch m.Kind {
+	case scenes.NoMark:
+		return p.Pix
+	case scenes.LineMark:
+		mark = overlay.HorizonLine{Row: m.Row}.Draw(p.Size, p.Size)
+	case scenes.SampleMark:
+		mark = overlay.LineSample{Width: m.Width}.Draw(p.Size, p.Size)
+	case scenes.PointsMark:
+		a, b := m.Points[0], m.Points[1]
+		mark = overlay.Points{A: overlay.Point{X: a[0], Y: a[1]}, B: overlay.Point{X: b[0], Y: b[1]}}.Draw(p.Size, p.Size)
+	}
+	blended, err := overlay.Blend(p.Image(), overlay.Solid{Picture: mark})
+	require.NoError(t, err)
+	return scenes.FromImage(blended).Pix
+}
+
+// view changes a picture before the question is asked.
+type view struct {
+	name   string
+	change func(rng *rand.Rand, p *scenes.Picture) *scenes.Picture
+}
+
+var views = []view{
+	{"drawn", func(_ *rand.Rand, p *scenes.Picture) *scenes.Picture { return p }},
+	{"blurred", func(_ *rand.Rand, p *scenes.Picture) *scenes.Picture { return blurred(p) }},
+	{"noisy", noisy},
+}
+
+func noisy(rng *rand.Rand, p *scenes.Picture) *scenes.Picture {
+	p = p.Clone()
+	for i := range p.Pix {
+		p.Pix[i] += float32(0.05 * rng.NormFloat64())
+	}
+	return p
+}
+
+// blurred is a 3x3 box blur; the border repeats.
+func blurred(p *scenes.Picture) *scenes.Picture {
+	out := scenes.NewPicture(p.Size)
+	at := func(x, y, c int) float32 {
+		x, y = min(max(x, 0), p.Size-1), min(max(y, 0), p.Size-1)
+		return p.Pix[(y*p.Size+x)*3+c]
+	}
+	for y := range p.Size {
+		for x := range p.Size {
+			for c := range 3 {
+				var sum float32
+				for k := range 9 {
+					sum += at(x+k%3-1, y+k/3-1, c)
+				}
+				out.Pix[(y*p.Size+x)*3+c] = sum / 9
+			}
+		}
+	}
+	return out
+}
+
+// open returns the embedded verifier and the number of scenes that a test can
+// afford on the backend at hand.
+func open(t *testing.T) (*Verifier, int) {
+	t.Helper()
+	rt, err := backends.Open(context.Background(), backends.Options{NoDownload: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, rt.Close()) })
+	v, err := Open(rt)
+	require.NoError(t, err)
+	switch {
+	case testing.Short():
+		return v, 100
+	case rt.Name == "go":
+		return v, 300
+	}
+	return v, 1200
+}
+
+// heldOut is a stream of scenes that no training saw.
+const heldOut = 999_983
+
+// TestAnswers holds the verifier to what is known about drawn scenes: at least 97
+// of 100 decided answers are right in every family, and P(yes) means what it says.
+// A question is decided where the truth is further than one unit of the logit from
+// even odds.
+func TestAnswers(t *testing.T) {
+	v, n := open(t)
+	for k, view := range views {
+		t.Run(view.name, func(t *testing.T) {
+			var list []inquiry
+			families := make([]scenes.Family, 0, n)
+			rng := rand.New(rand.NewPCG(heldOut, uint64(k)))
+			for len(list) < n {
+				s := scenes.Random(rng, scenes.Broad)
+				q := scenes.Ask(rng, s)
+				if q.Positions != nil {
+					continue
+				}
+				list = append(list, inquire(t, v, q, view.change(rng, s.Draw(v.config.ImageSize))))
+				families = append(families, s.Family)
+			}
+			report(t, list, families, answers(t, v, list), 0.97)
+		})
+	}
+}
+
+// report checks the share of right answers per family and the calibration.
+func report(t *testing.T, list []inquiry, families []scenes.Family, got []float64, want float64) {
+	t.Helper()
+	right, decided := map[string]int{}, map[string]int{}
+	for i, q := range list {
+		if math.Abs(logit(q.target)) < 1 {
+			continue
+		}
+		for _, group := range []string{families[i].String(), "  " + q.topic} {
+			decided[group]++
+			if (got[i] > 0.5) == (q.target > 0.5) {
+				right[group]++
+			}
+		}
+	}
+	for _, group := range slices.Sorted(maps.Keys(decided)) {
+		t.Logf("%-26s %4d of %4d right (%.1f %%)", group, right[group], decided[group], 100*float64(right[group])/float64(decided[group]))
+	}
+	for _, f := range scenes.Families() {
+		share := float64(right[f.String()]) / float64(decided[f.String()])
+		assert.GreaterOrEqual(t, share, want, "share of right answers: %v", f)
+	}
+	e := calibrationError(list, got)
+	t.Logf("expected calibration error %.4f", e)
+	assert.Less(t, e, 0.05, "expected calibration error")
+}
+
+// calibrationError is the mean distance, over ten bins of P(yes) weighted by
+// their sizes, of the predicted from the true probability.
+func calibrationError(list []inquiry, got []float64) float64 {
+	var predicted, truth [10]float64
+	for i, p := range got {
+		bin := min(9, int(p*10))
+		predicted[bin] += p
+		truth[bin] += list[i].target
+	}
+	sum := 0.0
+	for k := range predicted {
+		sum += math.Abs(predicted[k] - truth[k])
+	}
+	return sum / float64(len(got))
+}
+
+func logit(p float64) float64 { return math.Log(p / (1 - p)) }
+
+// TestAbsence asks for things that are not in the picture, although the rest of it
+// is: the answer is no.
+func TestAbsence(t *testing.T) {
+	v, n := open(t)
+	rng := rand.New(rand.NewPCG(heldOut, 77))
+	var list []inquiry
+	for len(list) < n/2 {
+		s := scenes.Random(rng, scenes.Broad).Absent(rng)
+		q := scenes.Ask(rng, s)
+		if q.Positions == nil && q.Logit < -2 {
+			list = append(list, inquire(t, v, q, s.Draw(v.config.ImageSize)))
+		}
+	}
+	assert.Less(t, shareOfYes(t, v, list), 0.05, "share of yes about what is absent")
+}
+
+// TestOffTheManifold asks about pictures that are none: whatever the question, the
+// answer is no.
+func TestOffTheManifold(t *testing.T) {
+	v, n := open(t)
+	kinds := map[string]func(rng *rand.Rand, p *scenes.Picture){
+		"noise": func(rng *rand.Rand, p *scenes.Picture) {
+			for i := range p.Pix {
+				p.Pix[i] = rng.Float32()
+			}
+		},
+		"flat colour": func(rng *rand.Rand, p *scenes.Picture) {
+			colour := [3]float32{rng.Float32(), rng.Float32(), rng.Float32()}
+			for i := range p.Pix {
+				p.Pix[i] = colour[i%3]
+			}
+		},
+		"stripes": func(rng *rand.Rand, p *scenes.Picture) {
+			period := 3 + 10*rng.Float64()
+			tint := [3]float64{rng.Float64(), rng.Float64(), rng.Float64()}
+			for i := range p.Pix {
+				along := float64(i / 3 / p.Size)
+				p.Pix[i] = float32(tint[i%3] * (0.5 + 0.5*math.Sin(2*math.Pi*along/period)))
+			}
+		},
+	}
+	for name, paint := range kinds {
+		t.Run(name, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(heldOut, 78))
+			var list []inquiry
+			for len(list) < n/6 {
+				s := scenes.Random(rng, scenes.Broad)
+				q := scenes.Ask(rng, s)
+				if q.Positions == nil {
+					p := scenes.NewPicture(v.config.ImageSize)
+					paint(rng, p)
+					list = append(list, inquire(t, v, q, p))
+				}
+			}
+			assert.Less(t, shareOfYes(t, v, list), 0.05)
+		})
+	}
+}
+
+func shareOfYes(t *testing.T, v *Verifier, list []inquiry) float64 {
+	t.Helper()
+	yes := 0
+	byTopic := map[string]int{}
+	for i, p := range answers(t, v, list) {
+		if p > 0.5 {
+			yes++
+			byTopic[list[i].topic]++
+		}
+	}
+	t.Logf("%d of %d answered yes: %v", yes, len(list), byTopic)
+	return float64(yes) / float64(len(list))
+}
