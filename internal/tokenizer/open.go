@@ -12,19 +12,71 @@ import (
 // maxFile bounds a tokenizer file's bytes. The largest in use, Gemma 3's tokenizer.json, has 33 MB.
 const maxFile = 256 << 20
 
-// Open reads the tokenizer in folder dir of fsys. The error wraps fs.ErrNotExist where the folder has none,
-// ErrFormat or ErrUnsupported where a file can't be used, and names the file and the place in it.
+// Open reads the tokenizer in folder dir of fsys: tokenizer.json, else a sentencepiece model (tokenizer.model,
+// spiece.model), else vocab.json with merges.txt, the last two with tokenizer_config.json beside them. The error wraps
+// fs.ErrNotExist where the folder has none, ErrFormat or ErrUnsupported where a file can't be used, and names the file
+// and the place in it.
 func Open(fsys fs.FS, dir string) (*Tokenizer, error) {
-	name := path.Join(dir, "tokenizer.json")
-	raw, err := readFile(fsys, name)
+	t, err := open(fsys, dir)
 	if err != nil {
 		return nil, fmt.Errorf("tokenizer: %w", err)
 	}
-	t, err := parseTokenizer(raw)
+	return t, nil
+}
+
+func open(fsys fs.FS, dir string) (*Tokenizer, error) {
+	name := path.Join(dir, "tokenizer.json")
+	raw, err := readFile(fsys, name)
+	if err == nil {
+		t, err := parseTokenizer(raw)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		return t, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	c, err := readConfig(fsys, dir)
 	if err != nil {
-		return nil, fmt.Errorf("tokenizer: %s: %w", name, err)
+		return nil, err
+	}
+	t, err := openLegacy(fsys, dir, c)
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := c.tokens(t.model.vocabulary())
+	if err == nil {
+		err = t.add(tokens)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path.Join(dir, "tokenizer_config.json"), err)
 	}
 	return t, nil
+}
+
+// openLegacy reads what checkpoints without a tokenizer.json have. The tokenizer lacks its added tokens.
+func openLegacy(fsys fs.FS, dir string, c *config) (*Tokenizer, error) {
+	for _, model := range []string{"tokenizer.model", "spiece.model"} {
+		name := path.Join(dir, model)
+		raw, err := readFile(fsys, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		t, err := openSentencePiece(raw, c)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", name, err)
+		}
+		return t, nil
+	}
+	t, err := openMerges(fsys, dir, c)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: neither tokenizer.json nor another tokenizer's files: %w", dir, err)
+	}
+	return t, err
 }
 
 // readFile reads a file of at most maxFile bytes of UTF-8.
