@@ -99,14 +99,21 @@ func TestRoundTrip(t *testing.T) {
 			requireSameFile(t, path, path+"2")
 		})
 	}
-	q, k := Layer{Name: "q", In: 5, Out: 4}, Layer{Name: "k", In: 5, Out: 4}
-	merged, err := Merge([]float64{1, 0.3}, filled(t, Config{Rank: 2}, q, k), filled(t, Config{Rank: 3}, q))
-	require.NoError(t, err)
-	path := filepath.Join(dir, "merged")
-	require.NoError(t, merged.Save(path, SaveOptions{Weight: 0.7}))
-	back, err := Load(path, []Layer{q, k})
-	require.NoError(t, err)
-	require.Equal(t, merged, back, "ranks and alphas that differ between layers")
+	// One layer's name is the end of the other's, as a pattern of PEFT is.
+	q, xq := Layer{Name: "q", In: 5, Out: 4}, Layer{Name: "x.q", In: 5, Out: 4}
+	for _, only := range []Layer{q, xq} {
+		merged, err := Merge([]float64{1, 0.3}, filled(t, Config{Rank: 2}, q, xq), filled(t, Config{Rank: 3}, only))
+		require.NoError(t, err)
+		path := filepath.Join(dir, "merged")
+		require.NoError(t, merged.Save(path, SaveOptions{Weight: 0.7}))
+		back, err := Load(path, []Layer{q, xq})
+		require.NoError(t, err)
+		require.Equal(t, merged, back, "ranks and alphas that differ between layers")
+		theirs := asElsewhere(t, path)
+		for i, p := range theirs.parts {
+			require.InEpsilon(t, 0.7*scale(merged.parts[i]), scale(p), 1e-12)
+		}
+	}
 }
 
 func requireSameFile(t *testing.T, a, b string) {

@@ -259,10 +259,7 @@ func (r reader) alpha(e *entry, p part) (float64, error) {
 		}
 	}
 	if r.own != nil {
-		var err error
-		if alpha, err = r.own.alpha(p.Name, alpha); err != nil {
-			return 0, err
-		}
+		alpha = r.own.alpha(p.Name, alpha)
 	}
 	if err := checkFinite([]float32{float32(alpha)}); err != nil { // as a graph will use it
 		return 0, fmt.Errorf("alpha %v: %w", alpha, ErrNotFinite)

@@ -9,6 +9,7 @@ import (
 	"math"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // Keys of the header's metadata.
@@ -66,6 +67,20 @@ func (l perLayer) of(name string) (float64, error) {
 	return l.common, nil
 }
 
+// patterns returns the exceptions for PEFT. A name that is also the end of
+// another layer's is anchored, or PEFT would take it for both. The others stay
+// plain, as diffusers writes them: old versions of PEFT look them up as names.
+func (l perLayer) patterns(names []string) map[string]float64 {
+	out := make(map[string]float64, len(l.others))
+	for name, v := range l.others {
+		if slices.ContainsFunc(names, func(n string) bool { return strings.HasSuffix(n, "."+name) }) {
+			name = "^" + regexp.QuoteMeta(name)
+		}
+		out[name] = v
+	}
+	return out
+}
+
 // ownMetadata is the value of ownKey.
 type ownMetadata struct {
 	Prefix string             `json:"prefix"`    // of the tensors' names
@@ -109,8 +124,8 @@ func metadata(written, original []part, own ownMetadata) (map[string]string, err
 	// an unknown one is an error. It insists on rank_pattern even if empty.
 	peft := map[string]any{}
 	for key, value := range map[string]any{
-		"r": ranks.common, "rank_pattern": ranks.others,
-		"lora_alpha": alphas.common, "alpha_pattern": alphas.others,
+		"r": ranks.common, "rank_pattern": ranks.patterns(names),
+		"lora_alpha": alphas.common, "alpha_pattern": alphas.patterns(names),
 		"target_modules": names,
 	} {
 		peft[own.Prefix+"."+key] = value
@@ -202,15 +217,15 @@ func (c *peftConfig) alpha(name string, rank int) (float64, error) {
 // alpha returns a layer's alpha here for its alpha in the file. Dividing by the
 // weight may miss the last bit, so the alpha that Save noted is taken if it is
 // the same otherwise; where it is not, somebody changed the file since.
-func (own *ownMetadata) alpha(name string, file float64) (float64, error) {
-	noted, err := perLayer{own.Alpha, own.Alphas}.of(name)
-	if err != nil {
-		return 0, err
+func (own *ownMetadata) alpha(name string, file float64) float64 {
+	noted, ok := own.Alphas[name] // full names, not patterns as in PEFT
+	if !ok {
+		noted = own.Alpha
 	}
 	if math.Abs(noted*own.One-file) <= 1e-12*math.Abs(file) {
-		return noted, nil
+		return noted
 	}
-	return file / own.One, nil
+	return file / own.One
 }
 
 func sortParts(parts []part) {

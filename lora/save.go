@@ -32,15 +32,27 @@ type SaveOptions struct {
 // settings in the header as diffusers has read them since 0.34. Files are whole
 // or absent, and equal adapters make equal bytes.
 func (a *Adapter) Save(path string, o SaveOptions) error {
+	list, header, err := a.encode(o)
+	if err != nil {
+		return fmt.Errorf("lora: save: %w", err)
+	}
+	if err := safetensors.WriteFile(path, list, header); err != nil {
+		return fmt.Errorf("lora: save: %w", err)
+	}
+	return nil
+}
+
+// encode returns what the file holds.
+func (a *Adapter) encode(o SaveOptions) ([]safetensors.Tensor, map[string]string, error) {
 	o.Prefix = cmp.Or(strings.TrimSuffix(o.Prefix, "."), DefaultPrefix)
 	o.Weight = cmp.Or(o.Weight, a.weight)
 	written, original, err := a.forFile(o)
 	if err != nil {
-		return fmt.Errorf("lora: save: %w", err)
+		return nil, nil, err
 	}
 	header, err := metadata(written, original, ownMetadata{Prefix: o.Prefix, Weight: a.weight, One: o.Weight})
 	if err != nil {
-		return fmt.Errorf("lora: save: %w", err)
+		return nil, nil, err
 	}
 	var list []safetensors.Tensor
 	for _, p := range written {
@@ -50,10 +62,7 @@ func (a *Adapter) Save(path string, o SaveOptions) error {
 			safetensors.FromFloat32s(name+".lora_A.weight", p.a, dimsA...),
 			safetensors.FromFloat32s(name+".lora_B.weight", p.b, dimsB...))
 	}
-	if err := safetensors.WriteFile(path, list, header); err != nil {
-		return fmt.Errorf("lora: save: %w", err)
-	}
-	return nil
+	return list, header, nil
 }
 
 // forFile returns the parts with the alphas that the file shall have, and the
