@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 
 	"github.com/dualprocess/dualprocess-go/backends/internal/install"
@@ -37,19 +38,30 @@ var (
 		linked: []string{"cu13/lib/libcublasLt.so.13", "cu13/lib/libcublas.so.13"}}
 )
 
-// driverFamily returns the newest family that the kernel's driver can run: CUDA 13 needs driver 580.
-func driverFamily() cudaFamily {
-	text, err := os.ReadFile("/proc/driver/nvidia/version")
-	match := regexp.MustCompile(`\s(\d{3,})\.\d+`).FindSubmatch(text)
-	if err != nil || match == nil || string(match[1]) >= "580" {
-		return cuda13 // what go-xla installs
+// driverVersion matches the first version number in what the kernel's driver says of itself.
+var driverVersion = regexp.MustCompile(`\s([0-9]{3,4})\.[0-9]+`)
+
+// driverFamily returns the newest family that the kernel's driver, which described itself so, can run: CUDA 13 needs
+// driver 580. For an unknown driver it is what go-xla installs.
+func driverFamily(description string) cudaFamily {
+	if match := driverVersion.FindStringSubmatch(description); match != nil {
+		if major, err := strconv.Atoi(match[1]); err == nil && major < 580 {
+			return cuda12
+		}
 	}
-	return cuda12
+	return cuda13
 }
 
 // installCUDA installs JAX's plugin and NVIDIA's libraries below library/go-xla/nvidia, as go-xla's own installer
 // does: the plugin finds the libraries there. It is gigabytes. The folder appears when all of it is there.
 func installCUDA(ctx context.Context, client *install.Client, pip install.Pip, library string) (string, error) {
+	driver, _ := os.ReadFile("/proc/driver/nvidia/version") // without it the driver is unknown
+	return installFamily(ctx, client, pip, library, driverFamily(string(driver)))
+}
+
+func installFamily(
+	ctx context.Context, client *install.Client, pip install.Pip, library string, family cudaFamily,
+) (string, error) {
 	folder := filepath.Join(library, "go-xla")
 	final := filepath.Join(folder, "nvidia")
 	plugin := filepath.Join(final, installer.NVIDIAPJRTPluginFileName)
@@ -66,7 +78,6 @@ func installCUDA(ctx context.Context, client *install.Client, pip install.Pip, l
 		return "", err
 	}
 	defer func() { _ = os.RemoveAll(temp) }() // gone already when all went well
-	family := driverFamily()
 	if err := fillCUDA(ctx, client, pip, family, temp); err != nil {
 		return "", err
 	}

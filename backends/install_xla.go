@@ -18,7 +18,7 @@ import (
 )
 
 // lookupTimeout bounds go-xla's questions to its servers, which have no timeout of their own.
-const lookupTimeout = 6 * time.Second
+const lookupTimeout = 5 * time.Second
 
 // The wheel that has XLA's CPU plugin for linux/amd64. It is trusted by its hash, wherever it comes from.
 const (

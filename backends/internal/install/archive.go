@@ -81,8 +81,9 @@ func pickTar(ctx context.Context, f *os.File, want *regexp.Regexp, w io.Writer, 
 	if err != nil {
 		return err
 	}
-	// The files before the wanted one are read through: bound them too, or a small bomb runs for ever.
-	archive := tar.NewReader(io.LimitReader(contextReader{ctx, unzipped}, 2*limit+1<<20))
+	// All files around the wanted one are read through: bound them too, or a small bomb runs for ever.
+	bounded := &io.LimitedReader{R: contextReader{ctx, unzipped}, N: 2*limit + 1<<20}
+	archive := tar.NewReader(bounded)
 	for {
 		header, err := archive.Next()
 		if errors.Is(err, io.EOF) {
@@ -91,14 +92,20 @@ func pickTar(ctx context.Context, f *os.File, want *regexp.Regexp, w io.Writer, 
 		if err != nil {
 			return err
 		}
-		if header.Typeflag == tar.TypeReg && want.MatchString(path.Base(header.Name)) {
-			if err := copyBounded(ctx, w, archive, header.Name, limit); err != nil {
-				return err
-			}
-			// The checksum stands at the archive's end.
-			_, err := io.Copy(io.Discard, io.LimitReader(contextReader{ctx, unzipped}, limit))
+		if header.Typeflag != tar.TypeReg || !want.MatchString(path.Base(header.Name)) {
+			continue
+		}
+		if err := copyBounded(ctx, w, archive, header.Name, limit); err != nil {
 			return err
 		}
+		// gzip's checksum stands at the end, and may be all that vouches for the file.
+		if _, err := io.Copy(io.Discard, bounded); err != nil {
+			return err
+		}
+		if bounded.N <= 0 {
+			return fmt.Errorf("what follows %q: %w", header.Name, ErrTooLarge)
+		}
+		return nil
 	}
 }
 
