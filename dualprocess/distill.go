@@ -145,28 +145,24 @@ func (d *distiller) update(ctx context.Context, n int) (Update, error) {
 // step computes one update from as many micro-batches as the task asks for, takes
 // it into the state, and returns its measurements.
 func (d *distiller) step(ctx context.Context, step, keptStep int, rate float64) ([]float32, error) {
-	var out []*tensors.Tensor
-	tail := []any{d.state.m, d.state.v, float32(d.state.taken + 1), float32(rate)}
+	var in []any
+	var free []*tensors.Tensor
+	var err error
+	program := d.programs.update
 	if d.Accumulate == 1 {
-		in, free, err := d.batch(ctx, step, keptStep)
-		if err != nil {
-			return nil, err
-		}
-		out, err = d.programs.update.run(ctx, append(in, tail...)...)
-		release(free...)
-		if err != nil {
-			return nil, err
-		}
+		in, free, err = d.batch(ctx, step, keptStep)
 	} else {
-		sums, err := d.accumulated(ctx, step, keptStep)
-		if err != nil {
-			return nil, err
-		}
-		out, err = d.programs.finish.run(ctx, append([]any{d.state.params, sums}, tail...)...)
-		release(sums...)
-		if err != nil {
-			return nil, err
-		}
+		program = d.programs.finish
+		free, err = d.accumulated(ctx, step, keptStep)
+		in = []any{d.state.params, free}
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer release(free...)
+	out, err := program.run(ctx, append(in, d.state.m, d.state.v, float32(d.state.taken+1), float32(rate))...)
+	if err != nil {
+		return nil, err
 	}
 	return d.take(out)
 }

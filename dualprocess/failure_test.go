@@ -90,6 +90,57 @@ func TestNotFinitePicture(t *testing.T) {
 	}
 }
 
+func TestTrainingGoesOnAfterASkippedUpdate(t *testing.T) {
+	w := newToy(t, "go")
+	healthy := tensors.MustCopyFlatData[float32](w.g.paint.MustValue())
+	task := w.task()
+	task.Progress = func(u dualprocess.Update) {
+		switch u.Number {
+		case 2:
+			poison(t, w)
+		case 4:
+			value := tensors.FromFlatDataAndDimensions(healthy, toyLatents, toySide*toySide*3)
+			require.NoError(t, w.g.paint.SetValue(value))
+		}
+	}
+	_, updates := distil(t, task)
+	for _, u := range updates {
+		assert.Equal(t, u.Number == 3 || u.Number == 4, u.Skipped, "update %d", u.Number)
+	}
+	assert.Equal(t, 2, updates[29].SkippedInAll)
+	assert.Less(t, updates[29].Loss, updates[0].Loss-.2)
+}
+
+// kink is an overlay that changes nothing but whose gradient is not finite.
+type kink struct{}
+
+func (kink) Apply(image *Node) *Node {
+	return Add(image, MulScalar(Sqrt(Sub(image, image)), 0))
+}
+
+// mute is a verifier whose answers are not numbers.
+type mute struct{ *toyVerifier }
+
+func (m mute) LogProbs(image *Node, questions [][]*Node) []*Node {
+	answers := m.toyVerifier.LogProbs(image, questions)
+	return []*Node{Log(Sub(answers[0], OnesLike(answers[0])))}
+}
+
+func TestFaultsAreToldApart(t *testing.T) {
+	w := newToy(t, "go")
+	task := w.task()
+	task.Questions[0].Overlay = kink{}
+	_, err := dualprocess.Distill(background, task)
+	assert.ErrorIs(t, err, dualprocess.ErrNotFinite)
+	assert.ErrorContains(t, err, "gradient, in 3 updates in a row up to update 3 of 30")
+
+	task = w.task()
+	task.Verifier = mute{w.v}
+	_, err = dualprocess.Distill(background, task)
+	assert.ErrorIs(t, err, dualprocess.ErrNotFinite)
+	assert.ErrorContains(t, err, "loss, in 3 updates")
+}
+
 // breaking is a generator whose Predict panics.
 type breaking struct {
 	*toyGenerator

@@ -111,7 +111,7 @@ func (d *distiller) apply(in *cursor, params, grads []*Node, metrics *Node) []*N
 	clipped, norm := optim.ClipGlobalNorm(grads, d.Clip)
 	newParams, newM, newV := d.optimizer.Update(params, clipped, m, v, number, rate)
 
-	bad := Add(notFinite(norm), ReduceAllSum(Slice(metrics, AxisRange(metricBadPicture, metricP))))
+	bad := Add(notFinite(append(newParams, norm)...), ReduceAllSum(Slice(metrics, AxisRange(metricBadPicture, metricP))))
 	good := Equal(bad, ScalarZero(bad.Graph(), bad.DType()))
 	out := keepUnless(good, newParams, params)
 	out = append(out, keepUnless(good, newM, m)...)
