@@ -24,14 +24,13 @@ func drawMark(m scenes.Mark) []float32 {
 		picture = overlay.Points{A: overlay.Point{X: a[0], Y: a[1]}, B: overlay.Point{X: b[0], Y: b[1]}}.Draw(pictureSize, pictureSize)
 	}
 	for i := range pictureSize * pictureSize {
-		alpha := float32(picture.Pix[4*i+3]) / 255
-		white := true
-		for c := range 3 { // over white paper; what stays white is transparent
-			v := 1 - alpha + alpha*float32(picture.Pix[4*i+c])/255
-			out[4*i+c] = v
-			white = white && v == 1
+		pixel := picture.Pix[4*i : 4*i+4]
+		for c := range 3 {
+			out[4*i+c] = float32(pixel[c]) / 255
 		}
-		out[4*i+3] = one(!white)
+		if white := pixel[0] == 255 && pixel[1] == 255 && pixel[2] == 255; !white {
+			out[4*i+3] = float32(pixel[3]) / 255
+		}
 	}
 	return out
 }
