@@ -54,10 +54,7 @@ func load(fsys fs.FS, name string, layers []Layer) (*Adapter, error) {
 		return nil, err
 	}
 	r := reader{f, prefix, config, own}
-	a := &Adapter{weight: 1}
-	if own != nil {
-		a.weight = own.Weight
-	}
+	a := &Adapter{weight: own.weight()}
 	known := byName(layers)
 	for _, e := range entries {
 		p, err := r.read(e)

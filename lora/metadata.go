@@ -137,6 +137,14 @@ func metadata(written, original []part, own ownMetadata) (map[string]string, err
 	return map[string]string{"format": "pt", peftKey: string(peftText), ownKey: string(ownText)}, nil
 }
 
+// weight is the adapter's: 1 for files from elsewhere.
+func (own *ownMetadata) weight() float64 {
+	if own == nil {
+		return 1
+	}
+	return own.Weight
+}
+
 // parseOwn returns what Save wrote, and nil for files from elsewhere.
 func parseOwn(header map[string]string) (*ownMetadata, error) {
 	text, ok := header[ownKey]
