@@ -35,9 +35,30 @@ func newCanvas(width, height int) canvas {
 	}
 }
 
-// at converts a place to pixels.
+// visible returns the ink, or what stands for it if Solid would take it for
+// nothing.
+func visible(ink color.Color) color.Color {
+	if c := color.NRGBAModel.Convert(ink).(color.NRGBA); c.R == 255 && c.G == 255 && c.B == 255 {
+		return color.NRGBA{R: 254, G: 254, B: 254, A: c.A}
+	}
+	return ink
+}
+
+// at converts a place to pixels. Places far outside are brought nearer, or the
+// rasteriser would lose its precision.
 func (c canvas) at(p Point) Point {
-	return Point{p.X * float64(c.Rect.Dx()), p.Y * float64(c.Rect.Dy())}
+	const far = 16
+	x, y := max(-far, min(p.X, far)), max(-far, min(p.Y, far))
+	return Point{x * float64(c.Rect.Dx()), y * float64(c.Rect.Dy())}
+}
+
+// length converts 64ths of the shorter side to pixels: otherwise, if x is 0, and
+// never more than the whole side.
+func (c canvas) length(x, otherwise float64) float64 {
+	if x == 0 {
+		x = otherwise
+	}
+	return max(0, min(x, 64)) * c.unit
 }
 
 // picture returns what was drawn, on transparent white: a viewer that drops
@@ -61,14 +82,26 @@ func (c canvas) picture() *image.NRGBA {
 
 // rectangle fills the box between two corners in pixels, antialiased.
 func (c canvas) rectangle(left, top, right, bottom float64, ink color.Color) {
+	// A path far outside would cost the rasteriser its precision.
 	left, right = max(left, 0), min(right, float64(c.Rect.Dx()))
 	top, bottom = max(top, 0), min(bottom, float64(c.Rect.Dy()))
-	c.fill(left, top, right, bottom, ink, func(path *vector.Rasterizer, dx, dy float32) {
-		l, t, r, b := float32(left)-dx, float32(top)-dy, float32(right)-dx, float32(bottom)-dy
-		path.MoveTo(l, t)
-		path.LineTo(r, t)
-		path.LineTo(r, b)
-		path.LineTo(l, b)
+	if left < right && top < bottom {
+		c.polygon(ink, Point{left, top}, Point{right, top}, Point{right, bottom}, Point{left, bottom})
+	}
+}
+
+// polygon fills a closed outline in pixels, antialiased.
+func (c canvas) polygon(ink color.Color, corners ...Point) {
+	low, high := corners[0], corners[0]
+	for _, p := range corners {
+		low.X, low.Y = min(low.X, p.X), min(low.Y, p.Y)
+		high.X, high.Y = max(high.X, p.X), max(high.Y, p.Y)
+	}
+	c.fill(low.X, low.Y, high.X, high.Y, ink, func(path *vector.Rasterizer, dx, dy float32) {
+		path.MoveTo(float32(corners[0].X)-dx, float32(corners[0].Y)-dy)
+		for _, p := range corners[1:] {
+			path.LineTo(float32(p.X)-dx, float32(p.Y)-dy)
+		}
 		path.ClosePath()
 	})
 }
@@ -100,7 +133,7 @@ func (c canvas) fill(left, top, right, bottom float64, ink color.Color, trace fu
 	}
 	r := vector.NewRasterizer(box.Dx(), box.Dy())
 	trace(r, float32(box.Min.X), float32(box.Min.Y))
-	r.Draw(c.RGBA, box, image.NewUniform(ink), image.Point{})
+	r.Draw(c.RGBA, box, image.NewUniform(visible(ink)), image.Point{})
 }
 
 // outward returns the pixels that a box touches. Coordinates far outside, or

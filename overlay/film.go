@@ -75,16 +75,14 @@ func roundDown(n, multiple int) int {
 func premultiplied(picture image.Image, dropAlpha bool) *image.RGBA {
 	b := picture.Bounds()
 	out := image.NewRGBA(image.Rect(0, 0, b.Dx(), b.Dy()))
-	if !dropAlpha {
+	if o, ok := picture.(interface{ Opaque() bool }); !dropAlpha || ok && o.Opaque() {
 		draw.Draw(out, out.Rect, picture, b.Min, draw.Src)
 		return out
 	}
 	for y := range b.Dy() {
 		for x := range b.Dx() {
 			c := color.NRGBAModel.Convert(picture.At(b.Min.X+x, b.Min.Y+y)).(color.NRGBA)
-			c.A = 255
-			i := out.PixOffset(x, y)
-			out.Pix[i], out.Pix[i+1], out.Pix[i+2], out.Pix[i+3] = c.R, c.G, c.B, c.A
+			out.SetRGBA(x, y, color.RGBA{R: c.R, G: c.G, B: c.B, A: 255})
 		}
 	}
 	return out

@@ -21,8 +21,8 @@ const dash, gap = 5, 3
 func (l HorizonLine) Draw(width, height int) *image.NRGBA {
 	c := newCanvas(width, height)
 	ink := or(l.Color, red)
-	y := orNumber(l.Row, 0.5) * float64(height)
-	half := orNumber(l.Width, 1.5) * c.unit / 2
+	y := c.at(Point{Y: orNumber(l.Row, 0.5)}).Y
+	half := c.length(l.Width, 1.5) / 2
 	for x := gap / 2. * c.unit; x < float64(width) && c.unit > 0; x += (dash + gap) * c.unit {
 		c.rectangle(x, y-half, x+dash*c.unit, y+half, ink)
 	}
@@ -41,7 +41,7 @@ func (l LineSample) Draw(width, height int) *image.NRGBA {
 	c := newCanvas(width, height)
 	left, right := c.at(Point{X: 0.15}).X, c.at(Point{X: 0.85}).X
 	bottom := float64(height) - 3*c.unit
-	c.rectangle(left, bottom-orNumber(l.Width, 2)*c.unit, right, bottom, or(l.Color, red))
+	c.rectangle(left, bottom-c.length(l.Width, 2), right, bottom, or(l.Color, red))
 	return c.picture()
 }
 

@@ -14,13 +14,17 @@ type Points struct {
 	NoLabels       bool        // dots alone, without the letters
 }
 
+// smallestDot is the radius in pixels below which the colour of a dot is lost in
+// its ring.
+const smallestDot = 1.25
+
 // Draw returns the picture, width x height pixels.
 func (p Points) Draw(width, height int) *image.NRGBA {
 	if p.A == (Point{}) && p.B == (Point{}) {
 		p.A, p.B = Point{0.3, 0.6}, Point{0.7, 0.6}
 	}
 	c := newCanvas(width, height)
-	radius := orNumber(p.Radius, 2) * c.unit
+	radius := max(smallestDot, c.length(p.Radius, 2))
 	c.dot(c.at(p.A), radius, or(p.ColorA, red))
 	c.dot(c.at(p.B), radius, or(p.ColorB, red))
 	if !p.NoLabels {

@@ -4,6 +4,7 @@ import (
 	"image"
 	"image/color"
 	"math"
+	"strings"
 	"sync"
 
 	"golang.org/x/image/font"
@@ -29,7 +30,7 @@ var typeface = sync.OnceValue(func() *opentype.Font {
 type lettering struct {
 	face   font.Face
 	ascent float64 // of a capital letter, in pixels
-	line   float64 // from line to line, in pixels
+	pitch  float64 // from line to line, in pixels
 	halo   float64 // width in pixels of the light rim that sets text off from any image
 }
 
@@ -59,7 +60,7 @@ func (c canvas) write(l lettering, text string, left, top float64, ink color.Col
 	for _, d := range around(l.halo) {
 		c.print(l, text, x+d.X, y+d.Y, rim)
 	}
-	c.print(l, text, x, y, image.NewUniform(ink))
+	c.print(l, text, x, y, image.NewUniform(visible(ink)))
 }
 
 func (c canvas) print(l lettering, text string, x, y float64, ink image.Image) {
@@ -77,4 +78,40 @@ func around(radius float64) []Point {
 		ring[i] = Point{radius * math.Cos(a), radius * math.Sin(a)}
 	}
 	return ring
+}
+
+// block is text broken into lines.
+type block struct {
+	lettering
+	lines         []string
+	width, height float64 // in pixels, without the halo
+}
+
+// newBlock breaks text between words so that no line is wider than width in
+// pixels, unless a single word is.
+func newBlock(l lettering, text string, width float64) block {
+	b := block{lettering: l}
+	line := ""
+	for _, word := range strings.Fields(text) {
+		longer := strings.TrimSpace(line + " " + word)
+		if line != "" && l.width(longer) > width {
+			b.lines = append(b.lines, line)
+			longer = word
+		}
+		line = longer
+	}
+	b.lines = append(b.lines, line)
+	for _, line := range b.lines {
+		b.width = max(b.width, l.width(line))
+	}
+	b.height = float64(len(b.lines)-1)*l.pitch + l.ascent
+	return b
+}
+
+// writeBlock writes a block in red; left and top are the corner of its first
+// capital letter.
+func (c canvas) writeBlock(b block, left, top float64) {
+	for i, line := range b.lines {
+		c.write(b.lettering, line, left, top+float64(i)*b.pitch, red)
+	}
 }
