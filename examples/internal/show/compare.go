@@ -1,0 +1,128 @@
+package show
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/dualprocess/dualprocess-go/dualprocess"
+)
+
+// gauges are the control's, what is asked for first.
+func (c *Control) gauges() []Gauge { return append([]Gauge{c.measure}, c.quality...) }
+
+// compare measures a group's pictures and sums them up.
+func (c *Control) compare(g Group) groupRecord {
+	out := groupRecord{Name: g.Name, Stays: g.Stays}
+	rows := map[bool][]pictureRecord{}
+	ratings := map[bool][]dualprocess.Rating{}
+	for _, r := range g.Ratings {
+		p := pictureRecord{Prompt: r.Prompt, Seed: r.Seed, Weight: r.Weight, P: Number(mean(r.P))}
+		for _, gauge := range c.gauges() {
+			p.Gauges = append(p.Gauges, Number(gauge.Of(r.Image, r.Prompt)))
+		}
+		out.Pictures = append(out.Pictures, p)
+		after := r.Weight != 0
+		rows[after] = append(rows[after], p)
+		ratings[after] = append(ratings[after], r)
+	}
+	out.Before = summary(rows[false], len(c.gauges()), ratings[false])
+	out.After = summary(rows[true], len(c.gauges()), ratings[true])
+	return out
+}
+
+func summary(pictures []pictureRecord, gauges int, ratings []dualprocess.Rating) rowRecord {
+	column := func(value func(pictureRecord) Number) Stat {
+		var values []float64
+		for _, p := range pictures {
+			values = append(values, float64(value(p)))
+		}
+		return sumUp(values)
+	}
+	row := rowRecord{Pictures: len(pictures), Variety: Number(variety(ratings))}
+	row.P = column(func(p pictureRecord) Number { return p.P })
+	for k := range gauges {
+		row.Gauges = append(row.Gauges, column(func(p pictureRecord) Number { return p.Gauges[k] }))
+	}
+	return row
+}
+
+func mean(values []float64) float64 {
+	sum := 0.
+	for _, v := range values {
+		sum += v
+	}
+	return sum / float64(len(values))
+}
+
+// Changes that count against a control.
+const (
+	riseOfP     = .02 // a smaller rise of P(answer) is none
+	lostVariety = .6  // share of the variety whose loss is a loss of quality
+)
+
+// judge passes the verdict on a group, gauge by gauge: what is asked for must
+// improve with P(answer), and nothing else may become worse.
+func (c *Control) judge(g groupRecord) {
+	if g.Before.Pictures == 0 || g.After.Pictures == 0 {
+		return
+	}
+	c.record.Judged = true
+	c.record.Learned = g.After.P.Mean-g.Before.P.Mean > riseOfP
+	for k, gauge := range c.gauges() {
+		before, after := gauge.better(g.Before.Gauges[k]), gauge.better(g.After.Gauges[k])
+		what := fmt.Sprintf("%s went from %s to %s", gauge.Name, gauge.mean(g.Before.Gauges[k]), gauge.mean(g.After.Gauges[k]))
+		c.suspect(g, what, k == 0, before, after, gauge.Tolerance)
+	}
+	before, after := float64(g.Before.Variety), float64(g.After.Variety)
+	what := fmt.Sprintf("the variety of the pictures went from %.3f to %.3f", before, after)
+	c.suspect(g, what, false, before, after, lostVariety*before)
+}
+
+// suspect asks for a judgement about one gauge, what was asked for or a quality,
+// and keeps it if it is bad.
+func (c *Control) suspect(g groupRecord, what string, asked bool, before, after, tolerance float64) {
+	outcome := func(row rowRecord, value float64) dualprocess.Outcome {
+		o := dualprocess.Outcome{P: float64(row.P.Mean), Measure: math.NaN(), Quality: math.NaN()}
+		if asked {
+			o.Measure = value
+		} else {
+			o.Quality = value
+		}
+		return o
+	}
+	t := dualprocess.Tolerance{P: riseOfP, Measure: tolerance, Quality: tolerance}
+	was, is := outcome(g.Before, before), outcome(g.After, after)
+	if dualprocess.JudgeHacking(was, is, t).Suspected {
+		c.record.Suspected = append(c.record.Suspected, fmt.Sprintf("P(answer) rose from %.2f to %.2f, but %s", was.P, is.P, what))
+	}
+}
+
+// better turns a mean so that higher is better.
+func (g Gauge) better(s Stat) float64 {
+	if g.Less {
+		return -float64(s.Mean)
+	}
+	return float64(s.Mean)
+}
+
+// mean prints a mean.
+func (g Gauge) mean(s Stat) string {
+	if g.Share {
+		return percent(s)
+	}
+	return three(s.Mean)
+}
+
+// leaks lists, for the groups that should stay, how far their means moved.
+func (c *Control) leaks() []string {
+	var out []string
+	for _, g := range c.record.Groups {
+		if !g.Stays || g.After.Pictures == 0 {
+			continue
+		}
+		moved := math.Abs(float64(g.After.Gauges[0].Mean - g.Before.Gauges[0].Mean))
+		out = append(out, fmt.Sprintf("%s: %s moved by %.3f", g.Name, c.measure.Name, moved))
+	}
+	return slices.Clip(out)
+}

@@ -1,0 +1,148 @@
+package show
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/lora"
+	"github.com/dualprocess/dualprocess-go/overlay"
+)
+
+// Control is one thing that an example distils.
+type Control struct {
+	// Task is what to distil, with the command line's changes and a progress bar.
+	Task dualprocess.Task
+
+	name    string
+	run     *Run
+	measure Gauge
+	quality []Gauge
+	record  *controlRecord
+}
+
+// Control begins a control. measure looks at what is asked for, quality at what
+// should not suffer from it.
+func (r *Run) Control(name string, t dualprocess.Task, measure Gauge, quality ...Gauge) *Control {
+	r.adjust(&t)
+	c := &Control{name: name, run: r, measure: measure, quality: quality}
+	c.record = newControlRecord(name, t)
+	for _, g := range c.gauges() {
+		c.record.Gauges = append(c.record.Gauges, g.Name)
+	}
+	r.record.Controls = append(r.record.Controls, c.record)
+	t.Progress = c.Progress
+	c.Task = t
+	if t.Runtime != nil {
+		r.record.Backend, r.record.Reason = t.Runtime.Name, strings.Split(t.Runtime.Reason, "\n")
+	}
+	r.printf("\n%s — %q, on %s\n", name, t.Questions[0].Text, r.record.Backend)
+	if r.flags.hack {
+		r.printf("  -hack: learning rate %g and no guard; expect the verifier to be fooled\n", t.LearningRate)
+	}
+	return c
+}
+
+// Progress shows an update of the training.
+func (c *Control) Progress(u dualprocess.Update) {
+	c.record.Training = append(c.record.Training, newUpdateRecord(u))
+	text := fmt.Sprintf("loss %.3f  P(answer) %.3f  %.1f s", u.Loss, u.MeanP, u.Elapsed.Seconds())
+	if u.Skipped {
+		text = "skipped, " + u.Fault + " not finite"
+	}
+	c.run.bar.show(u.Number, u.Total, text)
+}
+
+// Keep takes what Distill returned, saves the adapter and says so. An adapter that
+// was cut short is kept too, and nothing but its absence is an error.
+func (c *Control) Keep(a *lora.Adapter, err error) (*lora.Adapter, error) {
+	c.run.bar.end()
+	if a == nil {
+		return nil, err
+	}
+	last := updateRecord{}
+	if n := len(c.record.Training); n > 0 {
+		last = c.record.Training[n-1]
+	}
+	c.record.Seconds = last.Seconds
+	switch {
+	case errors.Is(err, context.Canceled):
+		c.record.Ended = "interrupted"
+	case err != nil:
+		c.record.Ended = err.Error()
+	case last.Number < c.Task.Updates:
+		c.record.Ended = fmt.Sprintf("P(answer) reached %g", c.Task.StopAt.P)
+	default:
+		c.record.Ended = "all updates made"
+	}
+	path, err := c.run.save(c.name, a)
+	if err != nil {
+		return nil, err
+	}
+	c.record.Adapter = path
+	c.run.printf("  %d updates in %.1f s (%s): %s\n", last.Number, last.Seconds, c.record.Ended, path)
+	return a, c.run.write()
+}
+
+// Rated shows the progress of an evaluation of so many pictures; it is for
+// Evaluation.Progress.
+func (c *Control) Rated(pictures int) func(dualprocess.Rating) {
+	done := 0
+	return func(dualprocess.Rating) {
+		done++
+		if c.run.bar.live {
+			c.run.bar.show(done, pictures, "pictures, before and after")
+		}
+	}
+}
+
+// Group are ratings that belong together: those to be compared before and after.
+type Group struct {
+	Name    string
+	Ratings []dualprocess.Rating
+	// Stays says that these pictures should not change: their gauges are reported
+	// as leaks, and no verdict is passed on them.
+	Stays bool
+}
+
+// Of returns the ratings of the pictures made from some prompts.
+func Of(ratings []dualprocess.Rating, prompts ...string) []dualprocess.Rating {
+	wanted := map[string]bool{}
+	for _, p := range prompts {
+		wanted[p] = true
+	}
+	var out []dualprocess.Rating
+	for _, r := range ratings {
+		if wanted[r.Prompt] {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// Report prints the table of before and after and the verdict on the first group,
+// draws the contact sheet and writes all numbers.
+func (c *Control) Report(groups ...Group) error {
+	c.run.bar.end()
+	for _, g := range groups {
+		if len(g.Ratings) > 0 {
+			c.record.Groups = append(c.record.Groups, c.compare(g))
+		}
+	}
+	if len(c.record.Groups) == 0 {
+		return errors.Join(fmt.Errorf("show: %s: no picture was rated", c.name), c.run.write())
+	}
+	c.printTable()
+	c.judge(c.record.Groups[0])
+	c.printVerdict()
+	path := c.run.path(c.name, ".png")
+	layer, _ := c.Task.Questions[0].Overlay.(overlay.Layer)
+	if err := c.sheet(groups, layer).write(path); err != nil {
+		return err
+	}
+	c.record.Sheet = path
+	c.run.printf("  pictures: %s\n", path)
+	return c.run.write()
+}

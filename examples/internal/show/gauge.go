@@ -1,0 +1,97 @@
+package show
+
+import (
+	"fmt"
+	"image"
+	"math"
+
+	"github.com/dualprocess/dualprocess-go/dualprocess"
+)
+
+// Gauge measures something on a picture without a verifier.
+type Gauge struct {
+	Name string // heads a column
+	// Of measures one picture, which was made from the prompt. NaN is "cannot be
+	// told" and left out of means.
+	Of func(picture image.Image, prompt string) float64
+	// Less says that smaller is better.
+	Less bool
+	// Tolerance is the change of the mean that does not count: an improvement up
+	// to it is none, nor is a loss.
+	Tolerance float64
+	// Share prints means as percentages; Of gives 1 or 0.
+	Share bool
+}
+
+// Stat sums up numbers; those that are NaN do not count.
+type Stat struct {
+	Mean   Number `json:"mean"`
+	Spread Number `json:"spread"` // standard deviation
+	Count  int    `json:"count"`
+}
+
+// Number is a float64 whose NaN is null in JSON.
+type Number float64
+
+// MarshalJSON writes a number, or null for what JSON cannot say.
+func (n Number) MarshalJSON() ([]byte, error) {
+	if x := float64(n); math.IsNaN(x) || math.IsInf(x, 0) {
+		return []byte("null"), nil
+	}
+	return fmt.Appendf(nil, "%.6g", float64(n)), nil
+}
+
+func sumUp(values []float64) Stat {
+	sum, squares, n := 0., 0., 0
+	for _, v := range values {
+		if !math.IsNaN(v) {
+			sum += v
+			squares += v * v
+			n++
+		}
+	}
+	mean := sum / float64(n) // NaN of none
+	return Stat{Number(mean), Number(math.Sqrt(max(0, squares/float64(n)-mean*mean))), n}
+}
+
+// variety is how much pictures of the same prompt differ: the standard deviation
+// of a pixel's channel over the seeds, mean over pixels and prompts. It is 0
+// when all seeds give the same picture, and NaN when no prompt has two seeds.
+func variety(ratings []dualprocess.Rating) float64 {
+	byPrompt := map[string][]*image.NRGBA{}
+	var order []string
+	for _, r := range ratings {
+		if byPrompt[r.Prompt] == nil {
+			order = append(order, r.Prompt)
+		}
+		byPrompt[r.Prompt] = append(byPrompt[r.Prompt], r.Image)
+	}
+	sum, n := 0., 0
+	for _, prompt := range order {
+		if pictures := byPrompt[prompt]; len(pictures) > 1 {
+			sum += deviation(pictures)
+			n++
+		}
+	}
+	return sum / float64(n)
+}
+
+// deviation is the mean standard deviation of the channels, in [0, 0.5].
+func deviation(pictures []*image.NRGBA) float64 {
+	total, n := 0., 0
+	for k := range pictures[0].Pix {
+		if k%4 == 3 { // alpha
+			continue
+		}
+		sum, squares := 0., 0.
+		for _, p := range pictures {
+			v := float64(p.Pix[k]) / 255
+			sum += v
+			squares += v * v
+		}
+		mean := sum / float64(len(pictures))
+		total += math.Sqrt(max(0, squares/float64(len(pictures))-mean*mean))
+		n++
+	}
+	return total / float64(n)
+}

@@ -1,0 +1,173 @@
+package show
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/dualprocess/dualprocess-go/dualprocess"
+)
+
+// record is the JSON file of a run. Numbers that do not exist are null.
+type record struct {
+	Example   string           `json:"example"`
+	Arguments []string         `json:"arguments"`
+	Started   time.Time        `json:"started"`
+	Seconds   Number           `json:"seconds"` // until it was written
+	Backend   string           `json:"backend"`
+	Reason    []string         `json:"reason"` // why that backend
+	Controls  []*controlRecord `json:"controls"`
+	Extra     map[string]any   `json:"extra,omitempty"` // what the example adds
+}
+
+type controlRecord struct {
+	Name      string         `json:"name"`
+	Task      taskRecord     `json:"task"`
+	Training  []updateRecord `json:"training"`
+	Seconds   Number         `json:"training_seconds"`
+	Ended     string         `json:"ended"`
+	Adapter   string         `json:"adapter,omitempty"` // file
+	Sheet     string         `json:"sheet,omitempty"`   // file
+	Gauges    []string       `json:"gauges"`            // names, in the order of every list of gauges
+	Judged    bool           `json:"judged"`
+	Learned   bool           `json:"learned"` // P(answer) rose
+	Suspected []string       `json:"suspected_reward_hacking"`
+	Groups    []groupRecord  `json:"groups"`
+}
+
+// taskRecord is what a control was distilled with.
+type taskRecord struct {
+	Prompts        []string `json:"prompts"`
+	Questions      []string `json:"questions"`
+	Rank           int      `json:"rank"`
+	Weight         Number   `json:"weight"`
+	LearningRate   Number   `json:"learning_rate"`
+	Updates        int      `json:"updates"`
+	Batch          int      `json:"batch"`
+	Drift          Number   `json:"drift"`
+	Preserve       []string `json:"preserve,omitempty"`
+	PreserveWeight Number   `json:"preserve_weight"`
+	StopAt         Number   `json:"stop_at"`
+	Seed           int64    `json:"seed"`
+	FirstStep      int      `json:"first_step"`
+	EndStep        int      `json:"end_step"`
+	WarmUp         int      `json:"warm_up"`
+	Decay          int      `json:"decay"`
+}
+
+type updateRecord struct {
+	Number       int    `json:"number"`
+	Loss         Number `json:"loss"`
+	P            Number `json:"p"`
+	Step         int    `json:"step"`
+	GradientNorm Number `json:"gradient_norm"`
+	Drift        Number `json:"drift"`
+	Preserved    Number `json:"preserved"`
+	LearningRate Number `json:"learning_rate"`
+	Skipped      bool   `json:"skipped,omitempty"`
+	Seconds      Number `json:"seconds"`
+}
+
+type groupRecord struct {
+	Name     string          `json:"name"`
+	Stays    bool            `json:"stays,omitempty"`
+	Before   rowRecord       `json:"before"`
+	After    rowRecord       `json:"after"`
+	Pictures []pictureRecord `json:"pictures"`
+}
+
+type rowRecord struct {
+	Pictures int    `json:"pictures"`
+	P        Stat   `json:"p"`
+	Gauges   []Stat `json:"gauges"`
+	Variety  Number `json:"variety"`
+}
+
+type pictureRecord struct {
+	Prompt string   `json:"prompt"`
+	Seed   int64    `json:"seed"`
+	Weight float64  `json:"weight"`
+	P      Number   `json:"p"`
+	Gauges []Number `json:"gauges"`
+}
+
+func newControlRecord(name string, t dualprocess.Task) *controlRecord {
+	r := &controlRecord{Name: name, Suspected: []string{}, Task: taskRecord{
+		Prompts: t.Prompts, Rank: t.Adapter.Rank, Weight: Number(t.Weight), LearningRate: Number(t.LearningRate),
+		Updates: t.Updates, Batch: t.Batch, Drift: Number(t.Drift), Preserve: t.Preserve.Prompts,
+		PreserveWeight: Number(t.Preserve.Weight), StopAt: Number(t.StopAt.P), Seed: t.Seed,
+		FirstStep: t.FirstStep, EndStep: t.EndStep, WarmUp: t.WarmUp, Decay: t.Decay,
+	}}
+	for _, q := range t.Questions {
+		r.Task.Questions = append(r.Task.Questions, q.Prompt()+" → "+q.Answer)
+	}
+	return r
+}
+
+func newUpdateRecord(u dualprocess.Update) updateRecord {
+	return updateRecord{
+		Number: u.Number, Loss: Number(u.Loss), P: Number(u.MeanP), Step: u.Step, GradientNorm: Number(u.GradientNorm),
+		Drift: Number(u.Drift), Preserved: Number(u.Preserved), LearningRate: Number(u.LearningRate),
+		Skipped: u.Skipped, Seconds: Number(u.Elapsed.Seconds()),
+	}
+}
+
+// Add puts something of the example's own into the file of numbers.
+func (r *Run) Add(name string, value any) {
+	if r.record.Extra == nil {
+		r.record.Extra = map[string]any{}
+	}
+	r.record.Extra[name] = value
+}
+
+// write writes the file of all numbers so far; whole or not at all.
+func (r *Run) write() error {
+	r.record.Seconds = Number(time.Since(r.record.Started).Seconds())
+	path := filepath.Join(r.flags.out, r.name+".json")
+	data, err := json.MarshalIndent(r.record, "", " ")
+	if err == nil {
+		err = writeFile(path, append(data, '\n'))
+	}
+	if err != nil {
+		return fmt.Errorf("show: write the numbers: %w", err)
+	}
+	return nil
+}
+
+// writeFile replaces a file in one step.
+func writeFile(path string, data []byte) error {
+	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = temp.Write(data)
+	if closed := temp.Close(); err == nil {
+		err = closed
+	}
+	if err == nil {
+		err = os.Chmod(temp.Name(), 0o644)
+	}
+	if err == nil {
+		err = os.Rename(temp.Name(), path)
+	}
+	if err != nil {
+		os.Remove(temp.Name())
+	}
+	return err
+}
+
+// slug makes a control's name a file's: "line at 0.3" is line-at-0.3.
+func slug(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '.' || r == '-':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r - 'A' + 'a'
+		}
+		return '-'
+	}, name)
+}
