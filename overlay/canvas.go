@@ -67,14 +67,16 @@ func (c canvas) picture() *image.NRGBA {
 	out := image.NewNRGBA(c.Rect)
 	for i := 0; i < len(c.Pix); i += 4 {
 		from, to := c.Pix[i:i+4:i+4], out.Pix[i:i+4:i+4]
-		a := uint32(from[3])
-		to[3] = from[3]
-		for k := range 3 {
-			if a == 0 {
-				to[k] = 255
-			} else {
+		switch a := uint32(from[3]); a {
+		case 0:
+			to[0], to[1], to[2] = 255, 255, 255
+		case 255:
+			copy(to, from)
+		default:
+			for k := range 3 {
 				to[k] = uint8((uint32(from[k])*255 + a/2) / a)
 			}
+			to[3] = from[3]
 		}
 	}
 	return out
