@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"os"
 	"strconv"
 	"strings"
@@ -72,7 +73,7 @@ type Runtime struct {
 // plugin (see the package comment); ctx ends that. Errors wrap ErrUnavailable, ErrNoDownload, ErrOptions or the
 // context's error.
 func Open(ctx context.Context, o Options) (*Runtime, error) {
-	if o.Preallocate < 0 || o.Preallocate > 1 || o.Preallocate != o.Preallocate {
+	if o.Preallocate < 0 || o.Preallocate > 1 || math.IsNaN(o.Preallocate) {
 		return nil, fmt.Errorf("backends: Preallocate is %v, want a share in [0, 1]: %w", o.Preallocate, ErrOptions)
 	}
 	if o.Logger == nil {

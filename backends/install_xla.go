@@ -17,8 +17,12 @@ import (
 	"github.com/gomlx/go-xla/pjrt"
 )
 
-// lookupTimeout bounds go-xla's questions to its servers, which have no timeout of their own.
-const lookupTimeout = 5 * time.Second
+// These bound go-xla's questions to its servers, which have no timeout of their own. The release has a stand-in, so
+// it gets less time than the package index, which has none.
+const (
+	releaseTimeout = 5 * time.Second
+	indexTimeout   = 10 * time.Second
+)
 
 // The wheel that has XLA's CPU plugin for linux/amd64. It is trusted by its hash, wherever it comes from.
 const (
@@ -83,7 +87,7 @@ func writableLibrary() (string, error) {
 // installRelease installs the CPU plugin that belongs to this version of go-xla, under the name that go-xla gives it.
 func installRelease(ctx context.Context, client *install.Client, folder string) (string, error) {
 	version := pjrt.DefaultCPUVersion
-	address, err := within(ctx, lookupTimeout, func() (string, error) {
+	address, err := within(ctx, releaseTimeout, func() (string, error) {
 		return installer.CPUGetDownloadURL(runtime.GOOS+"_"+runtime.GOARCH, version)
 	})
 	if err != nil {
@@ -159,7 +163,7 @@ func simpleIndex(client *install.Client, address string) index {
 
 // publicIndex asks the index that go-xla's installer asks.
 func publicIndex(ctx context.Context, name string) (project, error) {
-	info, err := within(ctx, lookupTimeout, func() (*installer.PipPackageInfo, error) { return installer.GetPipInfo(name) })
+	info, err := within(ctx, indexTimeout, func() (*installer.PipPackageInfo, error) { return installer.GetPipInfo(name) })
 	if err != nil {
 		return project{}, fmt.Errorf("the public package index: %w", err)
 	}

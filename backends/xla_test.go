@@ -112,6 +112,21 @@ func TestInstallNowhere(t *testing.T) {
 	require.Equal(t, os.Getenv("XDG_DATA_HOME"), library)
 }
 
+// makeWheel packs a map from names to contents.
+func makeWheel(t *testing.T, files map[string]string) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	archive := zip.NewWriter(&out)
+	for entry, content := range files {
+		w, err := archive.Create(entry)
+		require.NoError(t, err)
+		_, err = w.Write([]byte(content))
+		require.NoError(t, err)
+	}
+	require.NoError(t, archive.Close())
+	return out.Bytes()
+}
+
 // fakeIndex serves wheels, each a map from names in it to contents, as a simple index does. An entry "METADATA" is
 // served beside the wheel; a hash of lies is announced instead of the true one.
 func fakeIndex(t *testing.T, wheels map[string]map[string]string, lies string) (address string) {
@@ -119,21 +134,13 @@ func fakeIndex(t *testing.T, wheels map[string]map[string]string, lies string) (
 	served := map[string][]byte{}
 	pages := map[string][]map[string]any{}
 	for name, files := range wheels {
-		var out bytes.Buffer
-		archive := zip.NewWriter(&out)
-		for entry, content := range files {
-			w, err := archive.Create(entry)
-			require.NoError(t, err)
-			_, err = w.Write([]byte(content))
-			require.NoError(t, err)
-		}
-		require.NoError(t, archive.Close())
-		hash := sha256.Sum256(out.Bytes())
+		wheel := makeWheel(t, files)
+		hash := sha256.Sum256(wheel)
 		sum := hex.EncodeToString(hash[:])
 		if lies != "" {
 			sum = lies
 		}
-		served["/files/"+name] = out.Bytes()
+		served["/files/"+name] = wheel
 		served["/files/"+name+".metadata"] = []byte(files["METADATA"])
 		project, _, _ := strings.Cut(name, "-")
 		page := "/simple/" + strings.ReplaceAll(project, "_", "-") + "/"
@@ -177,25 +184,29 @@ func TestInstallWheel(t *testing.T) {
 	require.ErrorContains(t, err, "pip is configured to use no package index")
 }
 
-// TestInstallCUDA checks the layout that JAX's plugin expects, without its gigabytes.
+const tag = "-py3-none-manylinux_2_27_x86_64.whl"
+
+// cudaWheels are JAX's and NVIDIA's, without their gigabytes: the right ones, and others that must not be taken.
+var cudaWheels = map[string]map[string]string{
+	"jax_cuda13_plugin-0.9.0-cp312-cp312-manylinux_2_27_x86_64.whl": {
+		"METADATA": "Requires-Dist: jax-cuda13-pjrt==0.9.0\n" +
+			"Requires-Dist: nvidia-cublas>=13.0; sys_platform == \"linux\" and extra == \"with-cuda\"\n" +
+			"Requires-Dist: nvidia-cuda-nvcc<14,>=13.0; extra == \"with-cuda\"\n\n",
+	},
+	"jax_cuda13_pjrt-0.9.0" + tag:    {"jax_plugins/xla_cuda13/xla_cuda_plugin.so": "plugin"},
+	"jax_cuda13_pjrt-1.0.0rc1" + tag: {"jax_plugins/xla_cuda13/xla_cuda_plugin.so": "candidate"},
+	"jax_cuda13_pjrt-0.10.0-any.whl": {},
+	"nvidia_cublas-12.9" + tag:       {"nvidia/cu13/lib/libcublas.so.13": "too old"},
+	"nvidia_cublas-13.9" + tag:       {"nvidia/cu13/lib/libcublas.so.13": "old"},
+	"nvidia_cublas-13.10" + tag:      {"nvidia/cu13/lib/libcublas.so.13": "new", "nvidia/../evil": "x"},
+	"nvidia_cuda_nvcc-13.1" + tag:    {"nvidia/cu13/bin/ptxas": "assembler"},
+	"nvidia_cuda_nvcc-14.0" + tag:    {"nvidia/cu13/bin/ptxas": "too new"},
+	"nvidia_unrelated-1.0" + tag:     {"nvidia/unrelated": "x"},
+}
+
+// TestInstallCUDA checks the layout that JAX's plugin expects.
 func TestInstallCUDA(t *testing.T) {
-	const tag = "-py3-none-manylinux_2_27_x86_64.whl"
-	index := fakeIndex(t, map[string]map[string]string{
-		"jax_cuda13_plugin-0.9.0-cp312-cp312-manylinux_2_27_x86_64.whl": {
-			"METADATA": "Requires-Dist: jax-cuda13-pjrt==0.9.0\n" +
-				"Requires-Dist: nvidia-cublas>=13.0; sys_platform == \"linux\" and extra == \"with-cuda\"\n" +
-				"Requires-Dist: nvidia-cuda-nvcc<14,>=13.0; extra == \"with-cuda\"\n\n",
-		},
-		"jax_cuda13_pjrt-0.9.0" + tag:    {"jax_plugins/xla_cuda13/xla_cuda_plugin.so": "plugin"},
-		"jax_cuda13_pjrt-1.0.0rc1" + tag: {"jax_plugins/xla_cuda13/xla_cuda_plugin.so": "candidate"},
-		"jax_cuda13_pjrt-0.10.0-any.whl": {},
-		"nvidia_cublas-12.9" + tag:       {"nvidia/cu13/lib/libcublas.so.13": "too old"},
-		"nvidia_cublas-13.9" + tag:       {"nvidia/cu13/lib/libcublas.so.13": "old"},
-		"nvidia_cublas-13.10" + tag:      {"nvidia/cu13/lib/libcublas.so.13": "new", "nvidia/../evil": "x"},
-		"nvidia_cuda_nvcc-13.1" + tag:    {"nvidia/cu13/bin/ptxas": "assembler"},
-		"nvidia_cuda_nvcc-14.0" + tag:    {"nvidia/cu13/bin/ptxas": "too new"},
-		"nvidia_unrelated-1.0" + tag:     {"nvidia/unrelated": "x"},
-	}, "")
+	index := fakeIndex(t, cudaWheels, "")
 	client, err := install.NewClient("")
 	require.NoError(t, err)
 	library := t.TempDir()

@@ -24,7 +24,7 @@ type entry struct {
 	link          bool
 }
 
-func makeZip(t *testing.T, entries ...entry) []byte {
+func makeZip(t testing.TB, entries ...entry) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	archive := zip.NewWriter(&out)
@@ -43,7 +43,7 @@ func makeZip(t *testing.T, entries ...entry) []byte {
 	return out.Bytes()
 }
 
-func makeTar(t *testing.T, entries ...entry) []byte {
+func makeTar(t testing.TB, entries ...entry) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	zipped := gzip.NewWriter(&out)
@@ -162,9 +162,8 @@ func TestUnpackThroughLink(t *testing.T) {
 }
 
 func FuzzPick(f *testing.F) {
-	t := &testing.T{}
-	f.Add(makeZip(t, entry{name: "lib.so", content: "x"}))
-	f.Add(makeTar(t, entry{name: "lib.so", content: "x"}))
+	f.Add(makeZip(f, entry{name: "lib.so", content: "x"}))
+	f.Add(makeTar(f, entry{name: "lib.so", content: "x"}))
 	f.Add([]byte("PK"))
 	f.Add([]byte{})
 	f.Fuzz(func(t *testing.T, archive []byte) {
