@@ -1,0 +1,52 @@
+// Package dualprocessgo is the overview of a library that teaches image
+// generators with vision-language models. It is documentation only; the code is
+// in the packages below.
+//
+// Tell it in words, and with a picture laid over the image, what you want to see.
+// A vision-language model (VLM) looks at what the generator makes and says how
+// sure it is of the answer you want. Since both are neural networks, the gradient
+// of that answer flows back through the frozen VLM and the frozen image decoder
+// into a small adapter (LoRA) of the generator. After at most 100 updates the
+// generator alone, in one pass and without the VLM, does what you asked for, with
+// seeds and prompts that it never saw. This is dual-process distillation (Luo,
+// Granskog, Holynski and Darrell, "Dual-Process Image Generation", 2025).
+//
+// # Ten lines
+//
+// With the two small models that the library carries in itself:
+//
+//	rt, err := backends.Open(ctx, backends.Options{})
+//	generator, err := pocketgenerator.Open(rt)
+//	verifier, err := pocketverifier.Open(rt)
+//	line := overlay.HorizonLine{Row: 0.3}.Draw(64, 64)
+//	adapter, err := dualprocess.Distill(ctx, dualprocess.Task{
+//		Runtime: rt, Generator: generator, Verifier: verifier, Batch: 6, Drift: 0.03,
+//		Adapter: lora.Config{Rank: 8, Init: lora.FanIn}, Weight: 1,
+//		Prompts:   []string{"a sea at sunset"},
+//		Questions: []dualprocess.Question{{Text: "Is the horizon on the red line?", Answer: "Yes", Overlay: overlay.Solid{Picture: line}}},
+//	})
+//	images, err := dualprocess.Sample(ctx, rt, generator, "a desert at night", dualprocess.SampleOptions{Adapter: adapter})
+//
+// The example of this page is the same with its errors handled. To see it at
+// work, with progress, a table of before and after, and pictures:
+//
+//	go run ./examples/horizon
+//
+// # Where to look
+//
+//   - [github.com/dualprocess/dualprocess-go/dualprocess] has Distill, Sample and
+//     Evaluate, and the interfaces that a generator, a verifier and an overlay
+//     have to fulfil. It imports no model.
+//   - [github.com/dualprocess/dualprocess-go/generator] and
+//     [github.com/dualprocess/dualprocess-go/verifier] open models by their folder;
+//     below them is one package per model. Today that is pocket, a generator and a
+//     VLM that this project trained on scenes of its own drawing, embedded.
+//   - [github.com/dualprocess/dualprocess-go/overlay] lays a picture over the image
+//     before the VLM looks, and draws such pictures.
+//   - [github.com/dualprocess/dualprocess-go/lora] has adapters, their files, and
+//     merging.
+//   - [github.com/dualprocess/dualprocess-go/backends] opens XLA on an NVIDIA card,
+//     XLA on the CPU, or pure Go.
+//   - The folder examples has one program per kind of control; examples/custom has
+//     a generator, a verifier and an overlay of one's own in one file.
+package dualprocessgo
