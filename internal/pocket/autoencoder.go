@@ -48,22 +48,22 @@ func (a *autoencoder) loss(batch []*Node) (*Node, []*Node) {
 	latents := Div(centred, deviation)
 	outliers := ReduceAllMean(MaxScalar(AddScalar(Abs(latents), -3), 0))
 
-	l1, edges, l2 := pictureLoss(a.decoder.Apply(Add(latents, noise)), pictures)
-	total := Add(Add(l1, edges), Add(l2, MulScalar(outliers, 1e-2)))
-	return total, []*Node{l1, edges}
+	picture, shown := pictureLoss(a.decoder.Apply(Add(latents, noise)), pictures)
+	return Add(picture, MulScalar(outliers, 1e-2)), shown
 }
 
 // pictureLoss compares pictures by absolute error, by absolute error of the
-// differences between neighbours, and by squared error. Pixels at edges weigh
-// up to three times as much: small things are made of them.
-func pictureLoss(x, want *Node) (l1, edges, l2 *Node) {
+// differences between neighbours, and by squared error; the first two are shown.
+// Pixels at edges weigh up to three times as much: small things are made of them.
+func pictureLoss(x, want *Node) (loss *Node, shown []*Node) {
 	dy, dx := differences(want)
 	gy, gx := differences(x)
 	weight := AddScalar(MulScalar(MinScalar(MulScalar(edgeStrength(dy, dx), 4), 1), 2), 1)
 	err := Sub(x, want)
-	l1 = ReduceAllMean(Mul(Abs(err), weight))
-	edges = Add(ReduceAllMean(Abs(Sub(gy, dy))), ReduceAllMean(Abs(Sub(gx, dx))))
-	return l1, edges, ReduceAllMean(Mul(Square(err), weight))
+	l1 := ReduceAllMean(Mul(Abs(err), weight))
+	edges := Add(ReduceAllMean(Abs(Sub(gy, dy))), ReduceAllMean(Abs(Sub(gx, dx))))
+	l2 := ReduceAllMean(Mul(Square(err), weight))
+	return Add(Add(l1, edges), l2), []*Node{l1, edges}
 }
 
 // differences to the neighbour below and at the right, zero in the last row and column.
@@ -83,8 +83,8 @@ func edgeStrength(dy, dx *Node) *Node {
 	return Max(Concatenate([]*Node{y, rowPad}, 1), Concatenate([]*Node{x, columnPad}, 2))
 }
 
-// drawBatch draws one batch: half of it scenes of the broad world, half
-// of the narrow, and noise of a strength in [0, 0.3] per picture.
+// drawBatch draws one batch: half of it scenes of the broad world, half of the
+// narrow, and noise of a strength in [0, p.noise] per picture.
 func (a *autoencoder) drawBatch(p plan, step int) []*tensors.Tensor {
 	rng := rand.New(rand.NewPCG(p.seed, uint64(step)))
 	pixels := make([]float32, 0, p.batch*pictureSize*pictureSize*3)
@@ -96,7 +96,7 @@ func (a *autoencoder) drawBatch(p plan, step int) []*tensors.Tensor {
 			world = scenes.Narrow
 		}
 		pixels = append(pixels, scenes.Random(rng, world).Draw(pictureSize).Pix...)
-		strength := 0.3 * rng.Float64()
+		strength := p.noise * rng.Float64()
 		for range latent {
 			noise = append(noise, float32(strength*rng.NormFloat64()))
 		}

@@ -2,7 +2,9 @@ package pocket
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"math/rand/v2"
 
@@ -22,7 +24,11 @@ type codec struct {
 	exec            *model.Exec
 }
 
-// openCodec loads the autoencoder's averaged weights and measures its latents.
+// decoderPrefix of the decoder's parameters among the autoencoder's.
+const decoderPrefix = "decoder."
+
+// openCodec loads the autoencoder's averaged weights, the decoder's from its own
+// training if that has begun, and measures the latents.
 func openCodec(ctx context.Context, rt *backends.Runtime, o Options) (*codec, error) {
 	a, err := newAutoencoder(rt, pocket.DefaultConfig(1).Decoder, 0)
 	if err != nil {
@@ -30,6 +36,9 @@ func openCodec(ctx context.Context, rt *backends.Runtime, o Options) (*codec, er
 	}
 	if err := a.source.loadAverage(o.path(autoencoderPlan.name)); err != nil {
 		return nil, fmt.Errorf("pocket: the autoencoder comes first: %w", err)
+	}
+	if err := a.source.below(decoderPrefix).loadAverage(o.path(decoderPlan.name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
 	}
 	c := &codec{autoencoder: a}
 	if err := c.measure(rt); err != nil {

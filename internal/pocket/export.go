@@ -38,8 +38,12 @@ func Export(o Options, root string) error {
 		}
 	}
 	const diffusers = "diffusion_pytorch_model.safetensors"
+	decoder := decoderPlan
+	if _, err := os.Stat(o.path(decoder.name)); err != nil {
+		decoder = autoencoderPlan // its training has not begun
+	}
 	return errors.Join(
-		o.export(autoencoderPlan, filepath.Join(generator, "vae", diffusers), "decoder."),
+		o.export(decoder, filepath.Join(generator, "vae", diffusers), decoderPrefix),
 		o.export(generatorPlan, filepath.Join(generator, "transformer", diffusers), ""),
 		o.export(verifierPlan, filepath.Join(verifier, "model.safetensors"), "vision_model.", "language_model."),
 	)

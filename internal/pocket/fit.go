@@ -24,6 +24,7 @@ type plan struct {
 	decay float64 // AdamW's weight decay
 	flat  float64 // share of the steps before the cosine decay begins
 	ema   float64 // decay of the running average that is kept as the result
+	noise float64 // greatest standard deviation of what is added to latents
 }
 
 // rate is the share of the peak learning rate at a step: 60 steps of warm-up,

@@ -33,6 +33,17 @@ func (s *initial) Variable(name string, dims ...int) (*model.Variable, error) {
 	return v, nil
 }
 
+// below is the part of the source whose names begin with prefix.
+func (s *initial) below(prefix string) *initial {
+	part := &initial{store: s.store, root: s.root, seed: s.seed}
+	for i, name := range s.names {
+		if strings.HasPrefix(name, prefix) {
+			part.names, part.vars = append(part.names, name), append(part.vars, s.vars[i])
+		}
+	}
+	return part
+}
+
 // draw returns the first value of a parameter, by the role that its name tells.
 func (s *initial) draw(name string, dims []int) []float32 {
 	size := 1

@@ -4,13 +4,16 @@ import (
 	"context"
 	"fmt"
 
+	. "github.com/gomlx/gomlx/core/graph"
+
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/generator/pocket"
 )
 
 // The plans of the stages, in their order.
 var (
-	autoencoderPlan = plan{name: "autoencoder", steps: 4000, batch: 32, seed: 11, adam: 2.5e-3, decay: 1e-4, flat: 0.35, ema: 0.998}
+	autoencoderPlan = plan{name: "autoencoder", steps: 4000, batch: 32, seed: 11, adam: 2.5e-3, decay: 1e-4, flat: 0.35, ema: 0.998, noise: 0.3}
+	decoderPlan     = plan{name: "decoder", steps: 2000, batch: 32, seed: 15, adam: 1.5e-3, decay: 1e-4, flat: 0.2, ema: 0.995, noise: 0.12}
 	generatorPlan   = plan{name: "generator", steps: 4000, batch: 64, seed: 12, adam: 2e-3, muon: 0.02, flat: 0.35, ema: 0.998}
 	verifierPlan    = plan{name: "verifier", steps: 4000, batch: 40, seed: 13, adam: 1.5e-3, muon: 0.02, flat: 0.4, ema: 0.998}
 )
@@ -35,6 +38,24 @@ func TrainAutoencoder(ctx context.Context, rt *backends.Runtime, o Options) erro
 		return err
 	}
 	return f.train(ctx, o, p.steps, a.drawBatch)
+}
+
+// TrainDecoder goes on with the decoder alone: the latents stay, the pictures get
+// sharper. It may run beside the generator's training.
+func TrainDecoder(ctx context.Context, rt *backends.Runtime, o Options) error {
+	p := o.planned(decoderPlan)
+	codec, err := openCodec(ctx, rt, o)
+	if err != nil {
+		return err
+	}
+	f, err := newFit(rt, p, codec.source.below(decoderPrefix), func(batch []*Node) (*Node, []*Node) {
+		latents := Add(StopGradient(codec.normalized(batch[0])), batch[1])
+		return pictureLoss(codec.decoder.Apply(latents), batch[0])
+	})
+	if err != nil {
+		return err
+	}
+	return f.train(ctx, o, p.steps, codec.drawBatch)
 }
 
 // TrainGenerator trains the transformer on latents of the narrow world.

@@ -26,6 +26,7 @@ var stages = []struct {
 	train func(context.Context, *backends.Runtime, pocket.Options) error
 }{
 	{"autoencoder", pocket.TrainAutoencoder},
+	{"decoder", pocket.TrainDecoder},
 	{"generator", pocket.TrainGenerator},
 	{"verifier", pocket.TrainVerifier},
 }
@@ -36,7 +37,7 @@ func main() {
 		cache = os.TempDir()
 	}
 	state := flag.String("state", filepath.Join(cache, "dualprocess", "pocket"), "folder that keeps the state between runs")
-	stage := flag.String("stage", "all", "autoencoder, generator, verifier, export, or all in this order")
+	stage := flag.String("stage", "all", "autoencoder, decoder, generator, verifier, export, or all in this order")
 	steps := flag.Int("steps", 0, "steps of every stage, for a trial (0: as planned)")
 	root := flag.String("root", ".", "folder of the module, for the export")
 	flag.Parse()
