@@ -11,8 +11,13 @@ import (
 // returns [B, S, N·D]. The softmax runs in float32. bias is added to the scores
 // and broadcasts to [B, N, S, T]; nil adds nothing.
 func Attention(q, k, v, bias *Node) *Node {
+	return ScaledAttention(q, k, v, bias, 1/math.Sqrt(float64(q.Shape().Dim(3))))
+}
+
+// ScaledAttention is Attention with another factor in place of 1/√D.
+func ScaledAttention(q, k, v, bias *Node, scale float64) *Node {
 	dims := q.Shape().Dimensions // B S N D
-	scores := MulScalar(Einsum("bsnd,btnd->bnst", q, k), 1/math.Sqrt(float64(dims[3])))
+	scores := MulScalar(Einsum("bsnd,btnd->bnst", q, k), scale)
 	scores = ConvertDType(scores, dtypes.Float32)
 	if bias != nil {
 		scores = Add(scores, ConvertDType(bias, dtypes.Float32))

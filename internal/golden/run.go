@@ -1,0 +1,112 @@
+package golden
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/nn"
+)
+
+// Runtime opens the fastest backend that is there without a download.
+func Runtime(t testing.TB) *backends.Runtime {
+	t.Helper()
+	rt, err := backends.Open(t.Context(), backends.Options{NoDownload: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, rt.Close()) })
+	return rt
+}
+
+// Results are float32 tensors by name.
+type Results map[string]*tensors.Tensor
+
+// Run executes a graph function once and returns all that its probe saw, as
+// float32.
+func Run(t testing.TB, rt *backends.Runtime, build func(p *nn.Probe, in []*graph.Node), inputs ...any) Results {
+	t.Helper()
+	var seen *nn.Seen
+	exec, err := model.NewExec(rt.Backend, rt.Store, func(_ *model.Scope, in []*graph.Node) []*graph.Node {
+		seen = &nn.Seen{}
+		build(nn.NewProbe(seen), in)
+		outputs := make([]*graph.Node, len(seen.Nodes))
+		for k, x := range seen.Nodes {
+			outputs[k] = graph.ConvertDType(x, dtypes.Float32)
+		}
+		return outputs
+	})
+	require.NoError(t, err)
+	defer exec.Finalize()
+	out, err := exec.Call(inputs...)
+	require.NoError(t, err)
+	results := Results{}
+	for k, name := range seen.Names {
+		results[name] = out[k]
+	}
+	return results
+}
+
+// Floats returns the elements of one result, row-major.
+func (r Results) Floats(t testing.TB, name string) []float32 {
+	t.Helper()
+	require.Contains(t, r, name, "nobody computes this")
+	return tensors.MustCopyFlatData[float32](r[name])
+}
+
+// Modules compares every key of the fixture that begins with prefix with the
+// result of the name that follows it, in a subtest each. There must be a result for each key, and at
+// least one key. transform, which may be nil, brings a result into the fixture's
+// layout.
+func (f *Fixture) Modules(t *testing.T, prefix string, got Results, tolerance float64, transform func(*tensors.Tensor) []float32) {
+	found := false
+	for _, key := range f.Keys() {
+		name, ok := strings.CutPrefix(key, prefix)
+		if !ok {
+			continue
+		}
+		found = true
+		t.Run(key, func(t *testing.T) {
+			values := got.Floats(t, name)
+			if transform != nil {
+				values = transform(got[name])
+			}
+			f.Compare(t, key, values, tolerance)
+		})
+	}
+	require.True(t, found, "%s has no keys %s*", f.Folder, prefix)
+}
+
+// Tensor returns a tensor of the fixture.
+func (f *Fixture) Tensor(t testing.TB, key string) *tensors.Tensor {
+	t.Helper()
+	values, shape := f.Floats(t, key)
+	return tensors.FromFlatDataAndDimensions(values, shape...)
+}
+
+// Ints returns a tensor of whole numbers as int32, in any integer or float type.
+func (f *Fixture) Ints(t testing.TB, key string) []int32 {
+	t.Helper()
+	values, err := f.tensors.Tensor(key)
+	require.NoError(t, err)
+	switch values.DType() {
+	case dtypes.Int64:
+		var out []int32
+		for _, v := range tensors.MustCopyFlatData[int64](values) {
+			out = append(out, int32(v))
+		}
+		return out
+	case dtypes.Int32:
+		return tensors.MustCopyFlatData[int32](values)
+	}
+	var out []int32
+	floats, _ := f.Floats(t, key)
+	for _, v := range floats {
+		out = append(out, int32(v))
+	}
+	return out
+}

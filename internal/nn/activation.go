@@ -1,0 +1,6 @@
+package nn
+
+import . "github.com/gomlx/gomlx/core/graph"
+
+// QuickGELU is x·sigmoid(1.702·x), CLIP's approximation of GELU.
+func QuickGELU(x *Node) *Node { return Mul(x, Sigmoid(MulScalar(x, 1.702))) }

@@ -1,0 +1,6 @@
+// Package text holds the text encoders of image generators, T5 and CLIP's, and
+// the cutting and padding of prompts that goes with them.
+//
+// Layers have the names of transformers' modules; Apply's probe, which may be
+// nil, sees their outputs. Axis letters are those of package nn.
+package text

@@ -1,0 +1,88 @@
+package text
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"path"
+
+	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
+)
+
+// Prompter makes ids of prompts, all of one length.
+type Prompter struct {
+	tokenizer *tokenizer.Tokenizer
+	padding   int32
+	length    int
+}
+
+// OpenPrompter opens the tokenizer in folder dir of fsys. Prompts are brought to
+// length ids, or to what the tokenizer says is the most if that is less. vocabulary
+// is the number of ids that the encoder knows; a tokenizer with more is an error.
+func OpenPrompter(fsys fs.FS, dir string, length, vocabulary int) (*Prompter, error) {
+	t, err := tokenizer.Open(fsys, dir)
+	if err != nil {
+		return nil, err
+	}
+	if t.Size() > vocabulary {
+		return nil, fmt.Errorf("text: %s: the tokenizer has %d ids, its encoder %d", dir, t.Size(), vocabulary)
+	}
+	name := path.Join(dir, "tokenizer_config.json")
+	text, err := fs.ReadFile(fsys, name)
+	if err != nil {
+		return nil, fmt.Errorf("text: %w", err)
+	}
+	var config struct { // whatever else it holds is for the tokenizer
+		Padding tokenName `json:"pad_token"`
+		Longest float64   `json:"model_max_length"` // 1e30 where there is no limit
+	}
+	if err := json.Unmarshal(text, &config); err != nil {
+		return nil, fmt.Errorf("text: %s: %w", name, err)
+	}
+	id, ok := t.ID(string(config.Padding))
+	if !ok {
+		return nil, fmt.Errorf("text: %s: pad_token %q is no token", name, config.Padding)
+	}
+	if config.Longest >= 1 && config.Longest < float64(length) {
+		length = int(config.Longest)
+	}
+	return &Prompter{t, int32(id), length}, nil
+}
+
+// tokenName is a token in a JSON file: its text, or an object that holds it.
+type tokenName string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (n *tokenName) UnmarshalJSON(text []byte) error {
+	var object struct{ Content string }
+	if json.Unmarshal(text, (*string)(n)) == nil {
+		return nil
+	}
+	err := json.Unmarshal(text, &object)
+	*n = tokenName(object.Content)
+	return err
+}
+
+// Length is the number of ids that every prompt has.
+func (p *Prompter) Length() int { return p.length }
+
+// IDs returns the ids of a prompt: cut at the end but for the end-of-text token,
+// as transformers do it, or filled up with padding.
+func (p *Prompter) IDs(prompt string) ([]int32, error) {
+	all, err := p.tokenizer.Encode(prompt)
+	if err != nil {
+		return nil, fmt.Errorf("text: prompt %q: %w", prompt, err)
+	}
+	if len(all) > p.length {
+		all[p.length-1] = all[len(all)-1]
+		all = all[:p.length]
+	}
+	ids := make([]int32, p.length)
+	for i := range ids {
+		ids[i] = p.padding
+		if i < len(all) {
+			ids[i] = int32(all[i])
+		}
+	}
+	return ids, nil
+}
