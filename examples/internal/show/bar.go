@@ -37,12 +37,12 @@ func (b *bar) show(done, total int, text string) {
 	if !b.live && !milestone(done, total) {
 		return
 	}
-	filled := 0
+	line := fmt.Sprintf("  %d %s", done, text)
 	if total > 0 {
-		filled = min(barCells*done/total, barCells)
+		filled := min(barCells*done/total, barCells)
+		line = fmt.Sprintf("  [%s%s] %*d/%d  %s", strings.Repeat("█", filled), strings.Repeat("░", barCells-filled),
+			len(fmt.Sprint(total)), done, total, text)
 	}
-	line := fmt.Sprintf("  [%s%s] %*d/%d  %s", strings.Repeat("█", filled), strings.Repeat("░", barCells-filled),
-		len(fmt.Sprint(total)), done, total, text)
 	if !b.live {
 		fmt.Fprintln(b.out, line)
 		return

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"image"
 	"strings"
+	"time"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/lora"
@@ -33,7 +35,7 @@ func (r *Run) Control(name string, t dualprocess.Task, measure Gauge, quality ..
 		c.record.Gauges = append(c.record.Gauges, g.Name)
 	}
 	r.record.Controls = append(r.record.Controls, c.record)
-	t.Progress = c.Progress
+	t.Progress = c.Progress("updates")
 	c.Task = t
 	if t.Runtime != nil {
 		r.record.Backend, r.record.Reason = t.Runtime.Name, strings.Split(t.Runtime.Reason, "\n")
@@ -45,14 +47,25 @@ func (r *Run) Control(name string, t dualprocess.Task, measure Gauge, quality ..
 	return c
 }
 
-// Progress shows an update of the training.
-func (c *Control) Progress(u dualprocess.Update) {
-	c.record.Training = append(c.record.Training, newUpdateRecord(u))
-	text := fmt.Sprintf("loss %.3f  P(answer) %.3f  %.1f s", u.Loss, u.MeanP, u.Elapsed.Seconds())
-	if u.Skipped {
-		text = "skipped, " + u.Fault + " not finite"
+// Progress returns a callback that shows updates and keeps their numbers under a
+// name. Task has one, named updates.
+func (c *Control) Progress(name string) func(dualprocess.Update) {
+	return func(u dualprocess.Update) {
+		if c.record.Training == nil {
+			c.record.Training = map[string][]updateRecord{}
+		}
+		c.record.Training[name] = append(c.record.Training[name], newUpdateRecord(u))
+		text := fmt.Sprintf("loss %.3f  P(answer) %.3f  %.1f s", u.Loss, u.MeanP, u.Elapsed.Seconds())
+		if u.Skipped {
+			text = "skipped, " + u.Fault + " not finite"
+		}
+		c.run.bar.show(u.Number, u.Total, text)
 	}
-	c.run.bar.show(u.Number, u.Total, text)
+}
+
+// Trained is how long the training took, compilation included.
+func (c *Control) Trained() time.Duration {
+	return time.Duration(float64(c.record.Seconds) * float64(time.Second))
 }
 
 // Keep takes what Distill returned, saves the adapter and says so. An adapter that
@@ -63,8 +76,8 @@ func (c *Control) Keep(a *lora.Adapter, err error) (*lora.Adapter, error) {
 		return nil, err
 	}
 	last := updateRecord{}
-	if n := len(c.record.Training); n > 0 {
-		last = c.record.Training[n-1]
+	if all := c.record.Training["updates"]; len(all) > 0 {
+		last = all[len(all)-1]
 	}
 	c.record.Seconds = last.Seconds
 	switch {
@@ -86,15 +99,12 @@ func (c *Control) Keep(a *lora.Adapter, err error) (*lora.Adapter, error) {
 	return a, c.run.write()
 }
 
-// Rated shows the progress of an evaluation of so many pictures; it is for
-// Evaluation.Progress.
-func (c *Control) Rated(pictures int) func(dualprocess.Rating) {
+// Watch shows the progress of an evaluation; it is for Evaluation.Progress.
+func (c *Control) Watch() func(dualprocess.Rating) {
 	done := 0
 	return func(dualprocess.Rating) {
 		done++
-		if c.run.bar.live {
-			c.run.bar.show(done, pictures, "pictures, before and after")
-		}
+		c.run.bar.show(done, 0, "pictures made and rated")
 	}
 }
 
@@ -105,6 +115,18 @@ type Group struct {
 	// Stays says that these pictures should not change: their gauges are reported
 	// as leaks, and no verdict is passed on them.
 	Stays bool
+}
+
+// Ratings makes ratings of pictures that were made and rated one by one, all of
+// them from one prompt and at one weight: 0 is before, anything else after.
+func Ratings(prompt string, seeds []int64, weight float64, pictures []image.Image, p [][]float64) []dualprocess.Rating {
+	var out []dualprocess.Rating
+	for k, picture := range pictures {
+		if nrgba, ok := picture.(*image.NRGBA); ok {
+			out = append(out, dualprocess.Rating{Prompt: prompt, Seed: seeds[k], Weight: weight, P: p[k], Image: nrgba})
+		}
+	}
+	return out
 }
 
 // Of returns the ratings of the pictures made from some prompts.

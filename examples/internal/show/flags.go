@@ -4,7 +4,9 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -37,6 +39,31 @@ func (t *texts) Set(value string) error {
 		return fmt.Errorf("must not be empty")
 	}
 	*t = append(*t, value)
+	return nil
+}
+
+// Floats is a flag of numbers with commas between them.
+type Floats []float64
+
+// String prints them.
+func (f *Floats) String() string {
+	var words []string
+	for _, v := range *f {
+		words = append(words, strconv.FormatFloat(v, 'g', -1, 64))
+	}
+	return strings.Join(words, ",")
+}
+
+// Set replaces them.
+func (f *Floats) Set(value string) error {
+	*f = nil
+	for word := range strings.SplitSeq(value, ",") {
+		v, err := strconv.ParseFloat(strings.TrimSpace(word), 64)
+		if err != nil || math.IsNaN(v) || math.IsInf(v, 0) {
+			return fmt.Errorf("%q is not a number", word)
+		}
+		*f = append(*f, v)
+	}
 	return nil
 }
 

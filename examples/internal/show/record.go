@@ -20,22 +20,23 @@ type record struct {
 	Backend   string           `json:"backend"`
 	Reason    []string         `json:"reason"` // why that backend
 	Controls  []*controlRecord `json:"controls"`
-	Extra     map[string]any   `json:"extra,omitempty"` // what the example adds
+	// Tables are what the example printed besides, by name.
+	Tables map[string][][]string `json:"tables,omitempty"`
 }
 
 type controlRecord struct {
-	Name      string         `json:"name"`
-	Task      taskRecord     `json:"task"`
-	Training  []updateRecord `json:"training"`
-	Seconds   Number         `json:"training_seconds"`
-	Ended     string         `json:"ended"`
-	Adapter   string         `json:"adapter,omitempty"` // file
-	Sheet     string         `json:"sheet,omitempty"`   // file
-	Gauges    []string       `json:"gauges"`            // names, in the order of every list of gauges
-	Judged    bool           `json:"judged"`
-	Learned   bool           `json:"learned"` // P(answer) rose
-	Suspected []string       `json:"suspected_reward_hacking"`
-	Groups    []groupRecord  `json:"groups"`
+	Name      string                    `json:"name"`
+	Task      taskRecord                `json:"task"`
+	Training  map[string][]updateRecord `json:"training"` // by what was trained; "updates" are the adapter's
+	Seconds   Number                    `json:"training_seconds"`
+	Ended     string                    `json:"ended"`
+	Adapter   string                    `json:"adapter,omitempty"` // file
+	Sheet     string                    `json:"sheet,omitempty"`   // file
+	Gauges    []string                  `json:"gauges"`            // names, in the order of every list of gauges
+	Judged    bool                      `json:"judged"`
+	Learned   bool                      `json:"learned"` // P(answer) rose
+	Suspected []string                  `json:"suspected_reward_hacking"`
+	Groups    []groupRecord             `json:"groups"`
 }
 
 // taskRecord is what a control was distilled with.
@@ -113,14 +114,6 @@ func newUpdateRecord(u dualprocess.Update) updateRecord {
 		Drift: Number(u.Drift), Preserved: Number(u.Preserved), LearningRate: Number(u.LearningRate),
 		Skipped: u.Skipped, Seconds: Number(u.Elapsed.Seconds()),
 	}
-}
-
-// Add puts something of the example's own into the file of numbers.
-func (r *Run) Add(name string, value any) {
-	if r.record.Extra == nil {
-		r.record.Extra = map[string]any{}
-	}
-	r.record.Extra[name] = value
 }
 
 // write writes the file of all numbers so far; whole or not at all.

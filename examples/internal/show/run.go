@@ -46,6 +46,10 @@ func Main(name string, example func(ctx context.Context, r *Run) error) {
 		fmt.Fprintf(os.Stderr, "\n%s: %v\n", name, err)
 		os.Exit(1)
 	}
+	if ctx.Err() != nil {
+		r.printf("\ninterrupted; what there is has been written\n")
+		os.Exit(130) // as shells expect after ^C
+	}
 }
 
 // New returns a run of the named example with the flags of a command line. The

@@ -121,7 +121,7 @@ func TestWrongFlags(t *testing.T) {
 func TestReport(t *testing.T) {
 	r, out := newRun(t)
 	c := r.Control("Bright sea", task(), brightness, nothing)
-	c.Progress(dualprocess.Update{Number: 1, Total: 100, Loss: .5, MeanP: .6, GradientNorm: math.NaN()})
+	c.Task.Progress(dualprocess.Update{Number: 1, Total: 100, Loss: .5, MeanP: .6, GradientNorm: math.NaN()})
 	a, err := lora.New(lora.Config{Rank: 2}, []lora.Layer{{Name: "layer", In: 4, Out: 4}})
 	require.NoError(t, err)
 	kept, err := c.Keep(a, nil)
@@ -149,7 +149,7 @@ func TestReport(t *testing.T) {
 	control := numbers["controls"].([]any)[0].(map[string]any)
 	assert.Equal(t, []any{}, control["suspected_reward_hacking"])
 	assert.Len(t, control["groups"], 3)
-	assert.Nil(t, control["training"].([]any)[0].(map[string]any)["gradient_norm"], "NaN is null")
+	assert.Nil(t, control["training"].(map[string]any)["updates"].([]any)[0].(map[string]any)["gradient_norm"], "NaN is null")
 }
 
 func readNumbers(t *testing.T, r *Run) map[string]any {

@@ -8,9 +8,16 @@ import (
 	"text/tabwriter"
 )
 
-// Table prints rows under a header, columns aligned.
-func (r *Run) Table(header []string, rows ...[]string) {
-	writeTable(r.out, append([][]string{header}, rows...))
+// Table prints rows under a header, columns aligned, and keeps them under a name
+// among the numbers.
+func (r *Run) Table(name string, header []string, rows ...[]string) {
+	table := append([][]string{header}, rows...)
+	if r.record.Tables == nil {
+		r.record.Tables = map[string][][]string{}
+	}
+	r.record.Tables[name] = table
+	r.printf("\n")
+	writeTable(r.out, table)
 }
 
 func writeTable(out io.Writer, rows [][]string) {
@@ -28,7 +35,7 @@ func (c *Control) printTable() {
 		header = append(header, g.Name)
 	}
 	header = append(header, "variety", "pictures")
-	var rows [][]string
+	rows := [][]string{header}
 	for _, g := range c.record.Groups {
 		for k, row := range []rowRecord{g.Before, g.After} {
 			if row.Pictures > 0 {
@@ -37,7 +44,7 @@ func (c *Control) printTable() {
 		}
 	}
 	c.run.printf("\n")
-	c.run.Table(header, rows...)
+	writeTable(c.run.out, rows)
 	c.run.printf("\n")
 }
 

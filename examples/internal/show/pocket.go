@@ -1,0 +1,106 @@
+package show
+
+import (
+	"image"
+	"math"
+
+	"github.com/dualprocess/dualprocess-go/internal/scenes"
+)
+
+// The gauges of this file measure the pocket world by package scenes, without a
+// model. Prompts are its captions; what depends on a prompt that is none cannot be
+// told.
+
+// captioned makes a gauge of what needs to know the caption. A family other than
+// those that it is for cannot be told.
+func captioned(g Gauge, of func(p *scenes.Picture, caption scenes.Scene) float64, families ...scenes.Family) Gauge {
+	g.Of = func(p image.Image, prompt string) float64 {
+		caption, err := scenes.Parse(prompt)
+		if err != nil {
+			return math.NaN()
+		}
+		for _, f := range families {
+			if caption.Family == f {
+				return of(scenes.FromImage(p), caption)
+			}
+		}
+		return math.NaN()
+	}
+	return g
+}
+
+// Subject tells whether a picture still shows what its caption names: a landscape
+// in its colours, a readable drawing of the right thing, both objects, the lake,
+// the lamp.
+func Subject() Gauge {
+	g := Gauge{Name: "subject there", Share: true, Tolerance: .1}
+	return captioned(g, func(p *scenes.Picture, caption scenes.Scene) float64 {
+		return truth(scenes.SubjectThere(p, caption))
+	}, scenes.Families()...)
+}
+
+// Horizon measures how far the horizon is from a row, in heights of the picture.
+func Horizon(row float64) Gauge {
+	const seen = .25 // confidence from which there is one
+	return Gauge{Name: "distance", Less: true, Tolerance: .01, Of: func(p image.Image, _ string) float64 {
+		at, confidence := scenes.MeasureHorizon(scenes.FromImage(p))
+		if confidence < seen {
+			return math.NaN()
+		}
+		return math.Abs(at - row)
+	}}
+}
+
+// Palette measures how far a landscape's colours are from those of its caption,
+// per channel: .015 for drawn scenes.
+func Palette() Gauge {
+	return captioned(Gauge{Name: "palette error", Less: true, Tolerance: .02}, scenes.PaletteError, scenes.Landscape)
+}
+
+// Stroke measures the width of a drawing's lines in pixels of a picture of 64;
+// thinner is better or wider is. There is no width on empty paper.
+func Stroke(thinner bool) Gauge {
+	return Gauge{Name: "stroke width", Less: thinner, Tolerance: .1, Of: func(p image.Image, _ string) float64 {
+		if w := scenes.MeasureStroke(scenes.FromImage(p)); w > 0 {
+			return w
+		}
+		return math.NaN()
+	}}
+}
+
+// Order tells whether both objects of a room are there and the left one is closer,
+// or the right one.
+func Order(left bool) Gauge {
+	g := Gauge{Name: "right order", Share: true, Tolerance: .05}
+	return captioned(g, func(p *scenes.Picture, caption scenes.Scene) float64 {
+		near, present := scenes.MeasureNearness(p, caption.Objects)
+		return truth(present[0] && present[1] && near[0] != near[1] && (near[0] > near[1]) == left)
+	}, scenes.Room)
+}
+
+// Gap measures how much nearer the left object of a room is than the right one, or
+// the reverse, in shares of the room's depth. Both must be there.
+func Gap(left bool) Gauge {
+	g := Gauge{Name: "depth gap", Tolerance: .05}
+	return captioned(g, func(p *scenes.Picture, caption scenes.Scene) float64 {
+		near, present := scenes.MeasureNearness(p, caption.Objects)
+		if !present[0] || !present[1] {
+			return math.NaN()
+		}
+		return choose(left, near[0]-near[1], near[1]-near[0])
+	}, scenes.Room)
+}
+
+// Ice measures how much of a lake is ice: 0 to 1, and beyond for colours beyond.
+func Ice() Gauge { return amount("ice", scenes.Lake) }
+
+// Light measures how lit a lamp is: 0 to 1, and beyond for colours beyond.
+func Light() Gauge { return amount("light", scenes.Lamp) }
+
+func amount(name string, f scenes.Family) Gauge {
+	return captioned(Gauge{Name: name, Tolerance: .05}, func(p *scenes.Picture, _ scenes.Scene) float64 {
+		return scenes.MeasureAmount(p, f)
+	}, f)
+}
+
+func truth(is bool) float64 { return choose(is, 1., 0.) }
