@@ -1,0 +1,109 @@
+// Package autoencoder holds the autoencoders between pictures and the latents
+// that generators work on: KL, the one of Stable Diffusion and FLUX.
+//
+// Pictures and latents are channels-last, [batch, height, width, channels], and
+// pictures nominally in [-1, 1]. Layers have the names of diffusers' modules;
+// Apply's probe, which may be nil, sees their outputs.
+package autoencoder
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+// KLConfig sizes an AutoencoderKL. The fields are those of diffusers' config.json.
+type KLConfig struct {
+	Class          string   `json:"_class_name"`
+	InChannels     int      `json:"in_channels"`
+	OutChannels    int      `json:"out_channels"`
+	LatentChannels int      `json:"latent_channels"`
+	Channels       []int    `json:"block_out_channels"` // per resolution, from the picture down
+	LayersPerBlock int      `json:"layers_per_block"`
+	Groups         int      `json:"norm_num_groups"`
+	Activation     string   `json:"act_fn"`
+	DownBlocks     []string `json:"down_block_types"`
+	UpBlocks       []string `json:"up_block_types"`
+	MidAttention   bool     `json:"mid_block_add_attention"`
+	QuantConv      bool     `json:"use_quant_conv"`      // a convolution behind the encoder
+	PostQuantConv  bool     `json:"use_post_quant_conv"` // one before the decoder
+
+	// A generator's latents are (z - Shift)·Scaling for z of the encoder.
+	Scaling float64  `json:"scaling_factor"`
+	Shift   *float64 `json:"shift_factor"`
+
+	LatentsMean *[]float64 `json:"latents_mean"`
+	LatentsStd  *[]float64 `json:"latents_std"`
+
+	Version     any `json:"_diffusers_version"`
+	NameOrPath  any `json:"_name_or_path"`
+	SampleSize  any `json:"sample_size"`  // of the training
+	ForceUpcast any `json:"force_upcast"` // about float16, which we never compute in
+}
+
+// ReadKLConfig reads dir/config.json. Errors name the file and the field; those
+// about a value wrap weights.ErrConfig.
+func ReadKLConfig(fsys fs.FS, dir string) (KLConfig, error) {
+	c := KLConfig{ // what diffusers fills in
+		InChannels: 3, OutChannels: 3, LatentChannels: 4, Channels: []int{64}, LayersPerBlock: 1, Groups: 32,
+		Activation: "silu", DownBlocks: []string{"DownEncoderBlock2D"}, UpBlocks: []string{"UpDecoderBlock2D"},
+		MidAttention: true, QuantConv: true, PostQuantConv: true, Scaling: 0.18215,
+	}
+	file := path.Join(dir, "config.json")
+	if err := weights.ReadConfig(fsys, file, &c); err != nil {
+		return c, err
+	}
+	if err := c.check(); err != nil {
+		return c, fmt.Errorf("autoencoder: %s: %w", file, err)
+	}
+	return c, nil
+}
+
+func (c KLConfig) check() error {
+	errs := []error{
+		weights.Require("_class_name", c.Class, "AutoencoderKL"),
+		weights.Require("act_fn", c.Activation, "silu"),
+		weights.Require("in_channels", c.InChannels, 3),
+		weights.Require("out_channels", c.OutChannels, 3),
+		weights.Require("latents_mean given", c.LatentsMean != nil, false),
+		weights.Require("latents_std given", c.LatentsStd != nil, false),
+		weights.CheckSizes(
+			weights.Size{Name: "latent_channels", Value: c.LatentChannels, Limit: 1 << 10},
+			weights.Size{Name: "layers_per_block", Value: c.LayersPerBlock, Limit: 64},
+			weights.Size{Name: "norm_num_groups", Value: c.Groups, Limit: 1 << 12},
+			weights.Size{Name: "the length of block_out_channels", Value: len(c.Channels), Limit: 8},
+		),
+		weights.Require("the length of down_block_types", len(c.DownBlocks), len(c.Channels)),
+		weights.Require("the length of up_block_types", len(c.UpBlocks), len(c.Channels)),
+	}
+	for _, kind := range c.DownBlocks {
+		errs = append(errs, weights.Require("down_block_types", kind, "DownEncoderBlock2D"))
+	}
+	for _, kind := range c.UpBlocks {
+		errs = append(errs, weights.Require("up_block_types", kind, "UpDecoderBlock2D"))
+	}
+	for _, channels := range c.Channels {
+		errs = append(errs, weights.CheckSizes(weights.Size{Name: "block_out_channels", Value: channels, Limit: 1 << 14}))
+		if c.Groups > 0 && channels%c.Groups != 0 {
+			errs = append(errs, fmt.Errorf("%w: block_out_channels has %d, no multiple of norm_num_groups %d", weights.ErrConfig, channels, c.Groups))
+		}
+	}
+	if !(c.Scaling > 0 && c.Scaling < 1e6) {
+		errs = append(errs, fmt.Errorf("%w: scaling_factor is %v", weights.ErrConfig, c.Scaling))
+	}
+	return errors.Join(errs...)
+}
+
+// Factor is the number of pixels per latent along each axis.
+func (c KLConfig) Factor() int { return 1 << (len(c.Channels) - 1) }
+
+// shift is Shift, or 0.
+func (c KLConfig) shift() float64 {
+	if c.Shift == nil {
+		return 0
+	}
+	return *c.Shift
+}

@@ -1,0 +1,60 @@
+package autoencoder
+
+import (
+	"os"
+	"testing"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+const tolerance = 2e-5 // of the largest element, from the fixtures' README
+
+// TestGolden compares every module's output of the decoder, and the encoder's,
+// with diffusers'.
+func TestGolden(t *testing.T) {
+	rt := golden.Runtime(t)
+	for _, f := range golden.Fixtures(t, golden.Generator) {
+		var about struct{ Spec struct{ Family string } }
+		f.Decode(t, &about)
+		if about.Spec.Family != "flux" {
+			continue // generator's tests see to it that every family is compared
+		}
+		t.Run(f.Name+"/vae", func(t *testing.T) {
+			fsys := os.DirFS(f.Path("model"))
+			cfg, err := ReadKLConfig(fsys, "vae")
+			require.NoError(t, err)
+			var decoder *Decoder
+			var encoder *Encoder
+			require.NoError(t, weights.Load(fsys, "vae", rt.Store, weights.Root(rt.Store, "/vae"), nil, func(c weights.Cursor) {
+				decoder, encoder = NewDecoder(c, cfg), NewEncoder(c, cfg)
+			}))
+			got := golden.Run(t, rt, func(p *nn.Probe, in []*Node) {
+				decoder.Apply(p, channelsLast(in[0]))
+				p.See("encode", encoder.mean(channelsLast(in[1])))
+			}, f.Tensor(t, "vae.unpacked_latents"), f.Tensor(t, "in.target"))
+			f.Modules(t, "vae.mod.", got, tolerance, channelsFirst)
+			f.Compare(t, "vae.image", channelsFirst(got["conv_out"]), tolerance)
+			f.Compare(t, "vae.encode", channelsFirst(got["encode"]), tolerance)
+		})
+	}
+}
+
+func channelsLast(x *Node) *Node { return TransposeAllAxes(x, 0, 2, 3, 1) }
+
+// channelsFirst returns the elements of [1, H, W, C] in the order of [1, C, H, W].
+func channelsFirst(x *tensors.Tensor) []float32 {
+	values, channels := tensors.MustCopyFlatData[float32](x), x.Shape().Dimensions[3]
+	out := make([]float32, 0, len(values))
+	for c := range channels {
+		for i := c; i < len(values); i += channels {
+			out = append(out, values[i])
+		}
+	}
+	return out
+}
