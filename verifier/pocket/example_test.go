@@ -1,0 +1,47 @@
+package pocket_test
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/verifier/pocket"
+)
+
+// landscape is a plain drawing: sky above, a meadow below.
+func landscape(horizon int) image.Image {
+	img := image.NewNRGBA(image.Rect(0, 0, 64, 64))
+	draw.Draw(img, image.Rect(0, 0, 64, horizon), image.NewUniform(color.NRGBA{150, 195, 235, 255}), image.Point{}, draw.Src)
+	draw.Draw(img, image.Rect(0, horizon, 64, 64), image.NewUniform(color.NRGBA{90, 160, 70, 255}), image.Point{}, draw.Src)
+	return img
+}
+
+func ExampleOpen() {
+	ctx := context.Background()
+	rt, err := backends.Open(ctx, backends.Options{Backend: "go"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer rt.Close()
+	v, err := pocket.Open(rt)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	upper := dualprocess.Question{Text: "Is the horizon in the upper half of the picture?", Answer: "Yes"}
+	p, err := dualprocess.Score(ctx, rt, v, []dualprocess.Question{upper}, landscape(16), landscape(48))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println("horizon at a quarter of the height:", p[0][0] > 0.5)
+	fmt.Println("at three quarters:", p[1][0] > 0.5)
+	// Output:
+	// horizon at a quarter of the height: true
+	// at three quarters: false
+}
