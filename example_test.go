@@ -3,7 +3,6 @@ package dualprocessgo_test
 import (
 	"context"
 	"log"
-	"time"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
@@ -19,8 +18,7 @@ import (
 // download of weights and no GPU; examples/horizon is this with all that shows
 // what came of it.
 func Example() {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
-	defer cancel()
+	ctx := context.Background()
 	rt, err := backends.Open(ctx, backends.Options{})
 	if err != nil {
 		log.Fatal(err)
