@@ -22,6 +22,7 @@ var (
 	shadeColour = RGB{.45, .40, .62} // unlit: far from the warm light in hue and brightness
 	litColour   = RGB{1, .93, .62}
 	lightColour = RGB{1, .84, .48}
+	nightDim    = RGB{.44, .44, .58} // what is left of things' colours in an unlit room at night
 )
 
 func (s *Scene) newLamp(rng *rand.Rand, w World) {
@@ -32,7 +33,7 @@ func (s *Scene) newLamp(rng *rand.Rand, w World) {
 func (s Scene) drawLamp(c *canvas) {
 	palette, dim := lampColours[s.Night], RGB{1, 1, 1}
 	if s.Night {
-		dim = RGB{.44, .44, .58}
+		dim = nightDim
 	}
 	c.rows(func(y float64) RGB { return mix(palette[0], palette[1], y/lampTable).add(s.Tint[0]) })
 	x := .5 + .10*s.X[1]

@@ -9,7 +9,7 @@ import (
 const (
 	edgeReach = 3   // rows on each side that an edge is seen between
 	edgeSoft  = .20 // contrast at which a column's vote is half: a sun must not outvote a horizon
-	edgeNone  = .22 // mean vote that the slope of a sky gets; a clear horizon gets twice that
+	edgeNone  = .07 // contrast of rows that the slope of a sky reaches; a clear horizon has twice that
 
 	edgeCandidate = .35 // share of the best vote that makes an edge a candidate
 	edgeSeen      = .05 // contrast from which a column shows where the edge runs
@@ -41,8 +41,18 @@ func MeasureHorizon(p *Picture) (row, confidence float64) {
 			best, bestScore, misfit = r, score, cost
 		}
 	}
-	confidence = clamp01(edges[best]/edgeNone-1) * clamp01(2-misfit/paletteClear)
+	confidence = clamp01(rowContrast(rows, best)/edgeNone-1) * clamp01(2-misfit/paletteClear)
 	return p.edgeCrossing(best) / measured, confidence
+}
+
+// rowContrast is the contrast of the rows' colours above and below an edge;
+// unlike the columns' votes it does not grow with noise.
+func rowContrast(rows []RGB, row int) float64 {
+	var d RGB
+	for k := 0; k < edgeReach; k++ {
+		d = d.add(rows[row+k]).sub(rows[row-1-k])
+	}
+	return d.norm() / edgeReach
 }
 
 // rowMedians returns the median colour of every row, which suns, trees and

@@ -1,43 +1,12 @@
 package scenes
 
 import (
-	"image"
-	"image/png"
 	"math/rand/v2"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
-
-func TestSheets(t *testing.T) {
-	dir := os.Getenv("SCENES_SHEETS")
-	if dir == "" {
-		t.Skip("SCENES_SHEETS names no folder for contact sheets")
-	}
-	for _, w := range []World{Narrow, Broad} {
-		for _, f := range Families() {
-			rng := rand.New(rand.NewPCG(1, uint64(f)))
-			const columns, rows, size, gap, zoom = 12, 4, 64, 2, 2
-			sheet := image.NewNRGBA(image.Rect(0, 0, columns*(size*zoom+gap), rows*(size*zoom+gap)))
-			for i := 0; i < columns*rows; i++ {
-				img := New(rng, f, w).Draw(size).Image()
-				x, y := (i%columns)*(size*zoom+gap), (i/columns)*(size*zoom+gap)
-				for v := 0; v < size*zoom; v++ {
-					for u := 0; u < size*zoom; u++ {
-						sheet.Set(x+u, y+v, img.At(u/zoom, v/zoom))
-					}
-				}
-			}
-			file, err := os.Create(filepath.Join(dir, f.String()+[]string{"_narrow", "_broad"}[w]+".png"))
-			require.NoError(t, err)
-			require.NoError(t, png.Encode(file, sheet))
-			require.NoError(t, file.Close())
-		}
-	}
-}
 
 func TestSceneIsDeterministic(t *testing.T) {
 	for _, f := range Families() {
