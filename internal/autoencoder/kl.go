@@ -1,6 +1,8 @@
 package autoencoder
 
 import (
+	"strings"
+
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/dualprocess/dualprocess-go/internal/nn"
@@ -228,4 +230,9 @@ func (a *attention) apply(x *Node) *Node {
 	q, k, v := nn.SplitHeads(a.q.Apply(nil, h), 1), nn.SplitHeads(a.k.Apply(nil, h), 1), nn.SplitHeads(a.v.Apply(nil, h), 1)
 	h = a.out.Apply(nil, nn.Attention(q, k, v, nil))
 	return Add(x, Reshape(h, d...))
+}
+
+// EncoderSurplus accepts the encoder's parameters, where only the decoder is loaded.
+func EncoderSurplus(name string) bool {
+	return strings.HasPrefix(name, "encoder.") || strings.HasPrefix(name, "quant_conv.")
 }

@@ -20,6 +20,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -49,6 +50,7 @@ type Fixture struct {
 	JSON   []byte // golden.json
 
 	tensors *safetensors.File
+	read    map[string]bool // keys that a test asked for
 }
 
 // Fixtures returns all fixtures of a kind; the project's own testdata has to hold
@@ -167,7 +169,7 @@ func (f *Fixture) open(t testing.TB) {
 	file, err := safetensors.OpenFile(filepath.Join(f.Folder, "golden.safetensors"))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, file.Close()) })
-	f.tensors = file
+	f.tensors, f.read = file, map[string]bool{}
 }
 
 // Decode reads golden.json into v, as json.Unmarshal does.
@@ -188,10 +190,16 @@ func (f *Fixture) Keys() []string {
 	return keys
 }
 
+// Unread returns the keys that no test has asked for, in order.
+func (f *Fixture) Unread() []string {
+	return slices.DeleteFunc(f.Keys(), func(key string) bool { return f.read[key] })
+}
+
 // Floats returns a tensor's elements, row-major, and its shape; a missing one
 // fails the test.
 func (f *Fixture) Floats(t testing.TB, key string) ([]float32, []int) {
 	t.Helper()
+	f.read[key] = true
 	values, err := f.tensors.Float32s(key)
 	require.NoError(t, err, f.Folder)
 	info, _ := f.tensors.Info(key)

@@ -91,6 +91,7 @@ func (f *Fixture) Tensor(t testing.TB, key string) *tensors.Tensor {
 // Ints returns a tensor of whole numbers as int32, in any integer or float type.
 func (f *Fixture) Ints(t testing.TB, key string) []int32 {
 	t.Helper()
+	f.read[key] = true
 	values, err := f.tensors.Tensor(key)
 	require.NoError(t, err)
 	switch values.DType() {

@@ -1,0 +1,201 @@
+package flux
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/dualprocess/dualprocess-go/internal/autoencoder"
+	"github.com/dualprocess/dualprocess-go/internal/text"
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+// Pipeline names the FLUX generator in model_index.json.
+const Pipeline = "FluxPipeline"
+
+// Config of a FLUX generator: the JSON files of its folder.
+type Config struct {
+	Transformer TransformerConfig    // transformer/config.json
+	Autoencoder autoencoder.KLConfig // vae/config.json
+	Scheduler   SchedulerConfig      // scheduler/scheduler_config.json
+	CLIP        text.CLIPConfig      // text_encoder/config.json
+	T5          text.T5Config        // text_encoder_2/config.json
+}
+
+// TransformerConfig sizes the transformer. The fields are those of diffusers'
+// config.json.
+type TransformerConfig struct {
+	Class        string `json:"_class_name"`
+	PatchSize    int    `json:"patch_size"`
+	InChannels   int    `json:"in_channels"`  // numbers per token of the latents
+	OutChannels  *int   `json:"out_channels"` // nil = InChannels
+	Layers       int    `json:"num_layers"`   // with separate weights for text and picture
+	SingleLayers int    `json:"num_single_layers"`
+	HeadWidth    int    `json:"attention_head_dim"`
+	Heads        int    `json:"num_attention_heads"`
+	TextWidth    int    `json:"joint_attention_dim"`
+	PooledWidth  int    `json:"pooled_projection_dim"`
+	Guidance     bool   `json:"guidance_embeds"`
+	Axes         []int  `json:"axes_dims_rope"` // numbers of a head for each axis of position
+
+	Version    any `json:"_diffusers_version"`
+	NameOrPath any `json:"_name_or_path"`
+}
+
+// Width is that of the residual stream.
+func (c TransformerConfig) Width() int { return c.Heads * c.HeadWidth }
+
+// SchedulerConfig says how noise levels lie between 1 and 0. The fields are those
+// of diffusers' scheduler_config.json.
+type SchedulerConfig struct {
+	Class           string  `json:"_class_name"`
+	TrainTimesteps  int     `json:"num_train_timesteps"`
+	Shift           float64 `json:"shift"`
+	Dynamic         bool    `json:"use_dynamic_shifting"` // shift by the number of tokens instead
+	BaseShift       float64 `json:"base_shift"`           // at BaseTokens
+	MaxShift        float64 `json:"max_shift"`            // at MaxTokens
+	BaseTokens      int     `json:"base_image_seq_len"`
+	MaxTokens       int     `json:"max_image_seq_len"`
+	DynamicType     string  `json:"time_shift_type"`
+	InvertSigmas    bool    `json:"invert_sigmas"`
+	ShiftTerminal   any     `json:"shift_terminal"`
+	Karras          bool    `json:"use_karras_sigmas"`
+	Exponential     bool    `json:"use_exponential_sigmas"`
+	Beta            bool    `json:"use_beta_sigmas"`
+	StochasticSteps bool    `json:"stochastic_sampling"`
+
+	Version    any `json:"_diffusers_version"`
+	NameOrPath any `json:"_name_or_path"`
+}
+
+// components are the classes that the parts of a FLUX folder must have.
+var components = map[string][]string{
+	"scheduler":      {"FlowMatchEulerDiscreteScheduler"},
+	"text_encoder":   {"CLIPTextModel"},
+	"text_encoder_2": {"T5EncoderModel"},
+	"tokenizer":      {"CLIPTokenizer", "CLIPTokenizerFast"},
+	"tokenizer_2":    {"T5TokenizerFast", "T5Tokenizer"},
+	"transformer":    {"FluxTransformer2DModel"},
+	"vae":            {"AutoencoderKL"},
+}
+
+// ReadConfig reads the JSON files of a FLUX folder. Errors name the file and the
+// field; those about a value wrap weights.ErrConfig.
+func ReadConfig(fsys fs.FS) (c Config, err error) {
+	if err := checkIndex(fsys); err != nil {
+		return c, err
+	}
+	c.Transformer = TransformerConfig{ // what diffusers fills in
+		PatchSize: 1, InChannels: 64, Layers: 19, SingleLayers: 38, HeadWidth: 128, Heads: 24,
+		TextWidth: 4096, PooledWidth: 768, Axes: []int{16, 56, 56},
+	}
+	c.Scheduler = SchedulerConfig{
+		TrainTimesteps: 1000, Shift: 1, BaseShift: 0.5, MaxShift: 1.15, BaseTokens: 256, MaxTokens: 4096, DynamicType: "exponential",
+	}
+	read := func(file string, part any, check func() error) {
+		if err != nil {
+			return
+		}
+		if err = weights.ReadConfig(fsys, file, part); err != nil {
+			return
+		}
+		if problem := check(); problem != nil {
+			err = fmt.Errorf("%s: %w", file, problem)
+		}
+	}
+	read("transformer/config.json", &c.Transformer, c.Transformer.check)
+	read("scheduler/scheduler_config.json", &c.Scheduler, c.Scheduler.check)
+	if err != nil {
+		return c, err
+	}
+	if c.Autoencoder, err = autoencoder.ReadKLConfig(fsys, "vae"); err != nil {
+		return c, err
+	}
+	if c.CLIP, err = text.ReadCLIPConfig(fsys, "text_encoder"); err != nil {
+		return c, err
+	}
+	if c.T5, err = text.ReadT5Config(fsys, "text_encoder_2"); err != nil {
+		return c, err
+	}
+	return c, c.check()
+}
+
+// checkIndex reads model_index.json. Parts that are null are absent.
+func checkIndex(fsys fs.FS) error {
+	const file = "model_index.json"
+	var fields map[string]json.RawMessage
+	if err := weights.ReadConfig(fsys, file, &fields); err != nil {
+		return err
+	}
+	seen := 0
+	for name, value := range fields {
+		var part []*string // library and class
+		if err := json.Unmarshal(value, &part); err != nil {
+			continue // a setting of the pipeline, not a part of it
+		}
+		known, ok := components[name]
+		switch {
+		case len(part) == 2 && part[0] == nil && part[1] == nil && !ok:
+		case len(part) == 2 && part[1] != nil && slices.Contains(known, *part[1]):
+			seen++
+		default:
+			return fmt.Errorf("%s: %w: %s is %s, supported: %v", file, weights.ErrConfig, name, value, known)
+		}
+	}
+	if seen != len(components) {
+		return fmt.Errorf("%s: %w: has not all of the parts of a %s", file, weights.ErrConfig, Pipeline)
+	}
+	return nil
+}
+
+func (c *TransformerConfig) check() error {
+	sum, odd := 0, false
+	for _, axis := range c.Axes {
+		sum, odd = sum+axis, odd || axis < 2 || axis%2 != 0
+	}
+	if len(c.Axes) != 3 || odd || sum != c.HeadWidth {
+		return fmt.Errorf("%w: axes_dims_rope is %v: not three even numbers that add up to attention_head_dim, %d", weights.ErrConfig, c.Axes, c.HeadWidth)
+	}
+	return errors.Join(
+		weights.Require("_class_name", c.Class, "FluxTransformer2DModel"),
+		weights.Require("patch_size", c.PatchSize, 1),
+		weights.Require("out_channels given", c.OutChannels != nil && *c.OutChannels != c.InChannels, false),
+		weights.CheckSizes(
+			weights.Size{Name: "in_channels", Value: c.InChannels, Limit: 1 << 12},
+			weights.Size{Name: "num_layers", Value: c.Layers, Limit: 1 << 10},
+			weights.Size{Name: "num_single_layers", Value: c.SingleLayers, Limit: 1 << 10},
+			weights.Size{Name: "attention_head_dim", Value: c.HeadWidth, Limit: 1 << 12},
+			weights.Size{Name: "num_attention_heads", Value: c.Heads, Limit: 1 << 10},
+			weights.Size{Name: "joint_attention_dim", Value: c.TextWidth, Limit: 1 << 16},
+			weights.Size{Name: "pooled_projection_dim", Value: c.PooledWidth, Limit: 1 << 16},
+		),
+	)
+}
+
+func (c *SchedulerConfig) check() error {
+	if !(c.Shift > 0 && c.Shift < 1e3) || c.MaxTokens <= c.BaseTokens {
+		return fmt.Errorf("%w: shift is %v, base_image_seq_len %d, max_image_seq_len %d", weights.ErrConfig, c.Shift, c.BaseTokens, c.MaxTokens)
+	}
+	return errors.Join(
+		weights.Require("_class_name", c.Class, "FlowMatchEulerDiscreteScheduler"),
+		weights.CheckSizes(weights.Size{Name: "num_train_timesteps", Value: c.TrainTimesteps, Limit: 1 << 16}),
+		weights.Require("time_shift_type", c.DynamicType, "exponential"),
+		weights.Require("invert_sigmas", c.InvertSigmas, false),
+		weights.Require("shift_terminal given", c.ShiftTerminal != nil, false),
+		weights.Require("use_karras_sigmas", c.Karras, false),
+		weights.Require("use_exponential_sigmas", c.Exponential, false),
+		weights.Require("use_beta_sigmas", c.Beta, false),
+		weights.Require("stochastic_sampling", c.StochasticSteps, false),
+	)
+}
+
+// check compares the parts with each other.
+func (c Config) check() error {
+	return errors.Join(
+		weights.Require("transformer: in_channels", c.Transformer.InChannels, 4*c.Autoencoder.LatentChannels),
+		weights.Require("transformer: joint_attention_dim", c.Transformer.TextWidth, c.T5.Width),
+		weights.Require("transformer: pooled_projection_dim", c.Transformer.PooledWidth, c.CLIP.Width),
+	)
+}

@@ -1,0 +1,157 @@
+package flux
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sync"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/text"
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+// maxCached bounds the prompts whose encodings are kept; each has the size of
+// the text, 8 MB in the real models.
+const maxCached = 64
+
+// encoders turn prompts into what the transformer reads. Their weights can be let
+// go and come back when they are needed again.
+type encoders struct {
+	rt       *backends.Runtime
+	fsys     fs.FS
+	config   Config
+	root     string // of their variables
+	t5Words  *text.Prompter
+	clipIDs  *text.Prompter
+	mu       sync.Mutex
+	exec     *model.Exec // nil when released
+	prepared map[string]dualprocess.Inputs
+}
+
+// newEncoders opens the tokenizers and loads the weights.
+func newEncoders(rt *backends.Runtime, fsys fs.FS, cfg Config, root string, textTokens int) (*encoders, error) {
+	e := &encoders{rt: rt, fsys: fsys, config: cfg, root: root, prepared: map[string]dualprocess.Inputs{}}
+	var err error
+	if e.t5Words, err = text.OpenPrompter(fsys, "tokenizer_2", textTokens, cfg.T5.Vocabulary); err != nil {
+		return nil, err
+	}
+	if e.clipIDs, err = text.OpenPrompter(fsys, "tokenizer", cfg.CLIP.Positions, cfg.CLIP.Vocabulary); err != nil {
+		return nil, err
+	}
+	return e, e.load()
+}
+
+// load reads the weights.
+func (e *encoders) load() error {
+	var clip *text.CLIP
+	var t5 *text.T5
+	err := weights.Load(e.fsys, "text_encoder", e.rt.Store, e.root+"/text_encoder", text.CLIPSurplus, func(c weights.Cursor) {
+		clip = text.NewCLIP(c, e.config.CLIP)
+	})
+	if err == nil {
+		err = weights.Load(e.fsys, "text_encoder_2", e.rt.Store, e.root+"/text_encoder_2", text.T5Surplus, func(c weights.Cursor) {
+			t5 = text.NewT5(c, e.config.T5)
+		})
+	}
+	if err == nil {
+		e.exec, err = model.NewExec(e.rt.Backend, e.rt.Store, func(_ *model.Scope, in []*Node) []*Node {
+			words := t5.Apply(nil, in[0], e.rt.DType)
+			pooled := text.Pool(clip.Apply(nil, in[1], e.rt.DType), in[2])
+			return []*Node{ConvertDType(words, dtypes.Float32), ConvertDType(pooled, dtypes.Float32)}
+		})
+	}
+	if err != nil {
+		return errors.Join(err, e.free())
+	}
+	return nil
+}
+
+// encode returns the words' states [1, T, text] and the pooled text [1, pooled],
+// float32, which belong to the caller.
+func (e *encoders) encode(ctx context.Context, prompt string) (dualprocess.Inputs, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	known, ok := e.prepared[prompt]
+	if !ok {
+		var err error
+		if known, err = e.compute(prompt); err != nil {
+			return nil, err
+		}
+		if len(e.prepared) >= maxCached {
+			clear(e.prepared)
+		}
+		e.prepared[prompt] = known
+	}
+	var copies dualprocess.Inputs
+	for _, t := range known {
+		c, err := t.LocalClone()
+		if err != nil {
+			return nil, err
+		}
+		copies = append(copies, c)
+	}
+	return copies, nil
+}
+
+func (e *encoders) compute(prompt string) (dualprocess.Inputs, error) {
+	words, err := e.t5Words.IDs(prompt)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := e.clipIDs.IDs(prompt)
+	if err != nil {
+		return nil, err
+	}
+	if e.exec == nil {
+		if err := e.load(); err != nil {
+			return nil, err
+		}
+	}
+	out, err := e.exec.Call(row(words), row(ids), int32(e.config.CLIP.Summary(ids)))
+	if err != nil {
+		return nil, fmt.Errorf("encode the prompt: %w", err)
+	}
+	var local dualprocess.Inputs
+	for _, t := range out {
+		c, err := t.LocalClone()
+		if err != nil {
+			return nil, err
+		}
+		local = append(local, c)
+		if err := t.FinalizeAll(); err != nil {
+			return nil, err
+		}
+	}
+	return local, nil
+}
+
+// release lets go of the weights; what was encoded stays.
+func (e *encoders) release() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.free()
+}
+
+func (e *encoders) free() error {
+	if e.exec != nil {
+		e.exec.Finalize()
+		e.exec = nil
+	}
+	return errors.Join(
+		e.rt.Store.DeleteVariablesInScope(e.root+"/text_encoder"),
+		e.rt.Store.DeleteVariablesInScope(e.root+"/text_encoder_2"),
+	)
+}
+
+func row(ids []int32) *tensors.Tensor { return tensors.FromFlatDataAndDimensions(ids, 1, len(ids)) }
