@@ -11,6 +11,7 @@ import (
 // addedToken is a token that is cut out of the text before the model sees it.
 type addedToken struct {
 	content    string
+	shown      string // what Decode makes of it: the content, normalized if the token is
 	id         int
 	singleWord bool // only where no word character touches it
 	lstrip     bool // takes the white space before it along
@@ -41,18 +42,25 @@ func newAddedVocabulary(tokens []addedToken, norm normalizer) (*addedVocabulary,
 		if old, taken := v.byID[t.id]; taken && old.content != t.content {
 			return nil, fmt.Errorf("added tokens %.40q and %.40q share id %d", old.content, t.content, t.id)
 		}
+		t.shown = t.content
+		if t.normalized {
+			p, err := norm.normalize(piece{text: t.content})
+			if err != nil {
+				return nil, err
+			}
+			if t.shown = p.text; t.shown == "" {
+				return nil, fmt.Errorf("added token %.40q is nothing once it is normalized", t.content)
+			}
+		}
 		v.byID[t.id], v.byContent[t.content], v.greatest = t, t.id, max(v.greatest, t.id)
-		if !t.normalized {
-			raw[t.content] = t
-			continue
+		names := raw
+		if t.normalized {
+			names = normalized
 		}
-		content, err := norm.normalize(t.content)
-		if err != nil {
-			return nil, err
+		if old, taken := names[t.shown]; taken && old.id != t.id {
+			return nil, fmt.Errorf("added tokens with the ids %d and %d can't be told apart", old.id, t.id)
 		}
-		if content != "" {
-			normalized[content] = t
-		}
+		names[t.shown] = t
 	}
 	v.raw, v.normalized = newMatcher(raw), newMatcher(normalized)
 	return v, nil
@@ -68,8 +76,7 @@ func (v *addedVocabulary) token(id int) (string, bool) {
 	return t.content, ok
 }
 
-func (v *addedVocabulary) special(id int) bool { return v.byID[id].special }
-func (v *addedVocabulary) size() int           { return v.greatest + 1 }
+func (v *addedVocabulary) size() int { return v.greatest + 1 }
 
 // matcher finds added tokens: at the leftmost place, the longest.
 type matcher struct {
@@ -96,7 +103,7 @@ type section struct{ start, end, id int }
 // the arithmetic is Hugging Face's, so that the ids are too.
 func (m matcher) cut(text string, literal ranges) []section {
 	var out []section
-	from := 0
+	from, blankTo := 0, 0
 	for at := 0; at < len(text); {
 		index, length := m.names.longest(text[at:])
 		if length == 0 {
@@ -112,16 +119,23 @@ func (m matcher) cut(text string, literal ranges) []section {
 		if t.singleWord && !standsAlone(text, start, end) {
 			continue
 		}
-		if t.lstrip {
-			start = max(len(strings.TrimRightFunc(text[:start], uni.IsSpace)), from)
+		if t.lstrip && start > from {
+			start = from + len(strings.TrimRightFunc(text[from:start], uni.IsSpace))
+		} else if t.lstrip {
+			start = from
 		}
-		if t.rstrip {
+		if t.rstrip && end < blankTo {
+			end = blankTo // don't walk over the same white space again
+		} else if t.rstrip {
 			end = len(text) - len(strings.TrimLeftFunc(text[end:], uni.IsSpace))
+			blankTo = end
 		}
 		if from < start {
 			out = append(out, section{from, start, -1})
 		}
-		out = append(out, section{start, end, t.id})
+		if start < end { // not if the token before it took all of it along as white space
+			out = append(out, section{start, end, t.id})
+		}
 		from = end
 	}
 	if from < len(text) {

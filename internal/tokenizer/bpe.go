@@ -1,8 +1,6 @@
 package tokenizer
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"strings"
 )
@@ -21,15 +19,16 @@ type bpe struct {
 	byteTokens   [256]int // ids of <0x00> to <0xFF>; -1 where there is none
 }
 
-type pair struct{ left, right int }
-type merge struct{ rank, id int }
+// pair and merge are small, as there are half a million of them.
+type pair struct{ left, right int32 }
+type merge struct{ rank, id int32 }
 
 // parseBPE reads a model of type BPE.
 func parseBPE(o *object) model {
 	m := &bpe{
 		vocab:        parseVocabulary(o, "vocab"),
-		prefix:       o.textOr("continuing_subword_prefix", ""),
-		suffix:       o.textOr("end_of_word_suffix", ""),
+		prefix:       o.affix("continuing_subword_prefix", new(string)),
+		suffix:       o.affix("end_of_word_suffix", new(string)),
 		unknown:      -1,
 		fuseUnknown:  o.flagOr("fuse_unk", false),
 		byteFallback: o.flagOr("byte_fallback", false),
@@ -45,57 +44,64 @@ func parseBPE(o *object) model {
 		}
 		m.unknown = id
 	}
-	merges, err := parseMerges(o.raw("merges"))
-	if err == nil {
-		err = m.setMerges(merges)
-	}
-	if err != nil && o.err == nil {
+	if raw := o.raw("merges"); raw == nil {
+		o.fail("merges", "missing")
+	} else if err := m.setMerges(parseMerges(raw)); err != nil {
 		o.fail("merges", "%v", err)
 	}
 	m.setByteTokens()
 	return m
 }
 
-// parseMerges reads [["a", "b"], …] or, in older files, ["a b", …].
-func parseMerges(raw json.RawMessage) ([][]string, error) {
-	const blank = " \t\r\n"
-	inside := bytes.TrimLeft(bytes.TrimPrefix(bytes.TrimLeft(raw, blank), []byte{'['}), blank)
-	if bytes.HasPrefix(inside, []byte{'"'}) {
-		var lines []string
-		err := json.Unmarshal(raw, &lines)
-		return splitMerges(lines), err
-	}
+// parseMerges reads [["a", "b"], …] or, in older files, ["a b", …]. What is no pair becomes a list of another length.
+func parseMerges(raw []byte) [][]string {
 	var merges [][]string
-	err := json.Unmarshal(raw, &merges)
-	return merges, err
-}
-
-// splitMerges cuts lines "a b" in two.
-func splitMerges(lines []string) [][]string {
-	merges := make([][]string, 0, len(lines))
-	for _, line := range lines {
-		if !strings.HasPrefix(line, "#version") {
-			merges = append(merges, strings.Split(line, " "))
+	ok := elements(raw, func(item []byte) bool {
+		if len(merges) > maxID {
+			return false
 		}
+		if isString(item) {
+			merges = appendMerge(merges, unquote(item))
+			return true
+		}
+		halves := make([]string, 0, 2)
+		ok := elements(item, func(half []byte) bool {
+			halves = append(halves, unquote(half))
+			return isString(half) && len(halves) <= 2
+		})
+		merges = append(merges, halves)
+		return ok
+	})
+	if !ok {
+		merges = append(merges, nil)
 	}
 	return merges
+}
+
+// appendMerge cuts a line "a b" in two; the line "#version: 0.2" is none.
+func appendMerge(merges [][]string, line string) [][]string {
+	if strings.HasPrefix(line, "#version") {
+		return merges
+	}
+	return append(merges, strings.Split(line, " "))
 }
 
 // setMerges installs pairs of tokens in order of rank.
 func (m *bpe) setMerges(merges [][]string) error {
 	m.merges = make(map[pair]merge, len(merges))
+	var joined []byte
 	for rank, names := range merges {
 		if len(names) != 2 {
 			return fmt.Errorf("merge %d is not a pair", rank)
 		}
+		joined = append(append(joined[:0], names[0]...), strings.TrimPrefix(names[1], m.prefix)...)
 		left, okLeft := m.vocab.id(names[0])
 		right, okRight := m.vocab.id(names[1])
-		tail, _ := strings.CutPrefix(names[1], m.prefix)
-		id, ok := m.vocab.id(names[0] + tail)
+		id, ok := m.vocab.ids[string(joined)]
 		if !okLeft || !okRight || !ok {
 			return fmt.Errorf("merge %d of %.40q and %.40q names a token that is not in the vocabulary", rank, names[0], names[1])
 		}
-		m.merges[pair{left, right}] = merge{rank, id}
+		m.merges[pair{int32(left), int32(right)}] = merge{int32(rank), int32(id)}
 	}
 	return nil
 }

@@ -39,11 +39,16 @@ func newCharacterMap(raw []byte) (*characterMap, error) {
 // normalize replaces grapheme clusters of up to five bytes, and the characters of longer ones. That a cluster is
 // replaced by what its shortest prefix maps to, and the rest of it is lost, is the reference's way: "\r\n" becomes
 // one space.
-func (m *characterMap) normalize(text string) (string, error) {
+func (m *characterMap) normalize(in piece) (piece, error) {
 	const longest = 5
+	text := in.text
 	var b strings.Builder
 	b.Grow(len(text))
+	limit := maxGrowth(text)
 	for text != "" {
+		if b.Len() > limit {
+			return piece{}, errGrowth
+		}
 		n := uni.Grapheme(text)
 		cluster := text[:n]
 		text = text[n:]
@@ -63,7 +68,8 @@ func (m *characterMap) normalize(text string) (string, error) {
 			cluster = cluster[size:]
 		}
 	}
-	return b.String(), nil
+	in.text = b.String()
+	return in, nil
 }
 
 // find returns the replacement for the shortest prefix of key that has one.

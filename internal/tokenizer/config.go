@@ -46,7 +46,9 @@ func (n *namedSpec) UnmarshalJSON(raw []byte) error {
 }
 
 func (n namedSpec) token(id int) addedToken {
-	return addedToken{n.Content, id, n.SingleWord, n.LStrip, n.RStrip, n.Normalized, n.Special}
+	return addedToken{
+		content: n.Content, id: id, singleWord: n.SingleWord, lstrip: n.LStrip, rstrip: n.RStrip, normalized: n.Normalized, special: n.Special,
+	}
 }
 
 // readConfig reads the two files; either may be missing.

@@ -64,11 +64,11 @@ func decodeMetaspace(replacement rune, scheme string) decoder {
 // stripEnds removes up to so many characters r from the start and the end of each token.
 func stripEnds(r rune, start, stop int) decoder {
 	return each(func(_ int, token string) string {
-		for range start {
-			token = strings.TrimPrefix(token, string(r))
+		for i := 0; i < start && strings.HasPrefix(token, string(r)); i++ {
+			token = token[utf8.RuneLen(r):]
 		}
-		for range stop {
-			token = strings.TrimSuffix(token, string(r))
+		for i := 0; i < stop && strings.HasSuffix(token, string(r)); i++ {
+			token = token[:len(token)-utf8.RuneLen(r)]
 		}
 		return token
 	})
@@ -125,12 +125,13 @@ func parseDecoder(o *object) decoder {
 	case "Strip":
 		return stripEnds(o.char("content"), o.integer("start"), o.integer("stop"))
 	case "Replace":
-		r := replacer{parsePattern(o), o.text("content")}
+		r := replacer{parsePattern(o), o.affix("content", nil)}
 		return each(func(_ int, token string) string {
-			if out, err := r.normalize(token); err == nil {
-				return out
+			out, _, err := r.replace(token)
+			if err != nil {
+				return token
 			}
-			return token
+			return out
 		})
 	default:
 		o.refuse("type", "decoder %q", kind)

@@ -21,7 +21,7 @@ var (
 // UnknownWordError lists the words of one text that a word-level vocabulary without an unknown token lacks.
 // errors.Is(err, ErrUnknownWord) holds for it.
 type UnknownWordError struct {
-	Words []UnknownWord // in the order of the text, each once
+	Words []UnknownWord // in the order of the text, each once; at most 100
 }
 
 // UnknownWord is a word outside the vocabulary.
@@ -45,20 +45,37 @@ func (e *UnknownWordError) Error() string {
 // Unwrap makes errors.Is(err, ErrUnknownWord) true.
 func (e *UnknownWordError) Unwrap() error { return ErrUnknownWord }
 
-// add appends the words of other that e doesn't have yet.
-func (e *UnknownWordError) add(other *UnknownWordError) {
-	for _, w := range other.Words {
-		if !e.has(w.Word) {
-			e.Words = append(e.Words, w)
-		}
+// unknownWords collects the words that a text lacks, for one error in the end.
+type unknownWords struct {
+	words []string
+	seen  map[string]bool
+}
+
+func (u *unknownWords) add(word string) {
+	const most = 100
+	if u.seen == nil {
+		u.seen = map[string]bool{}
+	}
+	if !u.seen[word] && len(u.words) < most {
+		u.seen[word] = true
+		u.words = append(u.words, word)
 	}
 }
 
-func (e *UnknownWordError) has(word string) bool {
-	for _, w := range e.Words {
-		if w.Word == word {
-			return true
-		}
+// error returns nil where no word was unknown. Similar words are looked for to the first few only: they are a
+// courtesy, and a text of nothing but unknown words must not become slow.
+func (u *unknownWords) error(nearest func(string) []string) error {
+	const helped = 10
+	if len(u.words) == 0 {
+		return nil
 	}
-	return false
+	e := &UnknownWordError{}
+	for i, w := range u.words {
+		word := UnknownWord{Word: w}
+		if i < helped {
+			word.Near = nearest(w)
+		}
+		e.Words = append(e.Words, word)
+	}
+	return e
 }

@@ -4,14 +4,17 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"io"
 	"sort"
 	"strconv"
 	"unicode/utf8"
 )
 
-// maxDepth bounds how deep components nest (Sequence within Sequence); every level scans its bytes once more.
-const maxDepth = 16
+const (
+	maxDepth  = 16      // of components in components; every level scans its bytes once more
+	maxFields = 1000    // of an object that is read field by field
+	maxParts  = 100     // of a pipeline: every one rewrites the text
+	maxList   = 1 << 17 // objects in a list; Gemma 3 has 6415 added tokens
+)
 
 // object reads one JSON object strictly: a missing, mistyped, repeated or unasked-for field is an error that
 // names the field's path. The first error sticks and the readers return zero values from then on, so that a
@@ -19,47 +22,42 @@ const maxDepth = 16
 type object struct {
 	path   string
 	depth  int
-	fields map[string]json.RawMessage
+	fields map[string][]byte
 	read   map[string]bool
+	parts  *int // components in the file so far
 	err    error
 }
 
-// newObject opens raw, which lies at path of the file.
-func newObject(path string, depth int, raw json.RawMessage) *object {
-	o := &object{path: path, depth: depth, fields: map[string]json.RawMessage{}, read: map[string]bool{}}
-	if depth > maxDepth {
+// newObject opens raw, which is a whole file and valid JSON.
+func newObject(raw []byte) *object {
+	o := &object{parts: new(int)}
+	o.fill(raw)
+	return o
+}
+
+// below opens raw, which lies at path, as a part of o.
+func (o *object) below(path string, raw []byte) *object {
+	c := &object{path: path, depth: o.depth + 1, parts: o.parts}
+	c.fill(raw)
+	return c
+}
+
+func (o *object) fill(raw []byte) {
+	o.fields, o.read = map[string][]byte{}, map[string]bool{}
+	if o.depth > maxDepth {
 		o.fail("", "nested deeper than %d levels", maxDepth)
-		return o
+		return
 	}
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	if tok, err := dec.Token(); err != nil || tok != json.Delim('{') {
-		o.fail("", "not a JSON object")
-		return o
-	}
-	for dec.More() {
-		tok, err := dec.Token()
-		key, isKey := tok.(string)
-		if err != nil || !isKey {
-			o.fail("", "not a JSON object: %v", err)
-			return o
-		}
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			o.fail(key, "%v", err)
-			return o
-		}
+	ok := members(raw, func(key string, value []byte) bool {
 		if _, twice := o.fields[key]; twice {
 			o.fail(key, "given twice")
-			return o
 		}
 		o.fields[key] = value
+		return len(o.fields) <= maxFields
+	})
+	if !ok {
+		o.fail("", "not a JSON object of at most %d fields", maxFields)
 	}
-	if _, err := dec.Token(); err != nil { // the closing brace
-		o.fail("", "%v", err)
-	} else if _, err := dec.Token(); err != io.EOF {
-		o.fail("", "something follows the JSON object")
-	}
-	return o
 }
 
 // at is the path of a field, or of the object itself for "".
@@ -107,7 +105,7 @@ func (o *object) adopt(c *object) {
 }
 
 // raw returns a field's bytes; nil where it is absent or null.
-func (o *object) raw(name string) json.RawMessage {
+func (o *object) raw(name string) []byte {
 	o.read[name] = true
 	value := o.fields[name]
 	if o.err != nil || bytes.Equal(value, []byte("null")) {
@@ -164,7 +162,7 @@ func (o *object) child(name string) *object {
 	if raw == nil {
 		o.fail(name, "missing")
 	}
-	c := newObject(o.at(name), o.depth+1, raw)
+	c := o.below(o.at(name), raw)
 	if o.err != nil {
 		c.err = o.err
 	}
@@ -173,10 +171,29 @@ func (o *object) child(name string) *object {
 
 // objects opens every element of a list; absent and null are an empty list.
 func (o *object) objects(name string) []*object {
-	raws := field(o, name, &[]json.RawMessage{})
-	out := make([]*object, len(raws))
-	for i, raw := range raws {
-		out[i] = newObject(o.at(name)+"["+strconv.Itoa(i)+"]", o.depth+1, raw)
+	var out []*object
+	raw := o.raw(name)
+	if raw == nil {
+		return nil
+	}
+	ok := elements(raw, func(value []byte) bool {
+		out = append(out, o.below(o.at(name)+"["+strconv.Itoa(len(out))+"]", value))
+		return len(out) <= maxList
+	})
+	if !ok {
+		o.fail(name, "not a list of at most %d items", maxList)
 	}
 	return out
+}
+
+// affix is a field with a string that is added to texts or tokens; fallback applies where it is absent. It is short,
+// or a hostile file could blow up every text.
+func (o *object) affix(name string, fallback *string) string {
+	const longest = 64
+	s := field(o, name, fallback)
+	if len(s) > longest {
+		o.fail(name, "longer than %d bytes", longest)
+		return ""
+	}
+	return s
 }

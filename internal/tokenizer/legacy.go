@@ -3,6 +3,7 @@ package tokenizer
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -34,7 +35,10 @@ func openMerges(fsys fs.FS, dir string, c *config) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	lines := strings.FieldsFunc(string(raw), func(r rune) bool { return r == '\n' || r == '\r' })
+	var merges [][]string
+	for _, line := range strings.FieldsFunc(string(raw), func(r rune) bool { return r == '\n' || r == '\r' }) {
+		merges = appendMerge(merges, line)
+	}
 	t := &Tokenizer{model: m, decode: decodeFunc(decodeByteLevel)}
 	switch c.Class {
 	case "CLIPTokenizer":
@@ -46,7 +50,7 @@ func openMerges(fsys fs.FS, dir string, c *config) (*Tokenizer, error) {
 		err = fmt.Errorf("%s: %w: tokenizer_class %q of a vocab.json", path.Join(dir, "tokenizer_config.json"), ErrUnsupported, c.Class)
 	}
 	if err == nil {
-		if err = m.setMerges(splitMerges(lines)); err != nil {
+		if err = m.setMerges(merges); err != nil {
 			err = fmt.Errorf("%s: %w: %w", name, ErrFormat, err)
 		}
 	}
@@ -59,15 +63,16 @@ func readVocabulary(fsys fs.FS, name string) (*vocabulary, error) {
 	if err != nil {
 		return nil, err
 	}
-	ids := map[string]int{}
-	err = json.Unmarshal(raw, &ids)
-	if err == nil {
-		var v *vocabulary
-		if v, err = newVocabulary(ids); err == nil {
-			return v, nil
+	problem := errors.New("not an object of tokens and ids")
+	if json.Valid(raw) {
+		if ids, ok := parseIDs(raw); ok {
+			var v *vocabulary
+			if v, problem = newVocabulary(ids); problem == nil {
+				return v, nil
+			}
 		}
 	}
-	return nil, fmt.Errorf("%s: %w: %w", name, ErrFormat, err)
+	return nil, fmt.Errorf("%s: %w: %w", name, ErrFormat, problem)
 }
 
 // clip completes the tokenizer of CLIP's text encoders.
@@ -200,7 +205,7 @@ func (t *Tokenizer) t5(m *sentencePieceModel, c *config) error {
 	for i := extra - 1; i >= 0; i-- {
 		m.pieces = append(m.pieces, sentencePiece{fmt.Sprintf("<extra_id_%d>", i), 0, pieceControl})
 	}
-	steps := normalizers{strip(false, true), replacer{mustCompile(" {2,}"), spaceMark}}
+	steps := normalizers{strip{right: true}, replacer{mustCompile(" {2,}"), spaceMark}}
 	if len(m.charmap) > 0 {
 		charmap, err := newCharacterMap(bytes.Clone(m.charmap))
 		if err != nil {

@@ -37,8 +37,8 @@ func (m *bpe) mergeAll(symbols []symbol) {
 		if at < 0 || symbols[at].next < 0 {
 			return
 		}
-		if g, ok := m.merges[pair{symbols[at].id, symbols[symbols[at].next].id}]; ok {
-			waiting.push(candidate{g.rank, at, g.id})
+		if g, ok := m.merges[pair{int32(symbols[at].id), int32(symbols[symbols[at].next].id)}]; ok {
+			waiting.push(candidate{int(g.rank), at, int(g.id)})
 		}
 	}
 	for i := range symbols {
@@ -51,7 +51,7 @@ func (m *bpe) mergeAll(symbols []symbol) {
 			continue
 		}
 		right := &symbols[left.next]
-		if g, ok := m.merges[pair{left.id, right.id}]; !ok || g.id != c.id {
+		if g, ok := m.merges[pair{int32(left.id), int32(right.id)}]; !ok || int(g.id) != c.id {
 			continue
 		}
 		left.id, left.next, right.gone = c.id, right.next, true

@@ -2,6 +2,7 @@ package tokenizer
 
 import (
 	"encoding/base64"
+	"fmt"
 	"strings"
 
 	"golang.org/x/text/unicode/norm"
@@ -10,28 +11,42 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer/uni"
 )
 
-// normalizer rewrites a stretch of text. It fails only when a regular expression exceeds its budget.
+// normalizer rewrites the text of a piece and knows whether it still begins where the whole text does. It fails only for a hostile tokenizer: when a regular expression exceeds its
+// budget, or the text grows out of all proportion.
 type normalizer interface {
-	normalize(text string) (string, error)
+	normalize(in piece) (piece, error)
 }
 
-// normalizeFunc is a normalizer that cannot fail.
+// normalizeFunc is a normalizer that cannot fail and takes nothing off the start.
 type normalizeFunc func(string) string
 
-func (f normalizeFunc) normalize(text string) (string, error) { return f(text), nil }
+func (f normalizeFunc) normalize(in piece) (piece, error) {
+	in.text = f(in.text)
+	return in, nil
+}
 
 // normalizers run in turn; none is the identity.
 type normalizers []normalizer
 
-func (n normalizers) normalize(text string) (string, error) {
+func (n normalizers) normalize(in piece) (piece, error) {
 	var err error
+	limit := maxGrowth(in.text)
 	for _, step := range n {
-		if text, err = step.normalize(text); err != nil {
-			return "", err
+		if in, err = step.normalize(in); err != nil {
+			return piece{}, err
+		}
+		if len(in.text) > limit {
+			return piece{}, errGrowth
 		}
 	}
-	return text, nil
+	return in, nil
 }
+
+// errGrowth says that normalizers work as a bomb would.
+var errGrowth = fmt.Errorf("%w: normalization makes it too long", ErrText)
+
+// maxGrowth bounds the bytes that a text may be normalized to. Unicode's worst case is elevenfold.
+func maxGrowth(text string) int { return 1<<12 + 64*len(text) }
 
 // replacer puts content in the place of what pattern matches.
 type replacer struct {
@@ -39,10 +54,20 @@ type replacer struct {
 	content string
 }
 
-func (r replacer) normalize(text string) (string, error) {
+func (r replacer) normalize(in piece) (piece, error) {
+	text, hits, err := r.replace(in.text)
+	if len(hits) > 0 && hits[0][0] == 0 && r.content == "" {
+		in.start = false
+	}
+	in.text = text
+	return in, err
+}
+
+// replace also returns where the pattern matched.
+func (r replacer) replace(text string) (string, [][2]int, error) {
 	hits, err := r.pattern.FindAll(text)
 	if err != nil || len(hits) == 0 {
-		return text, err
+		return text, nil, err
 	}
 	var b strings.Builder
 	from := 0
@@ -52,7 +77,7 @@ func (r replacer) normalize(text string) (string, error) {
 		from = h[1]
 	}
 	b.WriteString(text[from:])
-	return b.String(), nil
+	return b.String(), hits, nil
 }
 
 // form is one of Unicode's normalization forms.
@@ -71,16 +96,18 @@ func prepend(prefix string) normalizer {
 }
 
 // strip removes white space at one end or both.
-func strip(left, right bool) normalizer {
-	return normalizeFunc(func(s string) string {
-		if left {
-			s = strings.TrimLeftFunc(s, uni.IsSpace)
-		}
-		if right {
-			s = strings.TrimRightFunc(s, uni.IsSpace)
-		}
-		return s
-	})
+type strip struct{ left, right bool }
+
+func (s strip) normalize(in piece) (piece, error) {
+	if s.left {
+		rest := strings.TrimLeftFunc(in.text, uni.IsSpace)
+		in.start = in.start && len(rest) == len(in.text)
+		in.text = rest
+	}
+	if s.right {
+		in.text = strings.TrimRightFunc(in.text, uni.IsSpace)
+	}
+	return in, nil
 }
 
 // parseNormalizer reads a normalizer of tokenizer.json.
@@ -99,11 +126,11 @@ func parseNormalizer(o *object) normalizer {
 	case "NFKD":
 		return form(norm.NFKD)
 	case "Strip":
-		return strip(o.flag("strip_left"), o.flag("strip_right"))
+		return strip{o.flag("strip_left"), o.flag("strip_right")}
 	case "Prepend":
-		return prepend(o.text("prepend"))
+		return prepend(o.affix("prepend", nil))
 	case "Replace":
-		return replacer{parsePattern(o), o.text("content")}
+		return replacer{parsePattern(o), o.affix("content", nil)}
 	case "ByteLevel":
 		return normalizeFunc(byteLevel)
 	case "Precompiled":
@@ -134,6 +161,10 @@ func parsePattern(o *object) *regex.Regexp {
 	o.adopt(c)
 	if (literal == "") == (pattern == "") {
 		o.fail("pattern", "neither a String nor a Regex")
+		return nil
+	}
+	if len(literal) > maxToken {
+		o.fail("pattern", "longer than %d bytes", maxToken)
 		return nil
 	}
 	if literal != "" {

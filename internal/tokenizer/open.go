@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -10,7 +11,7 @@ import (
 )
 
 // maxFile bounds a tokenizer file's bytes. The largest in use, Gemma 3's tokenizer.json, has 33 MB.
-const maxFile = 256 << 20
+const maxFile = 128 << 20
 
 // Open reads the tokenizer in folder dir of fsys: tokenizer.json, else a sentencepiece model (tokenizer.model,
 // spiece.model), else vocab.json with merges.txt, the last two with tokenizer_config.json beside them. The error wraps
@@ -101,7 +102,10 @@ func parseTokenizer(raw []byte) (*Tokenizer, error) {
 	if !utf8.Valid(raw) {
 		return nil, fmt.Errorf("%w: not UTF-8", ErrFormat)
 	}
-	o := newObject("", 0, raw)
+	if !json.Valid(raw) {
+		return nil, fmt.Errorf("%w: not JSON", ErrFormat)
+	}
+	o := newObject(raw)
 	if v := o.textOr("version", "1.0"); v != "1.0" {
 		o.refuse("version", "%q", v)
 	}
@@ -138,6 +142,10 @@ func component[T any](o *object, name string, parse func(*object) T, fallback T)
 func components[T any](o *object, name string, parse func(*object) T) []T {
 	var out []T
 	for _, c := range o.objects(name) {
+		if *o.parts++; *o.parts > maxParts {
+			o.fail(name, "more than %d components", maxParts)
+			break
+		}
 		out = append(out, parse(c))
 		o.adopt(c)
 	}

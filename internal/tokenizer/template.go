@@ -57,6 +57,7 @@ func parseTemplate(o *object) template {
 		special.adopt(c)
 	}
 	o.adopt(special)
+	const longest = 100
 	var t template
 	texts := 0
 	for _, item := range o.objects("single") {
@@ -78,6 +79,10 @@ func parseTemplate(o *object) template {
 			item.adopt(c)
 		}
 		o.adopt(item)
+		if len(t.before)+len(t.after) > longest {
+			o.fail("single", "more than %d tokens", longest)
+			break
+		}
 	}
 	if texts != 1 {
 		o.refuse("single", "a template that holds the text %d times", texts)

@@ -20,7 +20,7 @@ type Tokenizer struct {
 
 // model cuts one word (a piece of the pre-tokenizer's, never empty, valid UTF-8) into tokens.
 type model interface {
-	// tokenize appends the word's ids to ids.
+	// tokenize appends the word's ids to ids. The error is ErrUnknownWord itself where the vocabulary lacks the word.
 	tokenize(ids []int, word string) ([]int, error)
 	vocabulary() *vocabulary
 }
@@ -53,7 +53,7 @@ func (t *Tokenizer) EncodeParts(parts ...Part) ([]int, error) {
 		return nil, fmt.Errorf("tokenizer: %w: not valid UTF-8", ErrText)
 	}
 	ids := make([]int, 0, len(text)/3+4)
-	var unknown UnknownWordError
+	var unknown unknownWords
 	for _, s := range t.added.raw.cut(text, literal) {
 		if s.id >= 0 {
 			ids = append(ids, s.id)
@@ -65,37 +65,38 @@ func (t *Tokenizer) EncodeParts(parts ...Part) ([]int, error) {
 			return nil, fmt.Errorf("tokenizer: %w", err)
 		}
 	}
-	if len(unknown.Words) > 0 {
-		return nil, &unknown
+	if m, ok := t.model.(*wordLevel); ok {
+		if err := unknown.error(m.nearest); err != nil {
+			return nil, err
+		}
 	}
 	return ids, nil
 }
 
 // encodeStretch appends the ids of text that lies between added tokens. Unknown words are collected, so that the
 // user learns of all of them at once.
-func (t *Tokenizer) encodeStretch(ids []int, in piece, literal ranges, unknown *UnknownWordError) ([]int, error) {
-	text, err := t.norm.normalize(in.text)
+func (t *Tokenizer) encodeStretch(ids []int, in piece, literal ranges, unknown *unknownWords) ([]int, error) {
+	in, err := t.norm.normalize(in)
 	if err != nil {
 		return nil, err
 	}
 	if len(literal) > 0 {
-		literal = ranges{{0, len(text)}} // positions are lost, so nothing of it may be a special token
+		literal = ranges{{0, len(in.text)}} // positions are lost, so nothing of it may be a special token
 	}
-	for _, s := range t.added.normalized.cut(text, literal) {
+	for _, s := range t.added.normalized.cut(in.text, literal) {
 		if s.id >= 0 {
 			ids = append(ids, s.id)
 			continue
 		}
-		words, err := t.pre.split([]piece{{text: text[s.start:s.end], start: in.start && s.start == 0}})
+		words, err := t.pre.split([]piece{{text: in.text[s.start:s.end], start: in.start && s.start == 0}})
 		if err != nil {
 			return nil, err
 		}
 		for _, word := range words {
 			next, err := t.model.tokenize(ids, word.text)
-			var unknownHere *UnknownWordError
 			switch {
-			case errors.As(err, &unknownHere):
-				unknown.add(unknownHere)
+			case errors.Is(err, ErrUnknownWord):
+				unknown.add(word.text)
 			case err != nil:
 				return nil, err
 			default:
@@ -111,10 +112,11 @@ func (t *Tokenizer) encodeStretch(ids []int, in piece, literal ranges, unknown *
 func (t *Tokenizer) Decode(ids []int) string {
 	tokens := make([]string, 0, len(ids))
 	for _, id := range ids {
-		if t.added.special(id) {
-			continue
-		}
-		if token, ok := t.Token(id); ok {
+		if a, ok := t.added.byID[id]; ok {
+			if !a.special {
+				tokens = append(tokens, a.shown)
+			}
+		} else if token, ok := t.model.vocabulary().token(id); ok {
 			tokens = append(tokens, token)
 		}
 	}

@@ -84,7 +84,7 @@ func TestOpenErrors(t *testing.T) {
 		want error
 		says string
 	}{
-		{``, ErrFormat, "not a JSON object"},
+		{``, ErrFormat, "not JSON"},
 		{`[]`, ErrFormat, "not a JSON object"},
 		{`{}`, ErrFormat, "model: malformed tokenizer file: missing"},
 		{`{"model": ` + model, ErrFormat, ""},

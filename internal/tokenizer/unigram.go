@@ -1,9 +1,9 @@
 package tokenizer
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
+	"strconv"
 	"unicode/utf8"
 )
 
@@ -19,15 +19,21 @@ type unigram struct {
 
 // parseUnigram reads a model of type Unigram.
 func parseUnigram(o *object) model {
-	items := field[[]json.RawMessage](o, "vocab", nil)
-	tokens, scores := make([]string, len(items)), make([]float64, len(items))
-	for i, item := range items {
-		var two []json.RawMessage
-		if json.Unmarshal(item, &two) != nil || len(two) != 2 ||
-			json.Unmarshal(two[0], &tokens[i]) != nil || json.Unmarshal(two[1], &scores[i]) != nil {
-			o.fail("vocab", "item %d is not a pair of a token and its score", i)
-			return &unigram{vocab: &vocabulary{}}
+	var tokens []string
+	var scores []float64
+	ok := elements(o.raw("vocab"), func(item []byte) bool {
+		var two [][]byte
+		list := elements(item, func(value []byte) bool { two = append(two, value); return true })
+		if !list || len(two) != 2 || !isString(two[0]) {
+			return false
 		}
+		score, err := strconv.ParseFloat(string(two[1]), 64)
+		tokens, scores = append(tokens, unquote(two[0])), append(scores, score)
+		return err == nil && len(tokens) <= maxPieces
+	})
+	if !ok {
+		o.fail("vocab", "item %d is not a pair of a token and its score", len(tokens))
+		return &unigram{vocab: &vocabulary{}}
 	}
 	m, err := newUnigram(tokens, scores, o.integerOr("unk_id", -1))
 	if err != nil {
@@ -56,6 +62,9 @@ func newUnigram(tokens []string, scores []float64, unknown int) (*unigram, error
 		}
 		ids[token] = id
 		worst = min(worst, scores[id])
+		if len(token) > maxPiece {
+			return nil, fmt.Errorf("token %.40q… is longer than %d bytes", token, maxPiece)
+		}
 		if token != "" {
 			entries = append(entries, entry{token, id})
 		}

@@ -5,8 +5,8 @@ import "fmt"
 const (
 	// maxID bounds ids, so that a table by id stays small; the largest vocabularies have about 300 000.
 	maxID = 1<<21 - 1
-	// maxToken bounds a token's bytes, so that a search for the longest token is linear in the text.
-	maxToken = 4096
+	// maxToken bounds a token's bytes, so that the search for the longest one is linear in the text.
+	maxToken = 1024
 )
 
 // vocabulary maps a model's tokens to ids and back. Ids may have holes.
@@ -42,7 +42,17 @@ func newVocabulary(ids map[string]int) (*vocabulary, error) {
 
 // parseVocabulary reads a field {"token": id, …}; the vocabulary is empty where o has an error.
 func parseVocabulary(o *object, name string) *vocabulary {
-	v, err := newVocabulary(field[map[string]int](o, name, nil))
+	raw := o.raw(name)
+	if raw == nil {
+		o.fail(name, "missing")
+		return &vocabulary{}
+	}
+	ids, ok := parseIDs(raw)
+	if !ok {
+		o.fail(name, "not an object of tokens and ids")
+		return &vocabulary{}
+	}
+	v, err := newVocabulary(ids)
 	if err != nil {
 		o.fail(name, "%v", err)
 		return &vocabulary{}

@@ -30,7 +30,7 @@ func (m *wordLevel) tokenize(ids []int, word string) ([]int, error) {
 	if m.unknown >= 0 {
 		return append(ids, m.unknown), nil
 	}
-	return nil, &UnknownWordError{Words: []UnknownWord{{Word: word, Near: m.nearest(word)}}}
+	return nil, ErrUnknownWord
 }
 
 // nearest returns up to three known words within a third of the word's length in edits, nearest first. A large

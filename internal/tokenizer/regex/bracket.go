@@ -49,18 +49,18 @@ func (p *parser) bracket() (*set, error) {
 // bracketItem reads a character, or an escape that stands for a set.
 func (p *parser) bracketItem() (rune, func(rune) bool, error) {
 	if p.accept(`\`) {
-		return p.escape()
+		return p.escape(true)
 	}
 	return p.next(), nil, nil
 }
 
 // escape reads on behind a backslash. It returns a character, or a function for a set of characters.
-func (p *parser) escape() (rune, func(rune) bool, error) {
+func (p *parser) escape(bracketed bool) (rune, func(rune) bool, error) {
 	if !p.more() {
 		return 0, nil, p.fail(`\ at the end`)
 	}
 	r := p.next()
-	if has, ok := class(r); ok {
+	if has, ok := class(r, bracketed); ok {
 		return 0, has, nil
 	}
 	switch r {

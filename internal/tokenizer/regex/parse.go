@@ -185,7 +185,7 @@ func (p *parser) item() (node, error) {
 	case '.':
 		return p.one(&set{ranges: [][2]rune{{'\n', '\n'}}, negated: true}), nil
 	case '\\':
-		r, has, err := p.escape()
+		r, has, err := p.escape(false)
 		if has != nil {
 			return p.one(&set{members: []func(rune) bool{has}}), err
 		}

@@ -4,7 +4,7 @@
 // Go's regexp can't serve, as it has no look-ahead ("\s+(?!\S)", in nearly every byte-level tokenizer), takes \s for
 // ASCII and knows another version of Unicode. A backtracking engine can be led into exponential work by a hostile
 // pattern, so a search has a budget of steps in proportion to its text and fails with [ErrBudget] beyond it; the
-// patterns in use need about a hundredth of it.
+// patterns in use need at most a tenth of it.
 package regex
 
 import (
@@ -51,7 +51,7 @@ func Literal(text string) *Regexp {
 // FindAll returns the start and end of each match in text, which must be UTF-8, from left to right and without
 // overlap. An empty match is taken, except directly after the match before it. The error is ErrBudget.
 func (re *Regexp) FindAll(text string) ([][2]int, error) {
-	const stepsPerByte, steps = 500, 1_000_000
+	const stepsPerByte, steps = 300, 100_000
 	m := machine{program: re.program, text: text, budget: steps + stepsPerByte*len(text)}
 	var out [][2]int
 	last := -1 // end of the last match

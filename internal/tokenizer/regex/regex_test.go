@@ -59,6 +59,8 @@ func TestFindAll(t *testing.T) {
 		{`(?i:[a-f])(?-i:x)`, "AxaxAX", []string{"Ax", "ax"}},
 		{`\x41\u00e9\x{1F600}\.`, "Aé😀.", []string{"Aé😀."}},
 		{`.\r?\n`, "é\r\nx\n\n", []string{"é\r\n", "x\n"}},
+		{`\w+|[\w]`, "a²\u200d", []string{"a²"}},
+		{`[\w]+`, "a²\u200d", []string{"a"}},
 		{`\h\w\d`, "fé٣", []string{"fé٣"}},
 		{"", "aé", []string{"", "", ""}},
 		{qwen, "It's 12 o'CLOCK\r\n\n  now  ", []string{"It", "'s", " ", "1", "2", " o", "'CLOCK", "\r\n\n", " ", " now", "  "}},

@@ -60,8 +60,8 @@ func (s *set) lists(r rune) bool {
 	return slices.ContainsFunc(s.members, func(has func(rune) bool) bool { return has(r) })
 }
 
-// classes are the escapes that stand for a set, lower case for its members and upper case for all others.
-func class(letter rune) (func(rune) bool, bool) {
+// class knows the escapes that stand for a set, lower case for its members and upper case for all others.
+func class(letter rune, bracketed bool) (func(rune) bool, bool) {
 	var has func(rune) bool
 	lower := unicode.ToLower(letter)
 	switch lower {
@@ -71,7 +71,10 @@ func class(letter rune) (func(rune) bool, bool) {
 		nd, _ := uni.CategoryOf("Nd")
 		has = nd.Has
 	case 'w':
-		has = isWord
+		has = isLoneWord
+		if bracketed {
+			has = isWord
+		}
 	case 'h':
 		has = func(r rune) bool { return r < 128 && unicode.Is(unicode.ASCII_Hex_Digit, r) }
 	default:
@@ -85,15 +88,16 @@ func class(letter rune) (func(rune) bool, bool) {
 
 func not(has func(rune) bool) func(rune) bool { return func(r rune) bool { return !has(r) } }
 
-// isWord is Oniguruma's \w, which differs from Rust's in some signs.
-func isWord(r rune) bool {
+// isWord is Oniguruma's \w within brackets: Rust's without Join_Control.
+func isWord(r rune) bool { return r != '\u200c' && r != '\u200d' && uni.IsWord(r) }
+
+// isLoneWord is \w outside brackets, where Oniguruma consults another table for Latin-1.
+func isLoneWord(r rune) bool {
 	switch r {
-	case '\u200c', '\u200d':
-		return false
 	case '²', '³', '¹', '¼', '½', '¾':
 		return true
 	}
-	return uni.IsWord(r)
+	return isWord(r)
 }
 
 // property is what stands in \p{…}: a general category, or ^ and one.
