@@ -28,18 +28,22 @@ type quiz struct {
 // questionsPerPicture share the cost of looking at it.
 const questionsPerPicture = 4
 
-// The regressions that the read-out learns besides the answers.
+// The regressions that the read-out learns besides the answers. The attributes of
+// scenes.Attributes follow behind them.
 const (
-	factHorizon = iota
-	factLine
-	factDistance
-	factStroke
-	factLeft
+	factHorizon  = iota
+	factLine     // row of the line that lies over the picture
+	factDistance // of the horizon from it
+	factStroke   // log of the width, halved
+	factSample   // the same of the sample that lies over the picture
+	factRatio    // absolute difference of the two
+	factLeft     // nearness of the left object
 	factRight
-	factOrder
+	factOrder  // left minus right
+	factPoints // nearness of the object at point A minus that at point B
 	factAmount
 	factDamage // filled in by the graph, which alone knows it
-	facts
+	quantities
 )
 
 // suffixShare of the yes-or-no questions come with the suffix that the callers append.
@@ -47,8 +51,9 @@ const suffixShare = 0.7
 
 // examiner draws exams.
 type examiner struct {
-	words    *vocabulary
-	maxWords int
+	words      *vocabulary
+	maxWords   int
+	attributes []scenes.Attribute
 }
 
 // examine asks questions of a scene whose picture is given. The first one may be
@@ -62,7 +67,7 @@ func (e *examiner) examine(rng *rand.Rand, s scenes.Scene, p *scenes.Picture, d 
 		}
 	}
 	x.mark = drawMark(first.Mark)
-	x.facts, x.known = factsOf(s, first.Mark)
+	x.facts, x.known = factsOf(e.attributes, s, first.Mark)
 	var err error
 	x.questions[0], err = e.quiz(rng, first)
 	for k := 1; k < questionsPerPicture && err == nil; k++ {
@@ -97,20 +102,14 @@ func (e *examiner) quiz(rng *rand.Rand, q scenes.Question) (quiz, error) {
 }
 
 // factsOf returns the regressions' targets and which of them are known.
-func factsOf(s scenes.Scene, m scenes.Mark) (values, known []float32) {
-	values, known = make([]float32, facts), make([]float32, facts)
+func factsOf(attributes []scenes.Attribute, s scenes.Scene, m scenes.Mark) (values, known []float32) {
+	values, known = make([]float32, quantities+len(attributes)), make([]float32, quantities+len(attributes))
 	set := func(i int, v float64) { values[i], known[i] = float32(v), 1 }
-	whole := s.Gone == scenes.Nothing
-	if m.Kind == scenes.LineMark {
-		set(factLine, m.Row)
-	}
+	whole := s.Gone == scenes.Nothing && s.Gaps == 0
 	switch {
 	case s.Family == scenes.Landscape && whole:
 		set(factHorizon, s.Horizon)
-		if m.Kind == scenes.LineMark {
-			set(factDistance, math.Abs(s.Horizon-m.Row))
-		}
-	case s.Family == scenes.Drawing && whole && s.Gaps == 0:
+	case s.Family == scenes.Drawing && whole:
 		set(factStroke, math.Log(s.Stroke)/2)
 	case s.Family == scenes.Room && whole:
 		set(factLeft, s.Near[0])
@@ -118,6 +117,31 @@ func factsOf(s scenes.Scene, m scenes.Mark) (values, known []float32) {
 		set(factOrder, s.Near[0]-s.Near[1])
 	case (s.Family == scenes.Lake || s.Family == scenes.Lamp) && whole:
 		set(factAmount, s.Amount)
+	}
+	switch m.Kind {
+	case scenes.LineMark:
+		set(factLine, m.Row)
+		if known[factHorizon] == 1 {
+			set(factDistance, math.Abs(s.Horizon-m.Row))
+		}
+	case scenes.SampleMark:
+		set(factSample, math.Log(m.Width)/2)
+		if known[factStroke] == 1 {
+			set(factRatio, math.Abs(math.Log(s.Stroke/m.Width))/2)
+		}
+	case scenes.PointsMark:
+		if known[factOrder] == 1 {
+			sign := 1.0
+			if m.Points[0][0] > m.Points[1][0] {
+				sign = -1
+			}
+			set(factPoints, sign*(s.Near[0]-s.Near[1]))
+		}
+	}
+	for k, a := range attributes {
+		if holds, ok := a.Of(s); ok {
+			values[quantities+k], known[quantities+k] = one(holds), 1
+		}
 	}
 	return values, known
 }

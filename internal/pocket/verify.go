@@ -28,7 +28,7 @@ type verifier struct {
 }
 
 func newVerifier(rt *backends.Runtime, seed uint64) (*verifier, error) {
-	words := questionVocabulary()
+	words, attributes := questionVocabulary(), scenes.Attributes()
 	cfg := pocket.DefaultConfig(len(words.words))
 	source := &initial{store: rt.Store, root: "/verifier", seed: seed}
 	c := weights.NewCursor(source)
@@ -36,10 +36,10 @@ func newVerifier(rt *backends.Runtime, seed uint64) (*verifier, error) {
 		config:   cfg,
 		vision:   pocket.NewVision(c.In("vision_model"), cfg),
 		language: pocket.NewLanguage(c.In("language_model"), cfg),
-		facts:    nn.NewLinear(c.In("facts"), cfg.ReadoutWidth, facts),
+		facts:    nn.NewLinear(c.In("facts"), cfg.ReadoutWidth, quantities+len(attributes)),
 		source:   source,
 		words:    words,
-		examiner: examiner{words: words, maxWords: cfg.MaxWords},
+		examiner: examiner{words: words, maxWords: cfg.MaxWords, attributes: attributes},
 	}
 	return v, c.Err()
 }
@@ -152,7 +152,7 @@ func (v *verifier) tensors(rng *rand.Rand, exams []exam) []*tensors.Tensor {
 	out := []*tensors.Tensor{
 		floats(list[inPixels], n, side, side, 3), tensors.FromFlatDataAndDimensions(ids, asked, v.config.MaxWords),
 		floats(list[inLogit], asked), floats(list[inPositions], asked, len(scenes.PositionWords())),
-		floats(list[inFacts], n, facts), floats(list[inKnown], n, facts), floats(list[inMark], n, side, side, 4),
+		floats(list[inFacts], n, len(list[inFacts])/n), floats(list[inKnown], n, len(list[inKnown])/n), floats(list[inMark], n, side, side, 4),
 		floats(list[inCounts], n), floats(list[inGain], n, 1, 1, 3), floats(list[inField], n, side, side, 3),
 		floats(list[inBlur], n, 1, 1, 1), floats(list[inNoise], n, side, side, 3),
 	}

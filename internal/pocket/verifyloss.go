@@ -11,14 +11,15 @@ const dtypesBool = dtypes.Bool
 
 // Weights of the parts of the verifier's loss.
 const (
-	logitWeight = 0.15 // Huber distance of yes minus no from its target
-	factWeight  = 8.0  // squared error of the regressions
-	ruinedLogit = 5.0  // how certain the no is about a picture that is ruined
+	logitWeight     = 0.15 // Huber distance of yes minus no from its target
+	quantityWeight  = 8.0  // squared error of the quantities that the read-out tells
+	attributeWeight = 1.5  // the same of the attributes
+	ruinedLogit     = 5.0  // how certain the no is about a picture that is ruined
 )
 
 // loss of a batch of exams: how far the answers are from their targets, and how
 // far the read-out's regressions are. Shown: the Kullback-Leibler distance of
-// yes-or-no answers, of positions, the regressions' error, and the share of
+// yes-or-no answers, of positions, the errors of quantities and attributes, and the share of
 // decided yes-or-no questions that are answered right.
 func (v *verifier) loss(in []*Node) (*Node, []*Node) {
 	pictures, degree := v.look(in)
@@ -40,13 +41,14 @@ func (v *verifier) loss(in []*Node) (*Node, []*Node) {
 	huber := ReduceAllMean(Mul(asked, huber(Sub(Sub(yes, no), target))))
 
 	klPositions := ReduceAllMean(v.positionLoss(logProbs, in[inPositions]))
-	regression := v.factLoss(readout, in, perPicture)
-	total := Add(Add(klYesNo, klPositions), Add(MulScalar(huber, logitWeight), MulScalar(regression, factWeight)))
+	quantity, attribute := v.factLoss(readout, in, perPicture)
+	taught := Add(MulScalar(quantity, quantityWeight), MulScalar(attribute, attributeWeight))
+	total := Add(Add(klYesNo, klPositions), Add(MulScalar(huber, logitWeight), taught))
 
 	decided := Mul(asked, ConvertDType(GreaterThan(Abs(target), ScalarOne(target.Graph(), target.DType())), target.DType()))
 	right := Mul(decided, ConvertDType(GreaterThan(Mul(Sub(yes, no), target), ScalarZero(target.Graph(), target.DType())), target.DType()))
 	accuracy := Div(ReduceAllSum(right), MaxScalar(ReduceAllSum(decided), 1))
-	return total, []*Node{klYesNo, klPositions, regression, accuracy}
+	return total, []*Node{klYesNo, klPositions, quantity, attribute, accuracy}
 }
 
 // column is the column of a word in [B, vocabulary], as [B].
@@ -65,16 +67,18 @@ func (v *verifier) positionLoss(logProbs, target *Node) *Node {
 	return ReduceSum(Sub(entropy, Mul(target, Stack(columns, 1))), -1)
 }
 
-// factLoss is the mean squared error of the known facts; those of a ruined
-// picture count less, its degree of ruin always.
-func (v *verifier) factLoss(readout *Node, in []*Node, degree *Node) *Node {
-	values := v.facts.Apply(nil, readout) // [B, facts]
+// factLoss is the squared error of the known facts, summed over them and averaged
+// over the pictures; those of a ruined picture count less, its degree of ruin
+// always.
+func (v *verifier) factLoss(readout *Node, in []*Node, degree *Node) (quantity, attribute *Node) {
+	values := v.facts.Apply(nil, readout) // [B, quantities + attributes]
 	d := InsertAxes(degree, -1)
-	known := Mul(Slice(in[inKnown], AxisRange(), AxisRange(0, factDamage)), OneMinus(d))
-	err := Mul(known, Square(Sub(Slice(values, AxisRange(), AxisRange(0, factDamage)),
-		Slice(in[inFacts], AxisRange(), AxisRange(0, factDamage)))))
-	ruin := Square(Sub(Slice(values, AxisRange(), AxisRange(factDamage)), d))
-	return Add(DivScalar(ReduceAllSum(err), float64(known.Shape().Dim(0))), MulScalar(ReduceAllMean(ruin), 0.3))
+	err := Mul(Mul(in[inKnown], OneMinus(d)), Square(Sub(values, in[inFacts])))
+	ruin := Square(Sub(Slice(values, AxisRange(), AxisRange(factDamage, factDamage+1)), d))
+	perPicture := 1 / float64(values.Shape().Dim(0))
+	quantity = MulScalar(ReduceAllSum(Slice(err, AxisRange(), AxisRange(0, quantities))), perPicture)
+	attribute = MulScalar(ReduceAllSum(Slice(err, AxisRange(), AxisRange(quantities))), perPicture)
+	return Add(quantity, MulScalar(ReduceAllMean(ruin), 0.3)), attribute
 }
 
 // logSigmoid is log(1/(1+exp(-x))), stable at both ends.
