@@ -127,7 +127,7 @@ func fillCUDA(ctx context.Context, client *install.Client, pip install.Pip, fami
 	if err != nil {
 		return err
 	}
-	_, err = client.PlaceLocked(ctx, source(wheel), cudaPlugin, temp, installer.NVIDIAPJRTPluginFileName)
+	_, err = client.PlaceLocked(ctx, install.Source(wheel), cudaPlugin, temp, installer.NVIDIAPJRTPluginFileName)
 	return err
 }
 
@@ -195,12 +195,8 @@ func newestWheel(files []install.File, wanted installer.PipDependency) (install.
 // numbers matches versions that were released: candidates and the like have letters.
 var numbers = regexp.MustCompile(`^[0-9]+(\.[0-9]+)*$`)
 
-func source(wheel install.File) install.Source {
-	return install.Source{Name: wheel.Name, URL: wheel.URL, SHA256: wheel.SHA256}
-}
-
 func fetchLibrary(ctx context.Context, client *install.Client, wheel install.File, temp string, root *os.Root) error {
-	archive, err := client.Fetch(ctx, source(wheel), temp)
+	archive, err := client.Fetch(ctx, install.Source(wheel), temp)
 	if err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func loadXLA(path string, c choice, o Options) (b compute.Backend, detail string
 // probe computes something small, and finalizes b if it cannot: a CUDA plugin opens happily without the libraries
 // that it needs later.
 func probe(b compute.Backend) error {
-	product, err := graph.ExecOnce(b, func(x *graph.Node) *graph.Node { return graph.MatMul(x, x) }, [][]float32{{1, 2}, {3, 4}})
+	product, err := graph.CallOnce(b, func(x *graph.Node) *graph.Node { return graph.MatMul(x, x) }, [][]float32{{1, 2}, {3, 4}})
 	if err == nil {
 		if got := fmt.Sprint(product.Value()); got != "[[7 10] [15 22]]" {
 			err = fmt.Errorf("it computes nonsense: %s", got)

@@ -84,7 +84,7 @@ func (a *Adapter) forFile(o SaveOptions) (written, original []part, err error) {
 		if o.Baked {
 			p = p.folded(o.Weight).padded(rank)
 			if err := checkFinite(p.b); err != nil {
-				return nil, nil, fmt.Errorf("B of layer %q: %w", p.Name, err)
+				return nil, nil, fmt.Errorf("matrix B of layer %q: %w", p.Name, err)
 			}
 			written = append(written, p)
 			p.alpha /= o.Weight

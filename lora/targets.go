@@ -22,7 +22,6 @@ import (
 func matches(pattern, name string) (bool, error) {
 	want, have := strings.Split(pattern, "."), strings.Split(name, ".")
 	if len(want) > len(have) {
-		want = want[:0:0]
 		_, err := path.Match(pattern, "") // the syntax is checked even so
 		return false, err
 	}
