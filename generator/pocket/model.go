@@ -30,8 +30,13 @@ import (
 //go:embed weights
 var embedded embed.FS
 
-// ErrPromptTooLong says that a prompt has more words than the model reads.
-var ErrPromptTooLong = errors.New("prompt too long")
+// Errors of Encode.
+var (
+	// ErrPromptTooLong says that a prompt has more words than the model reads.
+	ErrPromptTooLong = errors.New("prompt too long")
+	// ErrUnknownWord says that a prompt has words that the model never learned.
+	ErrUnknownWord = tokenizer.ErrUnknownWord
+)
 
 // Generator is the pocket generator on a runtime.
 type Generator struct {
@@ -97,8 +102,7 @@ func (g *Generator) load(fsys fs.FS) (err error) {
 }
 
 // Encode returns the ids of the prompt's words, int32 [1, words]. A word that
-// the model does not know is an error that wraps tokenizer.ErrUnknownWord and
-// names it.
+// the model does not know is an error that wraps ErrUnknownWord and names it.
 func (g *Generator) Encode(_ context.Context, prompt string) (dualprocess.Inputs, error) {
 	ids, err := g.tokenizer.Encode(prompt)
 	if err != nil {

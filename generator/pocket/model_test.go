@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/backends"
-	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
@@ -53,7 +52,7 @@ func TestEncode(t *testing.T) {
 	assert.Equal(t, []int{1, g.config.Transformer.MaxWords}, in[0].Shape().Dimensions)
 
 	_, err = g.Encode(context.Background(), "a medow at day")
-	require.ErrorIs(t, err, tokenizer.ErrUnknownWord)
+	require.ErrorIs(t, err, ErrUnknownWord)
 	assert.ErrorContains(t, err, "medow")
 	assert.ErrorContains(t, err, "meadow") // what could have been meant
 

@@ -35,6 +35,9 @@ var (
 	ErrQuestionTooLong = errors.New("question too long")
 	// ErrAnswer says that the wanted answer is not one word.
 	ErrAnswer = errors.New("the answer must be one word")
+	// ErrUnknownWord says that a question or an answer has words that the model
+	// never learned.
+	ErrUnknownWord = tokenizer.ErrUnknownWord
 	// ErrPictureSize says that pictures cannot be brought to the model's size.
 	ErrPictureSize = errors.New("unsupported picture size")
 )
@@ -98,7 +101,7 @@ func (v *Verifier) load(fsys fs.FS) (err error) {
 
 // Prepare returns the ids of the question, int32 [1, words], with the answer's
 // place behind it, and the id of the answer, int32 [1]. A word that the model
-// does not know is an error that wraps tokenizer.ErrUnknownWord and names it.
+// does not know is an error that wraps ErrUnknownWord and names it.
 // Pictures must be square, and their side a multiple of the model's.
 func (v *Verifier) Prepare(_ context.Context, q dualprocess.Question, height, width int) (dualprocess.Inputs, error) {
 	if height != width || height < v.config.ImageSize || height%v.config.ImageSize != 0 {

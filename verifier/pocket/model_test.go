@@ -15,7 +15,6 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/scenes"
-	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 )
 
 func TestPrepareNamesWhatIsWrong(t *testing.T) {
@@ -27,12 +26,12 @@ func TestPrepareNamesWhatIsWrong(t *testing.T) {
 	}
 	assert.NoError(t, ask("Is the lake frozen?", "Yes", size, size))
 	assert.NoError(t, ask("Is the lake frozen?", "Yes", 4*size, 4*size))
-	assert.ErrorIs(t, ask("Is the lake frozen?", "Yes indeed", size, size), tokenizer.ErrUnknownWord)
+	assert.ErrorIs(t, ask("Is the lake frozen?", "Yes indeed", size, size), ErrUnknownWord)
 	assert.ErrorIs(t, ask("Is the lake frozen?", "Yes Yes", size, size), ErrAnswer)
 	assert.ErrorIs(t, ask("Is the lake frozen?", "Yes", size, 2*size), ErrPictureSize)
 	assert.ErrorIs(t, ask("Is the lake frozen?", "Yes", size+1, size+1), ErrPictureSize)
 	err := ask("Is the lak frozen?", "Yes", size, size)
-	require.ErrorIs(t, err, tokenizer.ErrUnknownWord)
+	require.ErrorIs(t, err, ErrUnknownWord)
 	assert.ErrorContains(t, err, "lake")
 	long := "Is the lake frozen? Is the lake frozen? Is the lake frozen? Is the lake frozen? Is the lake frozen?"
 	assert.ErrorIs(t, ask(long, "Yes", size, size), ErrQuestionTooLong)
