@@ -21,7 +21,7 @@ func drawMark(m scenes.Mark) []float32 {
 		picture = overlay.LineSample{Width: m.Width}.Draw(pictureSize, pictureSize)
 	case scenes.PointsMark:
 		a, b := m.Points[0], m.Points[1]
-		picture = overlay.Points{A: overlay.Point{X: a[0], Y: a[1]}, B: overlay.Point{X: b[0], Y: b[1]}}.Draw(pictureSize, pictureSize)
+		picture = overlay.Points{A: overlay.Point{X: a[0], Y: a[1]}, B: overlay.Point{X: b[0], Y: b[1]}, ColorB: scenes.PointB()}.Draw(pictureSize, pictureSize)
 	}
 	for i := range pictureSize * pictureSize {
 		pixel := picture.Pix[4*i : 4*i+4]

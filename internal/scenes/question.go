@@ -2,6 +2,7 @@ package scenes
 
 import (
 	"fmt"
+	"image/color"
 	"math"
 	"math/rand/v2"
 	"strings"
@@ -35,6 +36,10 @@ type Mark struct {
 	Width  float64       // sample: width in pixels of a 64 pixel picture
 	Points [2][2]float64 // points A and B: column and row in [0,1]
 }
+
+// PointB is the colour of point B; A's is overlay's own red. The letters alone
+// are too small to be told apart in 64 pixels.
+func PointB() color.Color { return color.NRGBA{R: 30, G: 60, B: 220, A: 255} }
 
 // Question is a question about one scene with its soft answer.
 type Question struct {

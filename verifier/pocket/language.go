@@ -16,6 +16,9 @@ import (
 type Language struct {
 	words    *nn.Embedding
 	position *model.Variable // [MaxWords, hidden]
+	question *nn.Linear      // the summed words, to the answer's place
+	picture  *nn.Linear      // the read-out tokens, to the answer's place
+	readout  int             // their number
 	blocks   []*block
 	norm     *nn.LayerNorm
 	head     *nn.Linear
@@ -26,6 +29,9 @@ func NewLanguage(c weights.Cursor, cfg Config) *Language {
 	l := &Language{
 		words:    nn.NewEmbedding(c.In("embed_tokens"), cfg.VocabSize, cfg.HiddenSize),
 		position: c.Variable("pos_embed", cfg.MaxWords, cfg.HiddenSize),
+		question: nn.NewLinear(c.In("answer_in", "question"), cfg.HiddenSize, cfg.HiddenSize),
+		picture:  nn.NewLinear(c.In("answer_in", "picture"), cfg.ReadoutTokens*cfg.HiddenSize, cfg.HiddenSize),
+		readout:  cfg.ReadoutTokens,
 		norm:     nn.NewLayerNorm(c.In("norm"), cfg.HiddenSize, normEpsilon),
 		head:     nn.NewLinear(c.In("lm_head"), cfg.HiddenSize, cfg.VocabSize),
 	}
@@ -40,7 +46,9 @@ func NewLanguage(c weights.Cursor, cfg Config) *Language {
 // tokens are image [B, T, hidden], those about the first picture first.
 func (l *Language) Apply(image, ids *Node) *Node {
 	x := ConvertDType(l.words.Apply(ids), image.DType())
+	answer := l.answer(image, ids, x)
 	x = Add(x, InsertAxes(ConvertDType(l.position.NodeValue(ids), image.DType()), 0))
+	x = Concatenate([]*Node{Slice(x, AxisRange(), AxisRange(0, x.Shape().Dim(1)-1)), Add(Slice(x, AxisRange(), AxisElem(-1)), answer)}, 1)
 	padding := ConvertDType(Equal(ids, ZerosLike(ids)), dtypes.Float32) // [B·Q, MaxWords]
 	seen := Zeros(ids.Graph(), shapes.Make(dtypes.Float32, ids.Shape().Dim(0), image.Shape().Dim(1)))
 	const never = -1e9
@@ -51,6 +59,19 @@ func (l *Language) Apply(image, ids *Node) *Node {
 	}
 	last := Slice(x, AxisRange(), AxisElem(-1))
 	return l.head.Apply(nil, l.norm.Apply(Reshape(last, last.Shape().Dim(0), -1)))
+}
+
+// answer is what the answer's place begins with, [B·Q, 1, hidden]: a sum of the
+// words and the read-out of the picture, undiluted. By attention alone the model
+// was slow to learn whether a word of the question fits the picture.
+func (l *Language) answer(image, ids, words *Node) *Node {
+	const wordScale = 0.35
+	known := ConvertDType(NotEqual(ids, ZerosLike(ids)), words.DType())
+	summed := MulScalar(ReduceSum(Mul(words, InsertAxes(known, -1)), 1), wordScale) // [B·Q, hidden]
+	batch, tokens := image.Shape().Dim(0), image.Shape().Dim(1)
+	readout := Reshape(Slice(image, AxisRange(), AxisRange(tokens-l.readout)), batch, -1)
+	picture := repeat(l.picture.Apply(nil, readout), ids.Shape().Dim(0)/batch)
+	return InsertAxes(Add(l.question.Apply(nil, summed), picture), 1)
 }
 
 // block is a pre-norm transformer layer, the same in vision and language.

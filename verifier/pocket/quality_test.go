@@ -93,7 +93,7 @@ func marked(t *testing.T, p *scenes.Picture, m scenes.Mark) []float32 {
 		mark = overlay.LineSample{Width: m.Width}.Draw(p.Size, p.Size)
 	case scenes.PointsMark:
 		a, b := m.Points[0], m.Points[1]
-		mark = overlay.Points{A: overlay.Point{X: a[0], Y: a[1]}, B: overlay.Point{X: b[0], Y: b[1]}}.Draw(p.Size, p.Size)
+		mark = overlay.Points{A: overlay.Point{X: a[0], Y: a[1]}, B: overlay.Point{X: b[0], Y: b[1]}, ColorB: scenes.PointB()}.Draw(p.Size, p.Size)
 	}
 	blended, err := overlay.Blend(p.Image(), overlay.Solid{Picture: mark})
 	require.NoError(t, err)
