@@ -21,27 +21,45 @@ import (
 // file of PEFT, adapter_config.json is read.
 //
 // layers are those of the generator: a tensor that fits none of them is an error
-// that names it and wraps [ErrMismatch]. nil takes the file as it is.
-func Load(file string, layers []Layer) (*Adapter, error) {
+// that names it and wraps [ErrMismatch]. nil takes the file as it is. A file in
+// kohya's naming can be read with the generator's published names, fused.
+func Load(file string, layers []Layer, fused ...Fused) (*Adapter, error) {
 	dir, base := filepath.Split(file)
-	a, err := load(os.DirFS(filepath.Clean(dir)), base, layers)
+	a, err := load(os.DirFS(filepath.Clean(dir)), base, layers, fused...)
 	if err != nil {
 		return nil, fmt.Errorf("lora: load %s: %w", file, err)
 	}
 	return a, nil
 }
 
-func load(fsys fs.FS, name string, layers []Layer) (*Adapter, error) {
+func load(fsys fs.FS, name string, layers []Layer, fused ...Fused) (*Adapter, error) {
 	f, err := safetensors.Open(fsys, name)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	entries, err := collect(f.Tensors())
+	own, err := parseOwn(f.Metadata())
 	if err != nil {
 		return nil, err
 	}
-	own, err := parseOwn(f.Metadata())
+	a := &Adapter{weight: own.weight()}
+	if isKohya(f.Tensors()) {
+		if a.parts, err = loadKohya(f, own, fused); err == nil && layers != nil {
+			err = a.Fits(layers)
+		}
+	} else {
+		a.parts, err = loadPEFT(f, own, fsys, name, layers)
+	}
+	if err != nil {
+		return nil, err
+	}
+	sortParts(a.parts)
+	return a, nil
+}
+
+// loadPEFT reads the parts of a file in the naming of diffusers or PEFT.
+func loadPEFT(f *safetensors.File, own *ownMetadata, fsys fs.FS, name string, layers []Layer) ([]part, error) {
+	entries, err := collect(f.Tensors())
 	if err != nil {
 		return nil, err
 	}
@@ -54,8 +72,8 @@ func load(fsys fs.FS, name string, layers []Layer) (*Adapter, error) {
 		return nil, err
 	}
 	r := reader{f, prefix, config, own}
-	a := &Adapter{weight: own.weight()}
 	known := byName(layers)
+	var parts []part
 	for _, e := range entries {
 		p, err := r.read(e)
 		if err == nil && layers != nil {
@@ -64,10 +82,9 @@ func load(fsys fs.FS, name string, layers []Layer) (*Adapter, error) {
 		if err != nil {
 			return nil, fmt.Errorf("tensor %q: %w", e.a.Name, err)
 		}
-		a.parts = append(a.parts, p)
+		parts = append(parts, p)
 	}
-	sortParts(a.parts)
-	return a, nil
+	return parts, nil
 }
 
 // reader is what the parts of one file have in common.
@@ -85,8 +102,8 @@ type entry struct {
 	alpha  *safetensors.Info // rare: a scalar of the module's own
 }
 
-// endings are the ways to name an adapter's tensors. Kohya's, which also spell
-// the module differently, are not among them.
+// endings are the ways to name an adapter's tensors; for kohya's, which also spell
+// the module differently, see [Fused].
 var endings = []struct {
 	suffix string
 	field  func(e *entry) **safetensors.Info
@@ -256,7 +273,7 @@ func (r reader) alpha(e *entry, p part) (float64, error) {
 		}
 	}
 	if r.own != nil {
-		alpha = r.own.alpha(p.Name, alpha)
+		alpha = r.own.alpha(p.Name, alpha, 1e-12)
 	}
 	if err := checkFinite([]float32{float32(alpha)}); err != nil { // as a graph will use it
 		return 0, fmt.Errorf("alpha %v: %w", alpha, ErrNotFinite)

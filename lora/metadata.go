@@ -88,6 +88,7 @@ type ownMetadata struct {
 	One    float64            `json:"scale_one"` // the weight that scale 1 of the file stands for
 	Alpha  float64            `json:"alpha"`     // at weight 1, where the file has alpha at weight One
 	Alphas map[string]float64 `json:"alpha_pattern,omitempty"`
+	Ranks  map[string]int     `json:"ranks,omitempty"` // of layers that were fused
 }
 
 // peftConfig is the part of PEFT's LoraConfig that changes what an adapter does.
@@ -108,9 +109,7 @@ const peftDefault = 8.0
 // metadata returns the header's metadata for parts as they will be written,
 // whose alphas are those of the file, and for the adapter that they came from.
 func metadata(written, original []part, own ownMetadata) (map[string]string, error) {
-	alpha := spread(original, func(p part) float64 { return p.alpha })
-	own.Alpha, own.Alphas = alpha.common, alpha.others
-	ownText, err := json.Marshal(own)
+	header, err := own.header(original)
 	if err != nil {
 		return nil, err
 	}
@@ -134,7 +133,19 @@ func metadata(written, original []part, own ownMetadata) (map[string]string, err
 	if err != nil {
 		return nil, err
 	}
-	return map[string]string{"format": "pt", peftKey: string(peftText), ownKey: string(ownText)}, nil
+	header[peftKey] = string(peftText)
+	return header, nil
+}
+
+// header returns the metadata that is ours alone, for an adapter of these parts.
+func (own ownMetadata) header(original []part) (map[string]string, error) {
+	alpha := spread(original, func(p part) float64 { return p.alpha })
+	own.Alpha, own.Alphas = alpha.common, alpha.others
+	text, err := json.Marshal(own)
+	if err != nil {
+		return nil, err
+	}
+	return map[string]string{"format": "pt", ownKey: string(text)}, nil
 }
 
 // weight is the adapter's: 1 for files from elsewhere.
@@ -224,13 +235,13 @@ func (c *peftConfig) alpha(name string, rank int) (float64, error) {
 
 // alpha returns a layer's alpha here for its alpha in the file. Dividing by the
 // weight may miss the last bit, so the alpha that Save noted is taken if it is
-// the same otherwise; where it is not, somebody changed the file since.
-func (own *ownMetadata) alpha(name string, file float64) float64 {
+// the same but for a rounding; where it is not, somebody changed the file since.
+func (own *ownMetadata) alpha(name string, file, rounding float64) float64 {
 	noted, ok := own.Alphas[name] // full names, not patterns as in PEFT
 	if !ok {
 		noted = own.Alpha
 	}
-	if math.Abs(noted*own.One-file) <= 1e-12*math.Abs(file) {
+	if math.Abs(noted*own.One-file) <= rounding*math.Abs(file) {
 		return noted
 	}
 	return file / own.One

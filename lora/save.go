@@ -25,12 +25,16 @@ type SaveOptions struct {
 	// for programs that ignore the alpha in the header. It costs a rounding; a
 	// file that is not baked comes back from Load bit for bit.
 	Baked bool
+	// Fused, where given, asks for kohya's naming: the published names of the
+	// generator's layers. Prefix has no meaning then.
+	Fused []Fused
 }
 
 // Save writes the adapter as a safetensors file in the naming of diffusers,
 // <prefix>.<layer>.lora_A.weight and .lora_B.weight in float32, with PEFT's
-// settings in the header as diffusers has read them since 0.34. Files are whole
-// or absent, and equal adapters make equal bytes.
+// settings in the header as diffusers has read them since 0.34; or, with Fused, in
+// that of kohya's sd-scripts. Files are whole or absent, and equal adapters make
+// equal bytes.
 func (a *Adapter) Save(path string, o SaveOptions) error {
 	list, header, err := a.encode(o)
 	if err != nil {
@@ -46,6 +50,9 @@ func (a *Adapter) Save(path string, o SaveOptions) error {
 func (a *Adapter) encode(o SaveOptions) ([]safetensors.Tensor, map[string]string, error) {
 	o.Prefix = cmp.Or(strings.TrimSuffix(o.Prefix, "."), DefaultPrefix)
 	o.Weight = cmp.Or(o.Weight, a.weight)
+	if o.Fused != nil {
+		return a.encodeKohya(o)
+	}
 	written, original, err := a.forFile(o)
 	if err != nil {
 		return nil, nil, err
