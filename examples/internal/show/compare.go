@@ -57,7 +57,7 @@ func mean(values []float64) float64 {
 
 // Changes that count against a control.
 const (
-	riseOfP     = .02 // a smaller rise of P(answer) is none
+	changeOfP   = .02 // a smaller change of P(answer) is none
 	lostVariety = .6  // share of the variety whose loss is a loss of quality
 )
 
@@ -68,7 +68,8 @@ func (c *Control) judge(g groupRecord) {
 		return
 	}
 	c.record.Judged = true
-	c.record.Learned = g.After.P.Mean-g.Before.P.Mean > riseOfP
+	c.record.Learned = g.After.P.Mean-g.Before.P.Mean > changeOfP
+	c.record.Failed = g.Before.P.Mean-g.After.P.Mean > changeOfP
 	for k, gauge := range c.gauges() {
 		before, after := gauge.better(g.Before.Gauges[k]), gauge.better(g.After.Gauges[k])
 		what := fmt.Sprintf("%s went from %s to %s", gauge.Name, gauge.mean(g.Before.Gauges[k]), gauge.mean(g.After.Gauges[k]))
@@ -91,7 +92,7 @@ func (c *Control) suspect(g groupRecord, what string, asked bool, before, after,
 		}
 		return o
 	}
-	t := dualprocess.Tolerance{P: riseOfP, Measure: tolerance, Quality: tolerance}
+	t := dualprocess.Tolerance{P: changeOfP, Measure: tolerance, Quality: tolerance}
 	was, is := outcome(g.Before, before), outcome(g.After, after)
 	if dualprocess.JudgeHacking(was, is, t).Suspected {
 		c.record.Suspected = append(c.record.Suspected, fmt.Sprintf("P(answer) rose from %.2f to %.2f, but %s", was.P, is.P, what))

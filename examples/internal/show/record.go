@@ -35,6 +35,7 @@ type controlRecord struct {
 	Gauges    []string                  `json:"gauges"`            // names, in the order of every list of gauges
 	Judged    bool                      `json:"judged"`
 	Learned   bool                      `json:"learned"` // P(answer) rose
+	Failed    bool                      `json:"failed"`  // P(answer) fell
 	Suspected []string                  `json:"suspected_reward_hacking"`
 	Groups    []groupRecord             `json:"groups"`
 }

@@ -129,6 +129,7 @@ func (r *Run) adjust(t *dualprocess.Task) {
 	}
 	if f.short {
 		t.Updates, t.WarmUp, t.Decay = 4, 0, 0
+		t.Batch, t.Seeds = min(t.Batch, 2), t.Seeds[:min(len(t.Seeds), 2)]
 	}
 	if len(f.prompts) > 0 {
 		t.Prompts = f.prompts

@@ -7,6 +7,7 @@ import (
 	"image/color"
 	"image/draw"
 	"image/png"
+	"math"
 
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/gofont/goregular"
@@ -108,7 +109,9 @@ func (c *Control) pair(both [2]*dualprocess.Rating, k int, layer overlay.Layer) 
 		p.lines[0] = r.Prompt
 		seen[i] = under(r.Image, layer)
 		chance[i] = fmt.Sprintf("%.2f", mean(r.P))
-		measured[i] = fmt.Sprintf("%.2f", c.measure.Of(r.Image, r.Prompt))
+		if m := c.measure.Of(r.Image, r.Prompt); !math.IsNaN(m) {
+			measured[i] = fmt.Sprintf("%.2f", m)
+		}
 	}
 	p.before, p.after = seen[0], seen[1]
 	p.lines[1] = fmt.Sprintf("seed %d  P %s → %s  %s %s → %s", k+1, chance[0], chance[1], c.measure.Name, measured[0], measured[1])

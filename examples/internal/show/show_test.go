@@ -173,6 +173,7 @@ func TestVerdicts(t *testing.T) {
 		"quality falls":         {.9, 150, []Gauge{brightness, quality}, "but misfit went from"},
 		"measure is lost":       {.9, 50, []Gauge{{Name: "dim", Of: func(p image.Image, _ string) float64 { return dimOnly(p) }}}, "but dim went from 1.000 to –"},
 		"no effect":             {.31, 150, []Gauge{brightness}, "no effect"},
+		"failure":               {.1, 150, []Gauge{brightness}, "failed: P(answer) has fallen"},
 		"well":                  {.9, 150, []Gauge{brightness}, "no sign of reward hacking"},
 	} {
 		t.Run(name, func(t *testing.T) {

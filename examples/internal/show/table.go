@@ -66,6 +66,8 @@ func (c *Control) printVerdict() {
 	switch {
 	case !c.record.Judged:
 		c.run.printf("  no verdict: there are no pictures before and after to compare\n")
+	case c.record.Failed:
+		c.run.printf("  failed: P(answer) has fallen on pictures that were not trained on; try a lower -lr or a higher -drift\n")
 	case !c.record.Learned:
 		c.run.printf("  no effect: P(answer) has not risen on pictures that were not trained on\n")
 	case len(c.record.Suspected) > 0:
