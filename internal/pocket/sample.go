@@ -26,7 +26,7 @@ type quiz struct {
 }
 
 // questionsPerPicture share the cost of looking at it.
-const questionsPerPicture = 4
+const questionsPerPicture = 8
 
 // The regressions that the read-out learns besides the answers. The attributes of
 // scenes.Attributes follow behind them.
@@ -71,9 +71,24 @@ func (e *examiner) examine(rng *rand.Rand, s scenes.Scene, p *scenes.Picture, d 
 	var err error
 	x.questions[0], err = e.quiz(rng, first)
 	for k := 1; k < questionsPerPicture && err == nil; k++ {
-		x.questions[k], err = e.quiz(rng, ask(rng, s, d, false))
+		x.questions[k], err = e.quiz(rng, followUp(rng, s, d, first.Mark, k))
 	}
 	return x, err
+}
+
+// followUp asks question k of a picture under a mark. Every fourth is about the
+// mark again, and half of the others for one of several things: to learn which
+// word means what takes the most questions.
+func followUp(rng *rand.Rand, s scenes.Scene, d damage, m scenes.Mark, k int) scenes.Question {
+	if k%4 == 0 {
+		if q, ok := scenes.AskMarked(rng, s, m); ok {
+			return q
+		}
+	}
+	if k%2 == 0 {
+		return scenes.AskFact(rng, s)
+	}
+	return ask(rng, s, d, false)
 }
 
 // ask asks a random question. Without marks it is none that needs one; of a

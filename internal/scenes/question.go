@@ -5,6 +5,7 @@ import (
 	"image/color"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 )
 
@@ -258,4 +259,30 @@ func NeedsMark(name string) bool {
 		}
 	}
 	return false
+}
+
+// AskMarked asks a random question about a mark that already lies over the
+// picture. It reports false where the scene's family has none for such a mark.
+func AskMarked(rng *rand.Rand, s Scene, m Mark) (Question, bool) {
+	return askAmong(rng, s, m, func(t topic) bool { return t.mark == m.Kind && m.Kind != NoMark })
+}
+
+// AskFact asks a random question for one of several things: whether the picture
+// shows a tree, a boat, red ink. Every family has such questions.
+func AskFact(rng *rand.Rand, s Scene) Question {
+	q, _ := askAmong(rng, s, Mark{}, func(t topic) bool { return t.words != nil })
+	return q
+}
+
+// askAmong asks a random question of a topic that fits, with a given mark.
+func askAmong(rng *rand.Rand, s Scene, m Mark, fits func(topic) bool) (Question, bool) {
+	list := slices.DeleteFunc(topics(s.Family), func(t topic) bool { return !fits(t) })
+	if len(list) == 0 {
+		return Question{}, false
+	}
+	t := pick(rng, list)
+	q := Question{Topic: t.name, Mark: m}
+	word := t.fill(rng, s, &q)
+	q.Text = phrase(pick(rng, t.texts), word)
+	return q, true
 }
