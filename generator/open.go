@@ -13,6 +13,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/generator/flux"
 	"github.com/dualprocess/dualprocess-go/generator/pocket"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
@@ -21,8 +22,10 @@ import (
 var ErrUnsupported = errors.New("unsupported pipeline")
 
 // Open opens the generator in folder, by the class that its model_index.json
-// names. Its weights become frozen variables of the runtime's store. The error
-// wraps ErrUnsupported, and names the class, where the library does not have it.
+// names, with the settings that suit the model; to choose others (size, number of
+// steps, guidance) open it by its own package. Its weights become frozen variables
+// of the runtime's store. The error wraps ErrUnsupported, and names the class,
+// where the library does not have it.
 func Open(ctx context.Context, rt *backends.Runtime, folder string) (dualprocess.Generator, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("generator: %w", err)
@@ -40,6 +43,8 @@ func Open(ctx context.Context, rt *backends.Runtime, folder string) (dualprocess
 	switch class {
 	case pocket.Pipeline:
 		return pocket.OpenFS(rt, fsys)
+	case flux.Pipeline:
+		return flux.Open(ctx, rt, folder, flux.Options{})
 	}
 	return nil, fmt.Errorf("generator: %s: %w: _class_name is %q", filepath.Join(folder, index), ErrUnsupported, class)
 }

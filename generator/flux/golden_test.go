@@ -73,6 +73,8 @@ func TestGolden(t *testing.T) {
 			test func(*testing.T)
 		}{
 			{"sched", r.testSchedule}, {"fwd", r.testForward}, {"sample", r.testSampling},
+			{"latgrad", r.testLatentGradients}, {"lora", r.testLora}, {"train", r.testTraining},
+			{"distill", r.testDistill},
 		}
 		t.Run(f.Name, func(t *testing.T) {
 			for _, group := range groups {
