@@ -119,10 +119,8 @@ func (m matcher) cut(text string, literal ranges) []section {
 		if t.singleWord && !standsAlone(text, start, end) {
 			continue
 		}
-		if t.lstrip && start > from {
-			start = from + len(strings.TrimRightFunc(text[from:start], uni.IsSpace))
-		} else if t.lstrip {
-			start = from
+		if t.lstrip {
+			start = before(text, from, start)
 		}
 		if t.rstrip && end < blankTo {
 			end = blankTo // don't walk over the same white space again
@@ -144,11 +142,19 @@ func (m matcher) cut(text string, literal ranges) []section {
 	return out
 }
 
+// before is where the white space that text[from:start] ends in begins; from, where that is past start.
+func before(text string, from, start int) int {
+	if start <= from {
+		return from
+	}
+	return from + len(strings.TrimRightFunc(text[from:start], uni.IsSpace))
+}
+
 // standsAlone says whether no word character touches text[start:end].
 func standsAlone(text string, start, end int) bool {
-	before, _ := utf8.DecodeLastRuneInString(text[:start])
-	after, _ := utf8.DecodeRuneInString(text[end:])
-	return (start == 0 || !uni.IsWord(before)) && (end == len(text) || !uni.IsWord(after))
+	left, _ := utf8.DecodeLastRuneInString(text[:start])
+	right, _ := utf8.DecodeRuneInString(text[end:])
+	return (start == 0 || !uni.IsWord(left)) && (end == len(text) || !uni.IsWord(right))
 }
 
 // overlap says whether [start, end) touches a range.
@@ -158,7 +164,8 @@ func (r ranges) overlap(start, end int) bool { return len(r.within(start, end)) 
 // the end, as in Hugging Face's library, but not past the end of the literal text: what somebody typed must not
 // swallow the start of a control token that follows it.
 func (r ranges) resume(start, end int) int {
-	last := r.within(start, end)[len(r.within(start, end))-1]
+	touched := r.within(start, end)
+	last := touched[len(touched)-1]
 	if last[1] < end {
 		return max(last[1], start+1)
 	}

@@ -1,9 +1,6 @@
 package tokenizer
 
-import (
-	"sort"
-	"strings"
-)
+import "sort"
 
 // prefixes finds which of a set of strings begin a text. It is a sorted list searched byte by byte, which costs
 // a few comparisons more than a trie and, unlike one, no memory beyond the strings themselves.
@@ -63,13 +60,4 @@ func (p *prefixes) narrow(lo, hi, depth int, b byte) (int, int) {
 	from := sort.Search(len(s), func(i int) bool { return s[i].text[depth] >= b })
 	to := from + sort.Search(len(s)-from, func(i int) bool { return s[from+i].text[depth] > b })
 	return lo + from, lo + to
-}
-
-// get returns the value of the entry that equals text.
-func (p *prefixes) get(text string) (int, bool) {
-	i := sort.Search(len(p.sorted), func(i int) bool { return strings.Compare(p.sorted[i].text, text) >= 0 })
-	if i == len(p.sorted) || p.sorted[i].text != text {
-		return 0, false
-	}
-	return p.sorted[i].value, true
 }

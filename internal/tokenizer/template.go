@@ -47,36 +47,19 @@ func parseNamedID(o *object, name string) []int {
 
 // parseTemplate reads the list "single", which holds the text once, and the ids of the tokens that it names.
 func parseTemplate(o *object) template {
-	o.ignore("pair")
-	ids := map[string][]int{}
-	special := o.child("special_tokens")
-	for name := range special.fields {
-		c := special.child(name)
-		c.ignore("id", "tokens")
-		ids[name] = field[[]int](c, "ids", nil)
-		special.adopt(c)
-	}
-	o.adopt(special)
 	const longest = 100
+	o.ignore("pair")
+	ids := parseTemplateTokens(o)
 	var t template
 	texts := 0
 	for _, item := range o.objects("single") {
-		if item.raw("Sequence") != nil {
+		switch {
+		case item.raw("Sequence") != nil:
 			texts++
-			item.raw("Sequence")
-		} else {
-			c := item.child("SpecialToken")
-			c.ignore("type_id")
-			name := c.text("id")
-			if _, ok := ids[name]; !ok {
-				c.fail("id", "%q is not among special_tokens", name)
-			}
-			if texts == 0 {
-				t.before = append(t.before, ids[name]...)
-			} else {
-				t.after = append(t.after, ids[name]...)
-			}
-			item.adopt(c)
+		case texts == 0:
+			t.before = append(t.before, parseSpecial(item, ids)...)
+		default:
+			t.after = append(t.after, parseSpecial(item, ids)...)
 		}
 		o.adopt(item)
 		if len(t.before)+len(t.after) > longest {
@@ -88,4 +71,30 @@ func parseTemplate(o *object) template {
 		o.refuse("single", "a template that holds the text %d times", texts)
 	}
 	return t
+}
+
+// parseTemplateTokens reads the ids of each special token of a template.
+func parseTemplateTokens(o *object) map[string][]int {
+	ids := map[string][]int{}
+	special := o.child("special_tokens")
+	for name := range special.fields {
+		c := special.child(name)
+		c.ignore("id", "tokens")
+		ids[name] = field[[]int](c, "ids", nil)
+		special.adopt(c)
+	}
+	o.adopt(special)
+	return ids
+}
+
+// parseSpecial reads an item {"SpecialToken": {"id": "<s>"}} and returns that token's ids.
+func parseSpecial(item *object, ids map[string][]int) []int {
+	c := item.child("SpecialToken")
+	c.ignore("type_id")
+	name := c.text("id")
+	if _, ok := ids[name]; !ok {
+		c.fail("id", "%q is not among special_tokens", name)
+	}
+	item.adopt(c)
+	return ids[name]
 }

@@ -4,11 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/dualprocess/dualprocess-go/internal/tokenizer/regex"
 )
 
 // pocket is a tokenizer of the kind that the pocket models carry: a closed vocabulary of words.
@@ -108,6 +111,89 @@ func TestOpenErrors(t *testing.T) {
 			assert.ErrorIs(t, err, c.want, c.json)
 			assert.ErrorContains(t, err, "m/tokenizer.json")
 			assert.ErrorContains(t, err, c.says)
+		}
+	}
+}
+
+// TestBombs opens small files that would take much memory or time if they were believed.
+func TestBombs(t *testing.T) {
+	const model = `"model": {"type": "WordLevel", "vocab": {"a": 0}}`
+	nested := strings.Repeat(`{"type": "Sequence", "normalizers": [`, 100) + strings.Repeat(`]}`, 100)
+	steps := strings.TrimSuffix(strings.Repeat(`{"type": "NFC"},`, 101), ",")
+	for says, json := range map[string]string{
+		"nested deeper":         `{"normalizer": ` + nested + `, ` + model + `}`,
+		"more than 100 compon":  `{"normalizer": {"type": "Sequence", "normalizers": [` + steps + `]}, ` + model + `}`,
+		"longer than 64 bytes":  `{"normalizer": {"type": "Prepend", "prepend": "` + strings.Repeat("x", 65) + `"}, ` + model + `}`,
+		"longer than 1024":      `{"model": {"type": "WordLevel", "vocab": {"` + strings.Repeat("x", 1025) + `": 0}}}`,
+		"at most 1000 fields":   `{` + fields(1001) + `, ` + model + `}`,
+		"not a list of at most": `{"added_tokens": [` + strings.Repeat(`{},`, maxList) + `{}], ` + model + `}`,
+		"not JSON":              strings.Repeat(`[`, 1<<20),
+	} {
+		_, err := Open(fstest.MapFS{"tokenizer.json": {Data: []byte(json)}}, ".")
+		if assert.ErrorIs(t, err, ErrFormat) {
+			assert.ErrorContains(t, err, says)
+		}
+	}
+
+	double := strings.TrimSuffix(strings.Repeat(`{"type": "Replace", "pattern": {"String": "a"}, "content": "aaaaaaaa"},`, 20), ",")
+	tok := parse(t, `{"normalizer": {"type": "Sequence", "normalizers": [`+double+`]}, `+model+`}`)
+	_, err := tok.Encode("a")
+	require.ErrorIs(t, err, ErrText)
+
+	slow := parse(t, `{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "(?:a|a|b)+c"}, "behavior": "Isolated", "invert": false}, `+model+`}`)
+	_, err = slow.Encode(strings.Repeat("a", 100))
+	require.ErrorIs(t, err, regex.ErrBudget)
+
+	_, err = parse(t, `{`+model+`}`).Encode(strings.Repeat("b ", 1<<20))
+	require.ErrorIs(t, err, ErrUnknownWord)
+}
+
+// fields is so many fields of a JSON object.
+func fields(n int) string {
+	var parts []string
+	for i := range n {
+		parts = append(parts, fmt.Sprintf(`"f%d": 0`, i))
+	}
+	return strings.Join(parts, ",")
+}
+
+func TestAddedTokens(t *testing.T) {
+	token := func(id int, content, flags string) string {
+		all := `"single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": false`
+		for _, flag := range strings.Fields(flags) {
+			all = strings.Replace(all, `"`+flag+`": false`, `"`+flag+`": true`, 1)
+		}
+		return fmt.Sprintf(`{"id": %d, "content": %q, %s}`, id, content, all)
+	}
+	open := func(tokens ...string) (*Tokenizer, error) {
+		json := `{"normalizer": {"type": "Lowercase"}, "added_tokens": [` + strings.Join(tokens, ",") + `],
+			"model": {"type": "WordLevel", "vocab": {"?": 0, "a": 1, " ": 2, "a ": 3, " a": 4, "xab": 5}, "unk_token": "?"}}`
+		return Open(fstest.MapFS{"tokenizer.json": {Data: []byte(json)}}, ".")
+	}
+	tok, err := open(token(10, "<l>", "lstrip"), token(11, "<r>", "rstrip special"), token(12, "AB", "normalized single_word"), token(13, "<", ""), token(14, "<<l>", ""))
+	require.NoError(t, err)
+	for text, want := range map[string][]int{
+		"a <l> a": {1, 10, 4}, "a <r> a": {3, 11, 1}, "xab": {5}, "Ab": {12}, "<l": {13, 0}, "<<l>": {14}, "<r> \t<l>": {11, 10}, "<<<l>": {13, 14},
+	} {
+		got, err := tok.Encode(strings.ReplaceAll(text, `\t`, "\t"))
+		require.NoError(t, err)
+		assert.Equal(t, want, got, "%q", text)
+	}
+	// What a user typed must not end where a control token begins, nor begin where it ends.
+	got, err := tok.EncodeParts(Part{Text: "<", Literal: true}, Part{Text: "r>a<r>", Literal: false}, Part{Text: "<r>", Literal: true})
+	require.NoError(t, err)
+	assert.Equal(t, []int{0, 11, 0}, got)
+
+	for says, tokens := range map[string][]string{
+		"share id 10":          {token(10, "x", ""), token(10, "y", "")},
+		"contradicts":          {token(1, "x", "")},
+		"can't be told apart":  {token(10, "AB", "normalized"), token(11, "ab", "normalized")},
+		"its id -1 is out of":  {token(-1, "x", "")},
+		"id 2097152 is out of": {token(1<<21, "x", "")},
+	} {
+		_, err := open(tokens...)
+		if assert.ErrorIs(t, err, ErrFormat) {
+			assert.ErrorContains(t, err, says)
 		}
 	}
 }

@@ -12,17 +12,19 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
+type tables struct {
+	Categories []string        `json:"categories"`
+	Unassigned []rune          `json:"unassigned"`
+	Lower      map[rune]string `json:"lower"`
+	CCC        []rune          `json:"ccc"`
+	Decomposes []rune          `json:"decomposes"`
+}
+
 func main() {
 	if unicode.Version != "15.0.0" || norm.Version != "15.0.0" {
 		panic("the tables are made against Unicode 15, that is with Go 1.26 or older")
 	}
-	var out struct {
-		Categories []string        `json:"categories"`
-		Unassigned []rune          `json:"unassigned"`
-		Lower      map[rune]string `json:"lower"`
-		CCC        []rune          `json:"ccc"`
-		Decomposes []rune          `json:"decomposes"`
-	}
+	var out tables
 	var categories []*unicode.RangeTable
 	for name, table := range unicode.Categories {
 		if len(name) == 2 && name != "Cs" && name != "Cn" && name != "LC" {
