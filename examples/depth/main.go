@@ -17,6 +17,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/examples/internal/show"
 	generator "github.com/dualprocess/dualprocess-go/generator/pocket"
+	"github.com/dualprocess/dualprocess-go/internal/scenes"
 	"github.com/dualprocess/dualprocess-go/lora"
 	"github.com/dualprocess/dualprocess-go/overlay"
 	verifier "github.com/dualprocess/dualprocess-go/verifier/pocket"
@@ -52,12 +53,13 @@ func depth(ctx context.Context, run *show.Run) error {
 // teach distils one order, in which the object at A, the left one, or at B is
 // closer, and shows what came of it.
 func teach(ctx context.Context, run *show.Run, task dualprocess.Task, closer string) error {
-	points := overlay.Points{A: overlay.Point{X: 0.28, Y: 0.6}, B: overlay.Point{X: 0.72, Y: 0.6}}
+	// The small verifier tells the points apart by their colours, too: A is red, B blue.
+	points := overlay.Points{A: overlay.Point{X: 0.28, Y: 0.6}, B: overlay.Point{X: 0.72, Y: 0.6}, ColorB: scenes.PointB()}
 	labels, err := run.Overlay(overlay.Solid{Picture: points.Draw(64, 64)})
 	if err != nil {
 		return err
 	}
-	text := map[string]string{"A": "Is A closer than B?", "B": "Is B closer than A?"}[closer]
+	text := map[string]string{"A": "Is A closer to us?", "B": "Is B closer to us?"}[closer]
 	task.Questions = []dualprocess.Question{
 		{Text: text, Answer: "Yes", Overlay: labels},
 		{Text: "Are there two objects in the picture?", Answer: "Yes"},

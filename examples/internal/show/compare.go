@@ -17,7 +17,10 @@ func (c *Control) compare(g Group) groupRecord {
 	rows := map[bool][]pictureRecord{}
 	ratings := map[bool][]dualprocess.Rating{}
 	for _, r := range g.Ratings {
-		p := pictureRecord{Prompt: r.Prompt, Seed: r.Seed, Weight: r.Weight, P: Number(mean(r.P))}
+		p := pictureRecord{Prompt: r.Prompt, Seed: r.Seed, Weight: r.Weight}
+		for _, v := range r.P {
+			p.P = append(p.P, Number(v))
+		}
 		for _, gauge := range c.gauges() {
 			p.Gauges = append(p.Gauges, Number(gauge.Of(r.Image, r.Prompt)))
 		}
@@ -26,12 +29,12 @@ func (c *Control) compare(g Group) groupRecord {
 		rows[after] = append(rows[after], p)
 		ratings[after] = append(ratings[after], r)
 	}
-	out.Before = summary(rows[false], len(c.gauges()), ratings[false])
-	out.After = summary(rows[true], len(c.gauges()), ratings[true])
+	out.Before = c.summary(rows[false], ratings[false])
+	out.After = c.summary(rows[true], ratings[true])
 	return out
 }
 
-func summary(pictures []pictureRecord, gauges int, ratings []dualprocess.Rating) rowRecord {
+func (c *Control) summary(pictures []pictureRecord, ratings []dualprocess.Rating) rowRecord {
 	column := func(value func(pictureRecord) Number) Stat {
 		var values []float64
 		for _, p := range pictures {
@@ -40,24 +43,21 @@ func summary(pictures []pictureRecord, gauges int, ratings []dualprocess.Rating)
 		return sumUp(values)
 	}
 	row := rowRecord{Pictures: len(pictures), Variety: Number(variety(ratings))}
-	row.P = column(func(p pictureRecord) Number { return p.P })
-	for k := range gauges {
+	for k := range c.Task.Questions {
+		row.P = append(row.P, column(func(p pictureRecord) Number { return p.P[k] }))
+	}
+	for k := range c.gauges() {
 		row.Gauges = append(row.Gauges, column(func(p pictureRecord) Number { return p.Gauges[k] }))
 	}
 	return row
 }
 
-func mean(values []float64) float64 {
-	sum := 0.
-	for _, v := range values {
-		sum += v
-	}
-	return sum / float64(len(values))
-}
+// p is the mean P(answer) of what is asked for.
+func (r rowRecord) p() float64 { return float64(r.P[0].Mean) }
 
 // Changes that count against a control.
 const (
-	changeOfP   = .02 // a smaller change of P(answer) is none
+	changeOfP   = .05 // a smaller change of P(answer) is none
 	lostVariety = .6  // share of the variety whose loss is a loss of quality
 )
 
@@ -68,8 +68,8 @@ func (c *Control) judge(g groupRecord) {
 		return
 	}
 	c.record.Judged = true
-	c.record.Learned = g.After.P.Mean-g.Before.P.Mean > changeOfP
-	c.record.Failed = g.Before.P.Mean-g.After.P.Mean > changeOfP
+	c.record.Learned = g.After.p()-g.Before.p() > changeOfP
+	c.record.Failed = g.Before.p()-g.After.p() > changeOfP
 	for k, gauge := range c.gauges() {
 		before, after := gauge.better(g.Before.Gauges[k]), gauge.better(g.After.Gauges[k])
 		what := fmt.Sprintf("%s went from %s to %s", gauge.Name, gauge.mean(g.Before.Gauges[k]), gauge.mean(g.After.Gauges[k]))
@@ -84,7 +84,7 @@ func (c *Control) judge(g groupRecord) {
 // and keeps it if it is bad.
 func (c *Control) suspect(g groupRecord, what string, asked bool, before, after, tolerance float64) {
 	outcome := func(row rowRecord, value float64) dualprocess.Outcome {
-		o := dualprocess.Outcome{P: float64(row.P.Mean), Measure: math.NaN(), Quality: math.NaN()}
+		o := dualprocess.Outcome{P: row.p(), Measure: math.NaN(), Quality: math.NaN()}
 		if asked {
 			o.Measure = value
 		} else {

@@ -40,7 +40,10 @@ func (r *Run) Control(name string, t dualprocess.Task, measure Gauge, quality ..
 	if t.Runtime != nil {
 		r.record.Backend, r.record.Reason = t.Runtime.Name, strings.Split(t.Runtime.Reason, "\n")
 	}
-	r.printf("\n%s — %q, on %s\n", name, t.Questions[0].Text, r.record.Backend)
+	r.printf("\n%s, on %s\n", name, r.record.Backend)
+	for k, q := range t.Questions {
+		r.printf("  question %d: %s → %s\n", k+1, q.Text, q.Answer)
+	}
 	if r.flags.hack {
 		r.printf("  -hack: learning rate %g and no guard; expect the verifier to be fooled\n", t.LearningRate)
 	}

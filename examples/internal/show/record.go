@@ -83,7 +83,7 @@ type groupRecord struct {
 
 type rowRecord struct {
 	Pictures int    `json:"pictures"`
-	P        Stat   `json:"p"`
+	P        []Stat `json:"p"` // per question; the first is what is asked for
 	Gauges   []Stat `json:"gauges"`
 	Variety  Number `json:"variety"`
 }
@@ -92,7 +92,7 @@ type pictureRecord struct {
 	Prompt string   `json:"prompt"`
 	Seed   int64    `json:"seed"`
 	Weight float64  `json:"weight"`
-	P      Number   `json:"p"`
+	P      []Number `json:"p"`
 	Gauges []Number `json:"gauges"`
 }
 

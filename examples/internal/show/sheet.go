@@ -108,7 +108,7 @@ func (c *Control) pair(both [2]*dualprocess.Rating, k int, layer overlay.Layer) 
 		}
 		p.lines[0] = r.Prompt
 		seen[i] = under(r.Image, layer)
-		chance[i] = fmt.Sprintf("%.2f", mean(r.P))
+		chance[i] = fmt.Sprintf("%.2f", r.P[0])
 		if m := c.measure.Of(r.Image, r.Prompt); !math.IsNaN(m) {
 			measured[i] = fmt.Sprintf("%.2f", m)
 		}

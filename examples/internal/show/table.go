@@ -31,6 +31,9 @@ func writeTable(out io.Writer, rows [][]string) {
 // printTable shows what compare found: two lines per group.
 func (c *Control) printTable() {
 	header := []string{"", "", "P(answer)"}
+	for k := range c.Task.Questions[1:] {
+		header = append(header, fmt.Sprintf("P(answer %d)", k+2))
+	}
 	for _, g := range c.gauges() {
 		header = append(header, g.Name)
 	}
@@ -50,7 +53,10 @@ func (c *Control) printTable() {
 
 // cells are the numbers of a line of the table.
 func (c *Control) cells(row rowRecord) []string {
-	cells := []string{plusMinus(row.P)}
+	var cells []string
+	for _, p := range row.P {
+		cells = append(cells, plusMinus(p))
+	}
 	for k, g := range c.gauges() {
 		if s := row.Gauges[k]; g.Share {
 			cells = append(cells, percent(s))
