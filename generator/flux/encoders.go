@@ -53,11 +53,11 @@ func newEncoders(rt *backends.Runtime, fsys fs.FS, cfg Config, root string, text
 func (e *encoders) load() error {
 	var clip *text.CLIP
 	var t5 *text.T5
-	err := weights.Load(e.fsys, "text_encoder", e.rt.Store, e.root+"/text_encoder", text.CLIPSurplus, func(c weights.Cursor) {
+	err := weights.LoadTo(e.rt.Backend, e.fsys, "text_encoder", e.rt.Store, e.root+"/text_encoder", text.CLIPSurplus, func(c weights.Cursor) {
 		clip = text.NewCLIP(c, e.config.CLIP)
 	})
 	if err == nil {
-		err = weights.Load(e.fsys, "text_encoder_2", e.rt.Store, e.root+"/text_encoder_2", text.T5Surplus, func(c weights.Cursor) {
+		err = weights.LoadTo(e.rt.Backend, e.fsys, "text_encoder_2", e.rt.Store, e.root+"/text_encoder_2", text.T5Surplus, func(c weights.Cursor) {
 			t5 = text.NewT5(c, e.config.T5)
 		})
 	}

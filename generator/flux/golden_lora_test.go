@@ -2,6 +2,7 @@ package flux
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -97,6 +98,7 @@ func (r *reference) testLora(t *testing.T) {
 		})
 	}
 	r.load(t, "lora/reference_state_dict.safetensors", layers, start)
+	r.write(t, g, start)
 	t.Run("kohya", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "kohya.safetensors")
 		require.NoError(t, start.Save(path, lora.SaveOptions{Fused: g.Published()}))
@@ -109,6 +111,28 @@ func (r *reference) testLora(t *testing.T) {
 		_, picture := r.sampler(t, g, a).run(t, r, a, 1)
 		r.Compare(t, "lora.inmem.w1.image_raw", picture, tolerance)
 	})
+}
+
+// adaptersEnv names a folder to write adapters to, for check_adapters.py in
+// internal/golden; none by default.
+const adaptersEnv = "DUALPROCESS_ADAPTERS"
+
+// write saves the start adapter in all ways that there are.
+func (r *reference) write(t *testing.T, g *Generator, start *lora.Adapter) {
+	root := os.Getenv(adaptersEnv)
+	if root == "" {
+		return
+	}
+	folder := filepath.Join(root, filepath.FromSlash(r.Name))
+	require.NoError(t, os.MkdirAll(folder, 0o755))
+	for name, o := range map[string]lora.SaveOptions{
+		"diffusers":   {},
+		"baked":       {Baked: true},
+		"kohya":       {Fused: g.Published()},
+		"kohya_baked": {Fused: g.Published(), Baked: true},
+	} {
+		require.NoError(t, start.Save(filepath.Join(folder, name+".safetensors"), o))
+	}
 }
 
 // weights are the pictures' keys with a prefix and the weight that each names.

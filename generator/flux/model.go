@@ -129,12 +129,12 @@ func (g *Generator) load(ctx context.Context, fsys fs.FS, root string) (err erro
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := weights.Load(fsys, "transformer", store, root+"/transformer", nil, func(c weights.Cursor) {
+	if err := weights.LoadTo(g.runtime.Backend, fsys, "transformer", store, root+"/transformer", nil, func(c weights.Cursor) {
 		g.transformer = NewTransformer(c, g.config.Transformer)
 	}); err != nil {
 		return err
 	}
-	return weights.Load(fsys, "vae", store, root+"/vae", autoencoder.EncoderSurplus, func(c weights.Cursor) {
+	return weights.LoadTo(g.runtime.Backend, fsys, "vae", store, root+"/vae", autoencoder.EncoderSurplus, func(c weights.Cursor) {
 		g.decoder = autoencoder.NewDecoder(c, g.config.Autoencoder)
 	})
 }

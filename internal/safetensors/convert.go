@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes/float16"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -29,12 +30,16 @@ func (f *File) Float32s(name string) ([]float32, error) {
 
 // Tensor returns a tensor of the same type and shape in host memory, a copy of
 // the file's bytes.
-func (f *File) Tensor(name string) (*tensors.Tensor, error) {
+func (f *File) Tensor(name string) (*tensors.Tensor, error) { return f.TensorOn(nil, name) }
+
+// TensorOn is Tensor in the memory of a backend's first device, where the bytes go
+// without another copy on the way. A nil backend is the host.
+func (f *File) TensorOn(backend compute.Backend, name string) (*tensors.Tensor, error) {
 	info, data, err := f.tensor(name)
 	if err != nil {
 		return nil, err
 	}
-	t, err := toTensor(info, data)
+	t, err := toTensor(backend, info, data)
 	if err != nil {
 		return nil, f.about(name, err)
 	}
@@ -67,7 +72,7 @@ func float32s(info Info, data []byte) ([]float32, error) {
 	return out, nil
 }
 
-func toTensor(info Info, data []byte) (*tensors.Tensor, error) {
+func toTensor(backend compute.Backend, info Info, data []byte) (*tensors.Tensor, error) {
 	if err := nativeOrder(); err != nil {
 		return nil, err
 	}
@@ -75,7 +80,7 @@ func toTensor(info Info, data []byte) (*tensors.Tensor, error) {
 		// A Go bool of any other byte is neither true nor false.
 		return nil, invalid("a BOOL is neither 0 nor 1")
 	}
-	return tensors.FromRaw(nil, 0, shapes.Make(info.DType.GoMLX(), info.Shape...), data)
+	return tensors.FromRaw(backend, 0, shapes.Make(info.DType.GoMLX(), info.Shape...), data)
 }
 
 // FromTensor copies a GoMLX tensor's values for writing under the given name.

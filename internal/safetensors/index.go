@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
@@ -167,12 +168,15 @@ func (s *Sharded) Float32s(name string) ([]float32, error) {
 }
 
 // Tensor is [File.Tensor].
-func (s *Sharded) Tensor(name string) (*tensors.Tensor, error) {
+func (s *Sharded) Tensor(name string) (*tensors.Tensor, error) { return s.TensorOn(nil, name) }
+
+// TensorOn is [File.TensorOn].
+func (s *Sharded) TensorOn(backend compute.Backend, name string) (*tensors.Tensor, error) {
 	f, err := s.file(name)
 	if err != nil {
 		return nil, err
 	}
-	return f.Tensor(name)
+	return f.TensorOn(backend, name)
 }
 
 // Drop is [File.Drop].

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
@@ -28,7 +29,7 @@ var (
 type file interface {
 	Name() string
 	Info(name string) (safetensors.Info, bool)
-	Tensor(name string) (*tensors.Tensor, error)
+	TensorOn(backend compute.Backend, name string) (*tensors.Tensor, error)
 	Tensors() []safetensors.Info
 	Drop(name string)
 	Close() error
@@ -37,10 +38,11 @@ type file interface {
 // Checkpoint is a Source that loads tensors into a store, in the dtype of the
 // file and frozen, under a root of its own.
 type Checkpoint struct {
-	file  file
-	store *model.Store
-	root  string
-	used  map[string]bool
+	file    file
+	backend compute.Backend // that the tensors are sent to; nil leaves them on the host
+	store   *model.Store
+	root    string
+	used    map[string]bool
 }
 
 // stems are the names that diffusers and transformers give their weights.
@@ -88,7 +90,7 @@ func (c *Checkpoint) Variable(name string, dims ...int) (*model.Variable, error)
 	if c.used[name] {
 		return c.store.GetVariable(full), nil
 	}
-	value, err := c.file.Tensor(name)
+	value, err := c.file.TensorOn(c.backend, name)
 	if err != nil {
 		return nil, fmt.Errorf("weights: %w", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/ml/model"
 )
 
@@ -14,10 +15,17 @@ import (
 // tensors that real checkpoints carry and the model has no use for; nil accepts
 // none.
 func Load(fsys fs.FS, dir string, store *model.Store, root string, known func(name string) bool, build func(Cursor)) error {
+	return LoadTo(nil, fsys, dir, store, root, known, build)
+}
+
+// LoadTo is Load for large checkpoints: each tensor goes from the mapped file to
+// the backend's device at once, and is never elsewhere in memory.
+func LoadTo(backend compute.Backend, fsys fs.FS, dir string, store *model.Store, root string, known func(name string) bool, build func(Cursor)) error {
 	checkpoint, err := Open(fsys, dir, store, root)
 	if err != nil {
 		return err
 	}
+	checkpoint.backend = backend
 	cursor := NewCursor(checkpoint)
 	build(cursor)
 	return errors.Join(cursor.Err(), checkpoint.Close(known))
