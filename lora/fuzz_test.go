@@ -42,3 +42,28 @@ func FuzzLoad(f *testing.F) {
 		require.Equal(t, a, b)
 	})
 }
+
+// FuzzLoadKohya does the same in kohya's naming.
+func FuzzLoadKohya(f *testing.F) {
+	names := map[string][]int{
+		"lora_unet_b_qk.lora_down.weight": {2, 3}, "lora_unet_b_qk.lora_up.weight": {6, 2}, "lora_unet_b_qk.alpha": {},
+	}
+	f.Add(file(f, nil, 1, names))
+	f.Add(file(f, map[string]string{ownKey: `{"weight":5,"scale_one":5,"alpha":8,"ranks":{"b.q":1,"b.k":1}}`}, 1, names))
+	f.Add(file(f, map[string]string{ownKey: `{"weight":5,"scale_one":5,"alpha":8,"ranks":{"b.q":-1,"b.k":9}}`}, 1, names))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		a, err := load(fstest.MapFS{"a": {Data: content}}, "a", fusedLayers, published...)
+		if err != nil {
+			return
+		}
+		list, header, err := a.encode(SaveOptions{Fused: published})
+		if err != nil {
+			return // a weight times an alpha may overflow
+		}
+		var again bytes.Buffer
+		require.NoError(t, safetensors.Write(&again, list, header))
+		b, err := load(fstest.MapFS{"a": {Data: again.Bytes()}}, "a", a.Layers(), published...)
+		require.NoError(t, err)
+		require.Equal(t, a.Layers(), b.Layers())
+	})
+}
