@@ -89,6 +89,7 @@ const (
 	foreignShare  = .08 // of the questions are of another family
 	unmarkedShare = .05 // of the questions about a mark lack it
 	strayShare    = .10 // of the other questions have a mark they do not ask about
+	swappedShare  = .10 // of the pairs of points have A on the right
 )
 
 // topic is one thing that can be asked of a family.
@@ -231,7 +232,7 @@ func randomMark(rng *rand.Rand, kind MarkKind, s Scene) Mark {
 		for i, x := range []float64{leftX, rightX} {
 			m.Points[i] = [2]float64{x + .05*symmetric(rng), uniform(rng, .20, .85)}
 		}
-		if rng.IntN(4) == 0 {
+		if rng.Float64() < swappedShare {
 			m.Points[0], m.Points[1] = m.Points[1], m.Points[0]
 		}
 	}

@@ -18,7 +18,8 @@ type Language struct {
 	position *model.Variable // [MaxWords, hidden]
 	question *nn.Linear      // the summed words, to the answer's place
 	picture  *nn.Linear      // the read-out tokens, to the answer's place
-	readout  int             // their number
+	match    *match          // of the two
+	readout  int             // number of read-out tokens
 	blocks   []*block
 	norm     *nn.LayerNorm
 	head     *nn.Linear
@@ -31,6 +32,7 @@ func NewLanguage(c weights.Cursor, cfg Config) *Language {
 		position: c.Variable("pos_embed", cfg.MaxWords, cfg.HiddenSize),
 		question: nn.NewLinear(c.In("answer_in", "question"), cfg.HiddenSize, cfg.HiddenSize),
 		picture:  nn.NewLinear(c.In("answer_in", "picture"), cfg.ReadoutTokens*cfg.HiddenSize, cfg.HiddenSize),
+		match:    newMatch(c.In("answer_in", "match"), cfg),
 		readout:  cfg.ReadoutTokens,
 		norm:     nn.NewLayerNorm(c.In("norm"), cfg.HiddenSize, normEpsilon),
 		head:     nn.NewLinear(c.In("lm_head"), cfg.HiddenSize, cfg.VocabSize),
@@ -61,17 +63,40 @@ func (l *Language) Apply(image, ids *Node) *Node {
 	return l.head.Apply(nil, l.norm.Apply(Reshape(last, last.Shape().Dim(0), -1)))
 }
 
-// answer is what the answer's place begins with, [B·Q, 1, hidden]: a sum of the
-// words and the read-out of the picture, undiluted. By attention alone the model
-// was slow to learn whether a word of the question fits the picture.
+// answer is what the answer's place begins with, [B·Q, 1, hidden]: the sum of the
+// words, the read-out of the picture, and how well they match, undiluted. By
+// attention alone the model was slow to learn whether a word of the question
+// fits the picture.
 func (l *Language) answer(image, ids, words *Node) *Node {
 	const wordScale = 0.35
 	known := ConvertDType(NotEqual(ids, ZerosLike(ids)), words.DType())
 	summed := MulScalar(ReduceSum(Mul(words, InsertAxes(known, -1)), 1), wordScale) // [B·Q, hidden]
 	batch, tokens := image.Shape().Dim(0), image.Shape().Dim(1)
 	readout := Reshape(Slice(image, AxisRange(), AxisRange(tokens-l.readout)), batch, -1)
-	picture := repeat(l.picture.Apply(nil, readout), ids.Shape().Dim(0)/batch)
-	return InsertAxes(Add(l.question.Apply(nil, summed), picture), 1)
+	times := ids.Shape().Dim(0) / batch
+	x := Add(l.question.Apply(nil, summed), repeat(l.picture.Apply(nil, readout), times))
+	return InsertAxes(Add(x, l.match.apply(summed, readout, times)), 1)
+}
+
+// match multiplies projections of question and picture, number by number:
+// low-rank bilinear pooling (Kim et al., 2017).
+type match struct{ question, picture, out *nn.Linear }
+
+func newMatch(c weights.Cursor, cfg Config) *match {
+	return &match{
+		question: nn.NewLinear(c.In("question"), cfg.HiddenSize, matchFactor*cfg.HiddenSize),
+		picture:  nn.NewLinear(c.In("picture"), cfg.ReadoutTokens*cfg.HiddenSize, matchFactor*cfg.HiddenSize),
+		out:      nn.NewLinear(c.In("out"), matchFactor*cfg.HiddenSize, cfg.HiddenSize),
+	}
+}
+
+// matchFactor is the rank of the match over the hidden size.
+const matchFactor = 2
+
+// apply maps questions [B·Q, hidden] and pictures [B, readout] to [B·Q, hidden].
+func (m *match) apply(question, picture *Node, times int) *Node {
+	product := Mul(m.question.Apply(nil, question), repeat(m.picture.Apply(nil, picture), times))
+	return m.out.Apply(nil, product)
 }
 
 // block is a pre-norm transformer layer, the same in vision and language.
