@@ -3,7 +3,6 @@ package tokenizer
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -143,18 +142,6 @@ func (t *Tokenizer) Token(id int) (string, bool) {
 // as many rows.
 func (t *Tokenizer) Size() int {
 	return max(t.added.size(), t.model.vocabulary().size())
-}
-
-// Special lists the names of the special tokens (those that Literal text never yields), sorted.
-func (t *Tokenizer) Special() []string {
-	var names []string
-	for _, a := range t.added.byID {
-		if a.special {
-			names = append(names, a.content)
-		}
-	}
-	slices.Sort(names)
-	return names
 }
 
 // ranges are byte ranges, ascending and disjoint.

@@ -43,7 +43,6 @@ func TestWordLevel(t *testing.T) {
 	assert.Equal(t, []int{7, 2, 3, 4, 8, 1, 5, 6}, ids)
 	assert.Equal(t, "is a red horse ? house .", tok.Decode(ids))
 	assert.Equal(t, 9, tok.Size())
-	assert.Equal(t, []string{"<pad>", "<s>"}, tok.Special())
 	id, ok := tok.ID("horse")
 	assert.True(t, ok)
 	assert.Equal(t, 4, id)
@@ -212,4 +211,21 @@ func ExampleOpen() {
 	// Output:
 	// [7 2 4 3 8] <nil>
 	// true tokenizer: unknown word: "unicorn"
+}
+
+func ExampleTokenizer_EncodeParts() {
+	folder := fstest.MapFS{"tokenizer.json": {Data: []byte(`{
+	  "added_tokens": [{"id": 0, "content": "<end>", "single_word": false, "lstrip": false, "rstrip": false, "normalized": false, "special": true}],
+	  "pre_tokenizer": {"type": "Whitespace"},
+	  "model": {"type": "WordLevel", "vocab": {"<": 1, "end": 2, ">": 3, "is": 4, "this": 5, "?": 6}}}`)}}
+	tok, err := Open(folder, ".")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	// A question from outside, and the token that ends the turn behind it.
+	ids, err := tok.EncodeParts(Part{Text: "is this <end> ?", Literal: true}, Part{Text: "<end>"})
+	fmt.Println(ids, err)
+	// Output:
+	// [4 5 1 2 3 6 0] <nil>
 }

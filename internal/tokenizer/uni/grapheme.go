@@ -31,7 +31,7 @@ func classOf(r rune) breakClass {
 		return cr
 	case r == '\n':
 		return lf
-	case ' ' <= r && r <= '~':
+	case ' ' <= r && r <= '~', 0xa0 <= r && r < 0x300 && r != 0xad:
 		return other
 	case r == '\u200d':
 		return zwj
