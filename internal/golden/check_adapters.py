@@ -1,12 +1,12 @@
 """Loads adapter files that this library wrote in diffusers, and compares pictures.
 
-    DUALPROCESS_ADAPTERS=/tmp/adapters go test -count=1 -run 'TestGolden/.*/lora' ./generator/flux
+    DUALPROCESS_ADAPTERS=/tmp/adapters go test -count=1 -run 'TestGolden/.*/.*/lora' ./generator/flux
     python internal/golden/check_adapters.py internal/golden/testdata/generator/flux_schnell /tmp/adapters/generator/flux_schnell
 
 The first command writes the adapter of each fixture in all the ways that Save
 knows; scale 1 of each file stands for weight 5. The second needs torch, diffusers,
-peft, transformers and sentencepiece. It exits with 1 if a picture is not the one
-that the fixture holds for that weight.
+peft, transformers, sentencepiece and protobuf. It exits with 1 if a picture is not
+the one that the fixture holds for that weight.
 
 kohya's file is applied here by hand, to the weights: diffusers' converter takes
 the sizes of the real model for granted.
@@ -16,7 +16,9 @@ import json
 import pathlib
 import sys
 
+import diffusers
 import torch
+import transformers
 from diffusers import FlowMatchEulerDiscreteScheduler, FluxPipeline
 from safetensors import safe_open
 from safetensors.torch import load_file
@@ -81,6 +83,8 @@ def apply_kohya(pipe, file):
 
 
 def main(fixture, adapters):
+    diffusers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.disable_progress_bar()
     about = json.loads((fixture / "golden.json").read_text())
     golden = safe_open(fixture / "golden.safetensors", "pt")
     spec, keys = about["spec"], set(golden.keys())
