@@ -38,9 +38,9 @@ func (a RGB) dot(b RGB) float64 { return float64(a[0]*b[0] + a[1]*b[1] + a[2]*b[
 func (a RGB) norm() float64 { return math.Sqrt(a.dot(a)) }
 
 // along is where c lies between two colours: 0 at from, 1 at to.
-func (c RGB) along(from, to RGB) float64 {
+func (a RGB) along(from, to RGB) float64 {
 	d := to.sub(from)
-	return c.sub(from).dot(d) / math.Max(d.dot(d), 1e-9)
+	return a.sub(from).dot(d) / math.Max(d.dot(d), 1e-9)
 }
 
 // medianColour is the median of every channel.
