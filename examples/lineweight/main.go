@@ -28,6 +28,7 @@ type weight struct {
 	name     string
 	question string
 	width    float64 // of the sample line
+	rate     float64 // of learning
 	drift    float64
 	stop     float64
 }
@@ -47,8 +48,8 @@ func lineweight(ctx context.Context, run *show.Run) error {
 		return err
 	}
 	for _, w := range []weight{
-		{name: "thick", question: "Are the lines thick?", width: 4.5, drift: 0.1, stop: 0.9},
-		{name: "thin", question: "Are the lines thin?", width: 1.3, drift: 0.2, stop: 0.9},
+		{name: "thick", question: "Are the lines thick?", width: 4.5, rate: 2e-3, drift: 0.3, stop: 0.9},
+		{name: "thin", question: "Are the lines thin?", width: 1.3, rate: 1e-3, drift: 0.5, stop: 0.85},
 	} {
 		if err := teach(ctx, run, dualprocess.Task{Runtime: rt, Generator: g, Verifier: v}, w); err != nil {
 			return err
@@ -74,8 +75,8 @@ func teach(ctx context.Context, run *show.Run, task dualprocess.Task, w weight) 
 		"a line drawing of a house in black ink", "a line drawing of a fish in blue ink",
 		"a line drawing of a square in red ink", "a line drawing of a cross in black ink",
 	}
-	task.Adapter, task.Weight = lora.Config{Rank: 8, Init: lora.FanIn}, 1
-	task.LearningRate, task.Beta2 = 1.5e-3, 0.99
+	task.Adapter, task.Weight = lora.Config{Rank: 8, Init: lora.FanIn, Targets: []string{"to_q", "to_k", "to_v", "to_out.0"}}, 1
+	task.LearningRate, task.Beta2 = w.rate, 0.99
 	task.Updates, task.Batch, task.EndStep = 100, 6, 9
 	task.WarmUp, task.Decay, task.DecayTo = 10, 40, 0.1
 	task.Drift, task.StopAt.P = w.drift, w.stop
