@@ -3,6 +3,7 @@ package pocket
 import (
 	"math/rand/v2"
 
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -185,8 +186,8 @@ func (v *verifier) look(in []*Node) (pictures, degree *Node) {
 	}
 	damaged = Add(Mul(damaged, in[inGain]), in[inField])
 	distance := ReduceMean(Abs(Sub(ClipScalar(damaged, 0, 1), ClipScalar(clean, 0, 1))), 1, 2, 3)
-	const harmless, ruined = 0.03, 0.18 // mean absolute error of a pixel
-	degree = ClipScalar(DivScalar(AddScalar(distance, -harmless), ruined-harmless), 0, 1)
+	const sound, ruined = 0.03, 0.18 // mean absolute error of a pixel
+	degree = ClipScalar(DivScalar(AddScalar(distance, -sound), ruined-sound), 0, 1)
 	degree = Mul(degree, in[inCounts])
 
 	soft := Add(Mul(damaged, OneMinus(in[inBlur])), Mul(boxBlur(damaged), in[inBlur]))
@@ -199,7 +200,7 @@ func (v *verifier) look(in []*Node) (pictures, degree *Node) {
 
 // broadcastLike makes a condition of a 0-or-1 [B, 1, 1, 1] node.
 func broadcastLike(flag, like *Node) *Node {
-	return BroadcastToShape(GreaterThan(flag, Scalar(flag.Graph(), flag.DType(), 0.5)), shapes.Make(dtypesBool, like.Shape().Dimensions...))
+	return BroadcastToShape(GreaterThan(flag, Scalar(flag.Graph(), flag.DType(), 0.5)), shapes.Make(dtypes.Bool, like.Shape().Dimensions...))
 }
 
 // boxBlur averages 3x3 pixels; the border repeats.

@@ -1,13 +1,10 @@
 package pocket
 
 import (
-	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/dualprocess/dualprocess-go/internal/scenes"
 )
-
-const dtypesBool = dtypes.Bool
 
 // Weights of the parts of the verifier's loss.
 const (

@@ -63,8 +63,5 @@ func (c Cursor) Variable(name string, dims ...int) *model.Variable {
 	return v
 }
 
-// Fail records an error of the model's own, a configuration that makes no sense say.
-func (c Cursor) Fail(err error) { *c.errs = append(*c.errs, err) }
-
 // Err returns everything that went wrong on this cursor and its copies, or nil.
 func (c Cursor) Err() error { return errors.Join(*c.errs...) }
