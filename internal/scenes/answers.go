@@ -24,8 +24,10 @@ func thinLogit(w float64) float64 {
 	return -6*(low-.6) - 6*math.Max(0, math.Log(thinnest/w))
 }
 
-// lineLogit is the target of a horizon at a distance (of the height) from the line.
-func lineLogit(distance float64) float64 { return 4 - 20*math.Abs(distance) }
+// lineLogit is the target of a horizon at a distance (of the height) from the
+// line. It is even at a ninth of the height, and steep enough that its loss still
+// pulls at a distance of a few pixels.
+func lineLogit(distance float64) float64 { return 4 - 36*math.Abs(distance) }
 
 // subject sets the logit of a question about a subject that may be gone.
 func (q *Question) subject(s Scene, logit float64) string {
