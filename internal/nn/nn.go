@@ -48,7 +48,13 @@ func NewLinearNoBias(c weights.Cursor, in, out int) *Linear {
 // Apply maps x [..., in] to [..., out] and adds the adapter's change; a nil
 // delta leaves the base model.
 func (l *Linear) Apply(d *lora.Delta, x *Node) *Node {
-	y := Dot(x, value(l.Weight, x)).General([]int{x.Rank() - 1}, nil, []int{1}, nil)
+	dot := Dot(x, value(l.Weight, x))
+	if x.DType().IsHalfPrecision() {
+		// The default, float32, makes the backward pass convert every frozen weight to
+		// float32. Tensor cores sum in float32 whatever is said here.
+		dot = dot.WithAccumulatorDType(x.DType())
+	}
+	y := dot.General([]int{x.Rank() - 1}, nil, []int{1}, nil)
 	if l.Bias != nil {
 		y = Add(y, ExpandLeftToRank(value(l.Bias, x), y.Rank()))
 	}
