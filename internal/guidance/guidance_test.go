@@ -1,0 +1,25 @@
+package guidance
+
+import (
+	"testing"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/nn"
+)
+
+func TestPredict(t *testing.T) {
+	rt := golden.Runtime(t)
+	got := golden.Run(t, rt, func(p *nn.Probe, in []*Node) {
+		p.See("guided", Predict(3, in[0], []*Node{in[1]}, []*Node{in[2]}, func(latents *Node, cond []*Node) *Node {
+			require.Equal(t, []int{4, 1}, latents.Shape().Dimensions)
+			return Mul(latents, cond[0])
+		}))
+	}, tensors.FromValue([][]float32{{1}, {2}}), tensors.FromValue([][]float32{{5}, {6}}), tensors.FromValue([][]float32{{7}, {9}}))
+	require.Equal(t, []float32{5 + 3*(7-5), 2 * (6 + 3*(9-6))}, got.Floats(t, "guided"))
+	require.True(t, Wanted(1.5))
+	require.False(t, Wanted(1))
+}
