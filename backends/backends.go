@@ -67,6 +67,8 @@ type Runtime struct {
 	Name string
 	// Reason has one line for the backend that was taken and one for each that was not, and why.
 	Reason string
+
+	memory int64 // free on the device before anything was opened, in bytes; 0 if unknown
 }
 
 // Open opens the backend that o asks for, or the best one that the machine has, and a seeded store. It may download a
@@ -95,6 +97,7 @@ func openFirst(ctx context.Context, choices []choice, from string, o Options) (*
 	var lines []string
 	var errs []error
 	for i, c := range choices {
+		memory := freeMemory(ctx, c.name()) // before a preallocation takes it
 		b, detail, err := c.open(ctx, o)
 		if ctx.Err() != nil {
 			if err == nil {
@@ -112,7 +115,11 @@ func openFirst(ctx context.Context, choices []choice, from string, o Options) (*
 		for _, slower := range choices[i+1:] {
 			lines = append(lines, slower.name()+": not tried, slower")
 		}
-		return newRuntime(b, c.name(), strings.Join(lines, "\n"), o)
+		rt, err := newRuntime(b, c.name(), strings.Join(lines, "\n"), o)
+		if err == nil {
+			rt.memory = memory
+		}
+		return rt, err
 	}
 	return nil, fmt.Errorf("backends: %w", errors.Join(errs...))
 }

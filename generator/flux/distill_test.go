@@ -11,6 +11,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/stretchr/testify/require"
 
+	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/lora"
 )
@@ -101,7 +102,7 @@ func (r *reference) testDistill(t *testing.T) {
 			continue // without results at a rate at which three updates move the losses
 		}
 		t.Run(mode, func(t *testing.T) {
-			g := r.open(t, Options{Steps: r.about.Spec.Steps, StaticShift: true, Guidance: r.guided(t, r.about.Spec.TrainGuidance), Checkpoint: CheckpointOn})
+			g := r.open(t, Options{Steps: r.about.Spec.Steps, StaticShift: true, Guidance: r.guided(t, r.about.Spec.TrainGuidance), Checkpoint: backends.CheckpointOn})
 			start := r.adapter(t, g)
 			s := &scripted{Generator: g, r: r, t: t, asked: map[string]int{}}
 			task := dualprocess.Task{

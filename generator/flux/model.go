@@ -46,26 +46,10 @@ type Options struct {
 	// and not by the size of the picture, as the paper's reference does in
 	// training.
 	StaticShift bool
-	// Checkpoint recomputes the activations of every block in the backward pass
-	// rather than to keep them: about a third more time for far less memory.
-	Checkpoint Checkpointing
+	// Checkpoint says whether the activations of every block are recomputed in the
+	// backward pass.
+	Checkpoint backends.Checkpointing
 }
-
-// Checkpointing says whether activations are recomputed in the backward pass.
-type Checkpointing int
-
-const (
-	// CheckpointAuto recomputes where the activations kept would be large: above
-	// checkpointAbove bytes by estimate.
-	CheckpointAuto Checkpointing = iota
-	// CheckpointOn recomputes.
-	CheckpointOn
-	// CheckpointOff keeps them.
-	CheckpointOff
-)
-
-// checkpointAbove is the size of activations from which CheckpointAuto recomputes.
-const checkpointAbove = 4 << 30
 
 // Generator is FLUX.1 on a runtime.
 type Generator struct {
@@ -77,7 +61,6 @@ type Generator struct {
 	decoder     *autoencoder.Decoder
 	schedule    schedule
 	rows, cols  int // of tokens
-	checkpoint  bool
 }
 
 var (
@@ -111,8 +94,6 @@ func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*
 	g.config.Scheduler.Dynamic = g.config.Scheduler.Dynamic && !o.StaticShift
 	g.rows, g.cols = g.options.Height/g.pixels(), g.options.Width/g.pixels()
 	g.schedule = newSchedule(g.config.Scheduler, g.options.Steps, g.rows*g.cols)
-	g.checkpoint = g.options.Checkpoint == CheckpointOn ||
-		g.options.Checkpoint == CheckpointAuto && g.activations() > checkpointAbove
 
 	root := weights.Root(rt.Store, "/generator")
 	if err := g.load(ctx, fsys, root); err != nil {
@@ -169,8 +150,9 @@ func (o Options) resolved(c Config) (Options, error) {
 		return o, fmt.Errorf("%w: Height %d and Width %d must be multiples of %d", ErrOptions, o.Height, o.Width, pixels)
 	case o.Guidance != nil && !(*o.Guidance >= 0 && *o.Guidance <= 1000):
 		return o, fmt.Errorf("%w: Guidance is %v, want 0 to 1000", ErrOptions, *o.Guidance)
-	case o.Checkpoint < CheckpointAuto || o.Checkpoint > CheckpointOff:
-		return o, fmt.Errorf("%w: Checkpoint is %d", ErrOptions, o.Checkpoint)
+	}
+	if err := o.Checkpoint.Validate(); err != nil {
+		return o, fmt.Errorf("%w: %w", ErrOptions, err)
 	}
 	return o, nil
 }
@@ -240,7 +222,8 @@ func (g *Generator) Predict(d *lora.Delta, latents, i *Node, cond []*Node) *Node
 // predict is Predict at a time from 0 to 1000, a float32 scalar.
 func (g *Generator) predict(d *lora.Delta, latents, time *Node, cond []*Node) *Node {
 	in := g.inputs(latents, time, cond)
-	return ConvertDType(g.transformer.apply(nil, d, in, g.checkpoint), dtypes.Float32)
+	checkpoint := g.runtime.Checkpoints(g.options.Checkpoint, latents.Shape().Dim(0)*g.activations())
+	return ConvertDType(g.transformer.apply(nil, d, in, checkpoint), dtypes.Float32)
 }
 
 func (g *Generator) inputs(latents, time *Node, cond []*Node) inputs {

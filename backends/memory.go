@@ -1,0 +1,112 @@
+package backends
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Checkpointing says whether a model's activations are computed again in the backward pass rather than kept: about a
+// third more time for far less memory.
+type Checkpointing int
+
+const (
+	// CheckpointAuto recomputes where keeping them would take more than half of the memory that is free.
+	CheckpointAuto Checkpointing = iota
+	// CheckpointOn recomputes.
+	CheckpointOn
+	// CheckpointOff keeps them.
+	CheckpointOff
+)
+
+// Validate returns an error that wraps ErrOptions for a number that is none of the constants.
+func (c Checkpointing) Validate() error {
+	if c < CheckpointAuto || c > CheckpointOff {
+		return fmt.Errorf("backends: Checkpoint is %d, want CheckpointAuto, CheckpointOn or CheckpointOff: %w", c, ErrOptions)
+	}
+	return nil
+}
+
+// unknownMemory is taken for free where the system does not tell, in bytes.
+const unknownMemory = 8 << 30
+
+// Checkpoints decides whether activations of that many bytes are recomputed. Ask it while a graph is built: by then
+// all models of the process are open, and the decision costs nothing.
+func (r *Runtime) Checkpoints(c Checkpointing, activations int) bool {
+	return c == CheckpointOn || c == CheckpointAuto && int64(activations) > r.Free()/2
+}
+
+// Free estimates the bytes of the device's memory that are left to compute in: what was free when the runtime was
+// opened, less the variables in its store. Where the system does not tell what was free it assumes 8 GiB.
+func (r *Runtime) Free() int64 {
+	free := r.memory
+	if free == 0 {
+		free = unknownMemory
+	}
+	if r.Store == nil {
+		return free
+	}
+	for v := range r.Store.IterVariables() {
+		free -= int64(v.Shape().ByteSize())
+	}
+	return max(free, 0)
+}
+
+// freeMemory asks the system how many bytes of the device's memory are free; 0 if it does not tell.
+func freeMemory(ctx context.Context, name string) int64 {
+	if name == "xla:cuda" {
+		return freeCUDA(ctx)
+	}
+	return freeHost(os.ReadFile)
+}
+
+// freeCUDA asks the driver's own tool: PJRT knows the memory of its devices, but go-xla does not pass it on.
+func freeCUDA(ctx context.Context) int64 {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	out, err := exec.CommandContext(ctx, "nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits", "--id=0").Output()
+	if err != nil {
+		return 0
+	}
+	mebibytes, err := strconv.ParseInt(strings.TrimSpace(string(out)), 10, 64)
+	if err != nil || mebibytes < 0 || mebibytes > 1<<30 {
+		return 0
+	}
+	return mebibytes << 20
+}
+
+// freeHost reads what Linux says is available, to the whole machine and to the container that we may be in.
+func freeHost(read func(string) ([]byte, error)) int64 {
+	info, err := read("/proc/meminfo")
+	if err != nil {
+		return 0
+	}
+	free := int64(0)
+	for line := range strings.Lines(string(info)) {
+		if rest, ok := strings.CutPrefix(line, "MemAvailable:"); ok {
+			kibibytes, _, _ := strings.Cut(strings.TrimSpace(rest), " ")
+			if n, err := strconv.ParseInt(kibibytes, 10, 64); err == nil && n >= 0 && n < 1<<40 {
+				free = n << 10
+			}
+		}
+	}
+	limit, errLimit := number(read, "/sys/fs/cgroup/memory.max")
+	used, errUsed := number(read, "/sys/fs/cgroup/memory.current")
+	if errLimit == nil && errUsed == nil && limit > 0 {
+		free = min(free, max(limit-used, 0))
+	}
+	return free
+}
+
+// number reads a file that holds one.
+func number(read func(string) ([]byte, error), path string) (int64, error) {
+	text, err := read(path)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64)
+}
