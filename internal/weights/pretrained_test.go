@@ -15,7 +15,8 @@ func TestPretrained(t *testing.T) {
 		Pretrained
 	}
 	read := func(json string) (c config, err error) {
-		return c, ReadConfig(fstest.MapFS{"c.json": {Data: []byte(json)}}, "c.json", &c)
+		err = ReadConfig(fstest.MapFS{"c.json": {Data: []byte(json)}}, "c.json", &c)
+		return c, err
 	}
 	c, err := read(`{"size": 3, "tie_word_embeddings": true, "top_k": 50, "pruned_heads": {}, "is_decoder": false, "quantization_config": null}`)
 	require.NoError(t, err)
