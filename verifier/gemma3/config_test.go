@@ -1,0 +1,188 @@
+package gemma3
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+// The configurations of google/gemma-3-4b-it, -12b-it and -27b-it differ in text_config alone.
+const (
+	realOutside = `"architectures": ["Gemma3ForConditionalGeneration"], "boi_token_index": 255999, "eoi_token_index": 256000,
+		"eos_token_id": [1, 106], "image_token_index": 262144, "initializer_range": 0.02, "mm_tokens_per_image": 256,
+		"model_type": "gemma3", "torch_dtype": "bfloat16", "transformers_version": "4.50.0.dev0",
+		"vision_config": {"hidden_size": 1152, "image_size": 896, "intermediate_size": 4304, "model_type": "siglip_vision_model",
+			"num_attention_heads": 16, "num_hidden_layers": 27, "patch_size": 14, "vision_use_head": false}`
+	real4B = `{"hidden_size": 2560, "intermediate_size": 10240, "model_type": "gemma3_text", "num_hidden_layers": 34,
+		"rope_scaling": {"factor": 8.0, "rope_type": "linear"}, "sliding_window": 1024}`
+	real12B = `{"hidden_size": 3840, "intermediate_size": 15360, "model_type": "gemma3_text", "num_attention_heads": 16,
+		"num_hidden_layers": 48, "num_key_value_heads": 8, "rope_scaling": {"factor": 8.0, "rope_type": "linear"}, "sliding_window": 1024}`
+	real27B = `{"head_dim": 128, "hidden_size": 5376, "intermediate_size": 21504, "model_type": "gemma3_text", "num_attention_heads": 32,
+		"num_hidden_layers": 62, "num_key_value_heads": 16, "query_pre_attn_scalar": 168,
+		"rope_scaling": {"factor": 8.0, "rope_type": "linear"}, "sliding_window": 1024}`
+	realPicture = `{"do_convert_rgb": null, "do_normalize": true, "do_pan_and_scan": null, "do_rescale": true, "do_resize": true,
+		"image_mean": [0.5, 0.5, 0.5], "image_processor_type": "Gemma3ImageProcessor", "image_seq_length": 256,
+		"image_std": [0.5, 0.5, 0.5], "pan_and_scan_max_num_crops": null, "pan_and_scan_min_crop_size": null,
+		"pan_and_scan_min_ratio_to_activate": null, "processor_class": "Gemma3Processor", "resample": 2,
+		"rescale_factor": 0.00392156862745098, "size": {"height": 896, "width": 896}}`
+	realProcessor = `{"image_seq_length": 256, "processor_class": "Gemma3Processor"}`
+)
+
+// realFolder has the configuration of a real checkpoint as version 4 of transformers wrote it.
+func realFolder(text string) fstest.MapFS {
+	return fstest.MapFS{
+		"config.json":              {Data: []byte(`{"text_config": ` + text + `, ` + realOutside + `}`)},
+		"preprocessor_config.json": {Data: []byte(realPicture)},
+		"processor_config.json":    {Data: []byte(realProcessor)},
+	}
+}
+
+func TestReadRealConfigs(t *testing.T) {
+	for _, test := range []struct {
+		text                                                       string
+		hidden, intermediate, layers, heads, kv, headDim, globals int
+		scalar                                                     float64
+	}{
+		{real4B, 2560, 10240, 34, 8, 4, 256, 5, 256},
+		{real12B, 3840, 15360, 48, 16, 8, 256, 8, 256},
+		{real27B, 5376, 21504, 62, 32, 16, 128, 10, 168},
+	} {
+		c, err := ReadConfig(realFolder(test.text))
+		require.NoError(t, err)
+		x := c.Text
+		assert.Equal(t, []int{test.hidden, test.intermediate, test.layers, test.heads, test.kv, test.headDim},
+			[]int{x.Hidden, x.Intermediate, x.Layers, x.Heads, x.KVHeads, x.HeadDim})
+		assert.Equal(t, 262_208, x.Vocabulary)
+		assert.Equal(t, 1e-6, x.Epsilon)
+		assert.Equal(t, test.scalar, x.QueryScalar)
+		windows := x.windows()
+		assert.Equal(t, []int{1024, 1024, 1024, 1024, 1024, 0, 1024}, windows[:7])
+		assert.Len(t, slices.DeleteFunc(windows, func(w int) bool { return w != 0 }), test.globals)
+		global, local := x.rotary()
+		assert.Equal(t, []turn{{1e6, 8}, {1e4, 1}}, []turn{global, local})
+		assert.True(t, c.tied())
+		assert.Equal(t, []int{64, 4}, []int{c.patches(), c.pool()})
+		assert.Equal(t, 896, c.Picture.Size.Height)
+	}
+}
+
+// TestReadNewerConfig reads what version 5 makes of the 4B's files.
+func TestReadNewerConfig(t *testing.T) {
+	files := realFolder(real4B)
+	older, err := ReadConfig(files)
+	require.NoError(t, err)
+	kinds := strings.Repeat(`"sliding_attention", `, 5) + `"full_attention", `
+	kinds = strings.Repeat(kinds, 5) + strings.TrimSuffix(strings.Repeat(`"sliding_attention", `, 4), ", ")
+	files["config.json"].Data = []byte(`{"text_config": {"_sliding_window_pattern": 7, "layer_types": [` + kinds + `],
+		"attention_bias": false, "attention_dropout": 0.0, "attn_logit_softcapping": null, "bos_token_id": 2, "dtype": "bfloat16",
+		"eos_token_id": 1, "final_logit_softcapping": null, "head_dim": 256, "hidden_activation": "gelu_pytorch_tanh", "hidden_size": 2560,
+		"initializer_range": 0.02, "intermediate_size": 10240, "max_position_embeddings": 131072, "model_type": "gemma3_text",
+		"num_attention_heads": 8, "num_hidden_layers": 34, "num_key_value_heads": 4, "pad_token_id": 0, "query_pre_attn_scalar": 256,
+		"rms_norm_eps": 1e-06, "rope_parameters": {"full_attention": {"factor": 8.0, "rope_theta": 1000000.0, "rope_type": "linear"},
+			"sliding_attention": {"rope_theta": 10000.0, "rope_type": "default"}},
+		"sliding_window": 1024, "tie_word_embeddings": true, "use_bidirectional_attention": false, "use_cache": true, "vocab_size": 262208
+		}, "tie_word_embeddings": true, ` + realOutside + `}`)
+	files["processor_config.json"].Data = []byte(`{"image_processor": ` + realPicture + `, "image_seq_length": 256}`)
+	delete(files, "preprocessor_config.json")
+	newer, err := ReadConfig(files)
+	require.NoError(t, err)
+	assert.Equal(t, older.Text.windows(), newer.Text.windows())
+	global, local := newer.Text.rotary()
+	assert.Equal(t, []turn{{1e6, 8}, {1e4, 1}}, []turn{global, local})
+	assert.Equal(t, older.Picture, newer.Picture)
+	assert.Equal(t, older.Vision, newer.Vision)
+}
+
+func TestPattern(t *testing.T) {
+	c := defaults().Text
+	c.Layers, c.Pattern = 5, new(3)
+	assert.Equal(t, []int{4096, 4096, 0, 4096, 4096}, c.windows())
+}
+
+func TestTied(t *testing.T) {
+	yes, no := new(true), new(false)
+	for _, test := range []struct {
+		outer, text *bool
+		want        bool
+	}{{nil, nil, true}, {nil, no, false}, {no, nil, false}, {no, yes, false}, {yes, no, true}} {
+		c := Config{Tied: test.outer, Text: TextConfig{Tied: test.text}}
+		assert.Equal(t, test.want, c.tied())
+	}
+}
+
+// replace changes text in a file.
+func replace(t *testing.T, files fstest.MapFS, name, old, new string) {
+	t.Helper()
+	require.Contains(t, string(files[name].Data), old)
+	files[name] = &fstest.MapFile{Data: []byte(strings.Replace(string(files[name].Data), old, new, 1))}
+}
+
+func TestReadConfigRefuses(t *testing.T) {
+	const config, picture, processor = "config.json", "preprocessor_config.json", "processor_config.json"
+	const text = `"sliding_window": 1024`
+	for _, test := range []struct{ file, old, new, names string }{
+		{config, `"model_type": "gemma3"`, `"model_type": "gemma3n"`, "model_type"},
+		{config, `["Gemma3ForConditionalGeneration"]`, `["Gemma3ForCausalLM"]`, "architectures"},
+		{config, `"mm_tokens_per_image": 256`, `"mm_tokens_per_image": 0`, "mm_tokens_per_image"},
+		{config, `"mm_tokens_per_image": 256`, `"mm_tokens_per_image": 200`, "mm_tokens_per_image"},
+		{config, `"mm_tokens_per_image": 256`, `"mm_tokens_per_image": 16384`, "mm_tokens_per_image"},
+		{config, `"boi_token_index": 255999`, `"boi_token_index": -1`, "boi_token_index"},
+		{config, `"image_token_index": 262144`, `"image_token_index": 262208`, "image_token_index"},
+		{config, `"initializer_range": 0.02`, `"quantization_config": {}`, "quantization_config"},
+		{config, text, `"sliding_window": null`, "text_config: unsupported configuration: sliding_window"},
+		{config, text, `"sliding_window": 0`, "sliding_window"},
+		{config, text, text + `, "sliding_window_pattern": 0`, "sliding_window_pattern"},
+		{config, text, text + `, "layer_types": ["full_attention"]`, "layer_types"},
+		{config, text, text + `, "hidden_activation": "gelu"`, "hidden_activation"},
+		{config, text, text + `, "attention_bias": true`, "attention_bias"},
+		{config, text, text + `, "attn_logit_softcapping": 50.0`, "attn_logit_softcapping"},
+		{config, text, text + `, "final_logit_softcapping": 30.0`, "final_logit_softcapping"},
+		{config, text, text + `, "use_bidirectional_attention": true`, "use_bidirectional_attention"},
+		{config, text, text + `, "vocab_size": -1`, "vocab_size"},
+		{config, text, text + `, "head_dim": 255`, "head_dim"},
+		{config, text, text + `, "num_key_value_heads": 3`, "num_key_value_heads"},
+		{config, text, text + `, "num_attention_heads": 2000000000`, "num_attention_heads"},
+		{config, text, text + `, "rms_norm_eps": 0`, "rms_norm_eps"},
+		{config, text, text + `, "query_pre_attn_scalar": 0`, "query_pre_attn_scalar"},
+		{config, text, text + `, "rope_theta": 0`, "rope_theta"},
+		{config, text, text + `, "num_experts": 8`, "num_experts"},
+		{config, `"rope_type": "linear"`, `"rope_type": "yarn"`, "rope_scaling.rope_type"},
+		{config, `"factor": 8.0, `, ``, "rope_scaling.factor"},
+		{config, `"factor": 8.0`, `"factor": -8.0`, "factor"},
+		{config, `"factor": 8.0`, `"factor": 8.0, "beta_fast": 1`, "beta_fast"},
+		{config, `"hidden_size": 1152`, `"hidden_size": 1150`, "vision_config"},
+		{config, `"image_size": 896`, `"image_size": [896, 896]`, "image_size"},
+		{config, `"patch_size": 14`, `"patch_size": 0`, "patch_size"},
+		{config, `"patch_size": 14`, `"patch_size": 14, "hidden_act": "quick_gelu"`, "hidden_act"},
+		{config, `"patch_size": 14`, `"patch_size": 14, "num_channels": 4`, "num_channels"},
+		{picture, `"do_resize": true`, `"do_resize": false`, "do_resize"},
+		{picture, `"do_pan_and_scan": null`, `"do_pan_and_scan": true`, "do_pan_and_scan"},
+		{picture, `"resample": 2`, `"resample": 1`, "resample"},
+		{picture, `"size": {"height": 896, "width": 896}`, `"size": {"height": 896, "width": 448}`, "size.width"},
+		{picture, `"size": {"height": 896, "width": 896}`, `"size": {"shortest_edge": 896}`, "shortest_edge"},
+		{picture, `"image_mean": [0.5, 0.5, 0.5]`, `"image_mean": []`, "image_mean"},
+		{picture, `"image_std": [0.5, 0.5, 0.5]`, `"image_std": [0.5, 0, 0.5]`, "image_std"},
+		{picture, `"rescale_factor": 0.00392156862745098`, `"rescale_factor": 1`, "rescale_factor"},
+		{processor, `"image_seq_length": 256`, `"image_seq_length": 64`, "image_seq_length"},
+		{processor, `"image_seq_length": 256`, `"image_sequence": 256`, "image_sequence"},
+		{processor, `{`, `{"image_processor": {"do_rescale": false}, `, "do_rescale"},
+	} {
+		t.Run(test.file+" "+test.new, func(t *testing.T) {
+			files := realFolder(real4B)
+			replace(t, files, test.file, test.old, test.new)
+			_, err := ReadConfig(files)
+			require.ErrorContains(t, err, test.names)
+			require.ErrorContains(t, err, test.file)
+		})
+	}
+	files := realFolder(real4B)
+	replace(t, files, config, text, text+`, "vocab_size": -1`)
+	_, err := ReadConfig(files)
+	require.ErrorIs(t, err, weights.ErrConfig)
+}
