@@ -72,7 +72,7 @@ func commonsense(ctx context.Context, run *show.Run) error {
 func teach(ctx context.Context, run *show.Run, task dualprocess.Task, s sense) error {
 	task.Questions = []dualprocess.Question{{Text: s.question, Answer: "Yes"}}
 	task.Prompts = each(s.always, s.trained)
-	task.Adapter, task.Weight = lora.Config{Rank: 8, Init: lora.FanIn, Targets: []string{"to_q", "to_k", "to_v", "to_out.0"}}, 1
+	task.Adapter, task.Weight = lora.Config{Rank: 8, Init: lora.FanIn}, 1
 	task.LearningRate, task.Beta2 = 1.5e-3, 0.99
 	task.Updates, task.Batch, task.EndStep = 100, 6, 9
 	task.WarmUp, task.Decay, task.DecayTo = 10, 40, 0.1

@@ -12,12 +12,12 @@ package main
 
 import (
 	"context"
+	"image/color"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/examples/internal/show"
 	generator "github.com/dualprocess/dualprocess-go/generator/pocket"
-	"github.com/dualprocess/dualprocess-go/internal/scenes"
 	"github.com/dualprocess/dualprocess-go/lora"
 	"github.com/dualprocess/dualprocess-go/overlay"
 	verifier "github.com/dualprocess/dualprocess-go/verifier/pocket"
@@ -54,7 +54,7 @@ func depth(ctx context.Context, run *show.Run) error {
 // closer, and shows what came of it.
 func teach(ctx context.Context, run *show.Run, task dualprocess.Task, closer string) error {
 	// The small verifier tells the points apart by their colours, too: A is red, B blue.
-	points := overlay.Points{A: overlay.Point{X: 0.28, Y: 0.6}, B: overlay.Point{X: 0.72, Y: 0.6}, ColorB: scenes.PointB()}
+	points := overlay.Points{A: overlay.Point{X: 0.28, Y: 0.6}, B: overlay.Point{X: 0.72, Y: 0.6}, ColorB: color.NRGBA{R: 30, G: 60, B: 220, A: 255}}
 	labels, err := run.Overlay(overlay.Solid{Picture: points.Draw(64, 64)})
 	if err != nil {
 		return err
@@ -68,7 +68,7 @@ func teach(ctx context.Context, run *show.Run, task dualprocess.Task, closer str
 		"a red ball and a blue box on a table", "a green cone and a yellow ball on a floor", "a purple box and an orange cone on a beach",
 		"a yellow cone and a red box on a floor", "a blue ball and a green ball on a beach", "an orange box and a purple cone on a table",
 	}
-	task.Adapter, task.Weight = lora.Config{Rank: 8, Init: lora.FanIn, Targets: []string{"to_q", "to_k", "to_v", "to_out.0"}}, 1
+	task.Adapter, task.Weight = lora.Config{Rank: 8, Init: lora.FanIn}, 1
 	task.LearningRate, task.Beta2 = 1.5e-3, 0.99
 	task.Updates, task.Batch, task.EndStep = 100, 6, 9
 	task.WarmUp, task.Decay, task.DecayTo = 10, 40, 0.1

@@ -67,8 +67,7 @@ func teach(ctx context.Context, run *show.Run, task dualprocess.Task, row float6
 		"a meadow by day", "a desert by day with a tree", "a sea at sunset", "a snowfield by day with a house",
 		"a meadow at night with mountains", "a desert at night", "a sea by day with clouds", "a snowfield at sunset with a tree",
 	}
-	// Attention alone: the layers behind it repaint the picture before they move anything.
-	task.Adapter, task.Weight = lora.Config{Rank: 8, Init: lora.FanIn, Targets: []string{"to_q", "to_k", "to_v", "to_out.0"}}, 1
+	task.Adapter, task.Weight = lora.Config{Rank: 8, Init: lora.FanIn}, 1
 	task.LearningRate, task.Beta2 = 1e-3, 0.99
 	task.Updates, task.Batch = 100, 6
 	task.WarmUp, task.Decay, task.DecayTo = 10, 40, 0.1

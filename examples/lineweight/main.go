@@ -75,7 +75,7 @@ func teach(ctx context.Context, run *show.Run, task dualprocess.Task, w weight) 
 		"a line drawing of a house in black ink", "a line drawing of a fish in blue ink",
 		"a line drawing of a square in red ink", "a line drawing of a cross in black ink",
 	}
-	task.Adapter, task.Weight = lora.Config{Rank: 8, Init: lora.FanIn, Targets: []string{"to_q", "to_k", "to_v", "to_out.0"}}, 1
+	task.Adapter, task.Weight = lora.Config{Rank: 8, Init: lora.FanIn}, 1
 	task.LearningRate, task.Beta2 = w.rate, 0.99
 	task.Updates, task.Batch, task.EndStep = 100, 6, 9
 	task.WarmUp, task.Decay, task.DecayTo = 10, 40, 0.1

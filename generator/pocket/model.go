@@ -165,12 +165,11 @@ func (g *Generator) Decode(latents *Node) *Node {
 }
 
 // Preset suggests settings that were measured on this generator: its
-// transformer is small, so it bears a larger learning rate than the paper's.
+// transformer is small, so it bears a larger learning rate than the paper's. Only
+// attention is adapted: the layers behind it repaint a picture before they move
+// anything in it.
 func (g *Generator) Preset() dualprocess.Preset {
-	return dualprocess.Preset{
-		LearningRate: 1.5e-3,
-		Targets:      []string{"to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2"},
-	}
+	return dualprocess.Preset{LearningRate: 1.5e-3, Targets: []string{"to_q", "to_k", "to_v", "to_out.0"}}
 }
 
 // sigma is the noise level of step i, a float32 scalar; it is 0 after the last.

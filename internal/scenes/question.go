@@ -2,7 +2,6 @@ package scenes
 
 import (
 	"fmt"
-	"image/color"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -17,30 +16,6 @@ const (
 	Yes = "yes"
 	No  = "no"
 )
-
-// MarkKind says what is laid over a picture when a question is asked.
-type MarkKind int
-
-// The kinds of marks.
-const (
-	NoMark     MarkKind = iota
-	LineMark            // a horizontal line
-	PointsMark          // points A and B
-	SampleMark          // a sample of a stroke
-)
-
-// Mark is the overlay that belongs to a question, as plain data: package
-// overlay draws it.
-type Mark struct {
-	Kind   MarkKind
-	Row    float64       // line: row in [0,1]
-	Width  float64       // sample: width in pixels of a 64 pixel picture
-	Points [2][2]float64 // points A and B: column and row in [0,1]
-}
-
-// PointB is the colour of point B; A's is overlay's own red. The letters alone
-// are too small to be told apart in 64 pixels.
-func PointB() color.Color { return color.NRGBA{R: 30, G: 60, B: 220, A: 255} }
 
 // Question is a question about one scene with its soft answer.
 type Question struct {

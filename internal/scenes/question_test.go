@@ -50,7 +50,7 @@ func TestAskIsDeterministicAndWellFormed(t *testing.T) {
 		require.Equal(t, s, again)
 		require.Equal(t, q, same)
 		require.NotContains(t, q.Text, "%")
-		require.False(t, math.IsNaN(q.Logit) || math.Abs(q.Logit) > 20, q.Logit)
+		require.False(t, math.IsNaN(q.Logit) || math.Abs(q.Logit) > 36, q.Logit)
 		if q.Positions != nil {
 			sum := 0.
 			for _, p := range q.Positions {

@@ -2,7 +2,6 @@ package pocket
 
 import (
 	"context"
-	"image"
 	"maps"
 	"math"
 	"math/rand/v2"
@@ -83,17 +82,9 @@ func inquire(t *testing.T, v *Verifier, q scenes.Question, p *scenes.Picture) in
 // marked lays a question's mark over a picture, as a task would.
 func marked(t *testing.T, p *scenes.Picture, m scenes.Mark) []float32 {
 	t.Helper()
-	var mark image.Image
-	switch m.Kind {
-	case scenes.NoMark:
+	mark := m.Draw(p.Size)
+	if mark == nil {
 		return p.Pix
-	case scenes.LineMark:
-		mark = overlay.HorizonLine{Row: m.Row}.Draw(p.Size, p.Size)
-	case scenes.SampleMark:
-		mark = overlay.LineSample{Width: m.Width}.Draw(p.Size, p.Size)
-	case scenes.PointsMark:
-		a, b := m.Points[0], m.Points[1]
-		mark = overlay.Points{A: overlay.Point{X: a[0], Y: a[1]}, B: overlay.Point{X: b[0], Y: b[1]}, ColorB: scenes.PointB()}.Draw(p.Size, p.Size)
 	}
 	blended, err := overlay.Blend(p.Image(), overlay.Solid{Picture: mark})
 	require.NoError(t, err)
