@@ -1,0 +1,103 @@
+package weights
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+)
+
+// PIL's numbers of the filters that the library resizes by.
+const (
+	Bilinear = 2
+	Bicubic  = 3
+)
+
+// PictureConfig are the fields that the image processors of transformers share:
+// how a picture is brought to the numbers that a vision tower reads. A model's own
+// configuration embeds it beside its own "size".
+type PictureConfig struct {
+	Resample      int       `json:"resample"`       // Bilinear or Bicubic
+	Mean          []float64 `json:"image_mean"`     // per colour
+	Std           []float64 `json:"image_std"`      // per colour
+	RescaleFactor float64   `json:"rescale_factor"` // 1/255: pictures here are in [0, 1] already
+	Resize        *bool     `json:"do_resize"`      // these three: nil = true
+	Rescale       *bool     `json:"do_rescale"`
+	Normalize     *bool     `json:"do_normalize"`
+
+	Type       any `json:"image_processor_type"`
+	OldType    any `json:"feature_extractor_type"`
+	Class      any `json:"processor_class"`
+	AutoMap    any `json:"auto_map"`
+	ConvertRGB any `json:"do_convert_rgb"` // pictures are RGB here
+	Pad        any `json:"do_pad"`         // to the largest picture of a batch, and ours are of one size
+	PadSize    any `json:"pad_size"`
+	Square     any `json:"default_to_square"`
+	DataFormat any `json:"data_format"`
+	InFormat   any `json:"input_data_format"`
+	Device     any `json:"device"`
+	Grouping   any `json:"disable_grouping"`
+	Tensors    any `json:"return_tensors"`
+	NameOrPath any `json:"_name_or_path"`
+	Keys       any `json:"_valid_processor_keys"`
+}
+
+// Check names the first field whose value makes no sense or is not supported.
+func (c PictureConfig) Check() error {
+	on := func(field *bool) bool { return field == nil || *field }
+	err := errors.Join(
+		Require("do_resize", on(c.Resize), true),
+		Require("do_rescale", on(c.Rescale), true),
+		Require("do_normalize", on(c.Normalize), true),
+		Require("resample", c.Resample, Bilinear, Bicubic),
+		Require("rescale_factor is 1/255", math.Abs(255*c.RescaleFactor-1) < 1e-6, true),
+		Require("length of image_mean", len(c.Mean), 3),
+		Require("length of image_std", len(c.Std), 3),
+	)
+	for i, mean := range c.Mean {
+		err = errors.Join(err, Require(fmt.Sprintf("image_mean[%d] is a colour", i), math.Abs(mean) < 1e3, true))
+	}
+	for i, std := range c.Std {
+		err = errors.Join(err, Require(fmt.Sprintf("image_std[%d] is positive", i), std > 1e-6 && std < 1e3, true))
+	}
+	return err
+}
+
+// ReadProcessor reads how a folder wants its pictures processed into picture, and
+// what processor_config.json says besides into processor; both are pointers to
+// structs that hold the defaults. Version 5 of transformers writes all into
+// processor_config.json, the picture's part as "image_processor"; version 4 writes
+// that part as preprocessor_config.json, and the other file not always. It returns
+// the name of the file that has the picture's part.
+func ReadProcessor(fsys fs.FS, picture, processor any) (string, error) {
+	const newer, older, part = "processor_config.json", "preprocessor_config.json", "image_processor"
+	var fields map[string]json.RawMessage
+	if err := ReadConfig(fsys, newer, &fields); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return newer, err
+	}
+	nested := fields[part]
+	delete(fields, part)
+	rest, err := json.Marshal(fields)
+	if err != nil {
+		return newer, fmt.Errorf("weights: %s: %w", newer, err)
+	}
+	if err := decodeStrictly(rest, processor); err != nil {
+		return newer, fmt.Errorf("weights: %s: %w", newer, err)
+	}
+	if nested == nil || string(nested) == "null" {
+		return older, ReadConfig(fsys, older, picture)
+	}
+	if err := decodeStrictly(nested, picture); err != nil {
+		return newer, fmt.Errorf("weights: %s: %s: %w", newer, part, err)
+	}
+	return newer, nil
+}
+
+// decodeStrictly refuses fields that v does not have.
+func decodeStrictly(data []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	return d.Decode(v)
+}
