@@ -1,0 +1,121 @@
+package vision
+
+import "math"
+
+// Filter says how a pixel of a resized picture is made of those given.
+type Filter struct {
+	Kernel Kernel
+	// Antialias widens the kernel when shrinking, so that every given pixel has a
+	// part in the result, as image processors do. Without it, pixels are sampled.
+	Antialias bool
+}
+
+// Kernel is the shape of a filter.
+type Kernel int
+
+// The kernels, with the numbers that Pillow, and so preprocessor_config.json,
+// has for them.
+const (
+	Bilinear Kernel = 2
+	Bicubic  Kernel = 3
+)
+
+// radius is how far the kernel reaches, in pixels of the larger grid.
+func (k Kernel) radius() int {
+	if k == Bicubic {
+		return 2
+	}
+	return 1
+}
+
+// at is the kernel's height at a distance from its centre. Torch's cubic is
+// Pillow's (a = -1/2) with antialiasing and another (-3/4) without.
+func (k Kernel) at(x, a float32) float32 {
+	x = float32(math.Abs(float64(x)))
+	switch {
+	case k == Bilinear:
+		return max(0, 1-x)
+	case x < 1:
+		return ((a+2)*x-(a+3))*x*x + 1
+	case x < 2:
+		return (((x-5)*x+8)*x - 4) * a
+	}
+	return 0
+}
+
+// taps are the given pixels, from first on, that make one pixel, and their
+// weights.
+type taps struct {
+	first   int
+	weights []float32
+}
+
+// axis returns the taps of every pixel along an axis that is resized from one
+// length to another, as torch's interpolate with align_corners=False has them.
+// The arithmetic is in float32, as there: coordinates in float64 are better ones,
+// and move pixels by up to 2e-5.
+func (f Filter) axis(from, to int) []taps {
+	out := make([]taps, to)
+	scale := float32(from) / float32(to)
+	for i := range out {
+		if f.Antialias {
+			out[i] = f.wide(i, from, scale)
+		} else {
+			out[i] = f.narrow(i, from, scale)
+		}
+	}
+	return out
+}
+
+// wide are the taps with antialiasing: the kernel is cut off at the borders and
+// its weights brought to the sum 1.
+// Source: torch v2.9.1, UpSampleKernel.cpp, _compute_indices_min_size_weights_aa.
+func (f Filter) wide(i, from int, scale float32) taps {
+	support, inverse := float32(f.Kernel.radius()), float32(1)
+	if scale >= 1 {
+		support, inverse = support*scale, 1/scale
+	}
+	centre := scale * (float32(i) + 0.5)
+	first := max(int(centre-support+0.5), 0)
+	end := min(int(centre+support+0.5), from)
+	t := taps{first, make([]float32, end-first)}
+	var total float32
+	for j := range t.weights {
+		t.weights[j] = f.Kernel.at((float32(j)+(float32(first)-centre)+0.5)*inverse, -0.5)
+		total += t.weights[j]
+	}
+	for j := range t.weights {
+		t.weights[j] /= total
+	}
+	return t
+}
+
+// narrow are the taps without antialiasing: two or four neighbours, with the
+// border's pixel in place of those beyond.
+func (f Filter) narrow(i, from int, scale float32) taps {
+	at := scale*(float32(i)+0.5) - 0.5
+	if f.Kernel == Bilinear {
+		at = max(at, 0)
+	}
+	floor := int(math.Floor(float64(at)))
+	fraction := at - float32(floor)
+	radius := f.Kernel.radius()
+	first := min(max(floor-radius+1, 0), from-1)
+	last := min(max(floor+radius, 0), from-1)
+	t := taps{first, make([]float32, last-first+1)}
+	for j := 1 - radius; j <= radius; j++ {
+		place := min(max(floor+j, first), last)
+		t.weights[place-first] += f.Kernel.at(float32(j)-fraction, -0.75)
+	}
+	return t
+}
+
+// matrix holds the weights of all given pixels, [to][from].
+func (f Filter) matrix(from, to int) [][]float32 {
+	rows := make([][]float32, to)
+	for i, t := range f.axis(from, to) {
+		rows[i] = make([]float32, from)
+		copy(rows[i][t.first:], t.weights)
+	}
+	return rows
+}

@@ -1,0 +1,76 @@
+package vision
+
+import (
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/support/exceptions"
+)
+
+// Resize brings pictures [B, H, W, C] to a size, one matrix per axis: exactly
+// linear, with exact gradients.
+func Resize(x *Node, to Size, f Filter) *Node {
+	d := x.Shape().Dimensions
+	if to.Height < 1 || to.Width < 1 {
+		exceptions.Panicf("vision: resize to %s", to)
+	}
+	x = ConvertDType(x, dtypes.Float32)
+	if to.Width != d[2] {
+		x = Einsum("bhwc,vw->bhvc", x, Const(x.Graph(), f.matrix(d[2], to.Width)))
+	}
+	if to.Height != d[1] {
+		x = Einsum("bhwc,uh->buwc", x, Const(x.Graph(), f.matrix(d[1], to.Height)))
+	}
+	return x
+}
+
+// Limit clamps pixels to [0, 1]. The gradient is torch's: 1 inside and at both
+// ends, 0 outside. (That of GoMLX's own Clip differs at the ends.)
+func Limit(x *Node) *Node {
+	inside := And(GreaterOrEqual(x, ScalarZero(x.Graph(), x.DType())), LessOrEqual(x, ScalarOne(x.Graph(), x.DType())))
+	return Where(inside, x, StopGradient(ClipScalar(x, 0, 1)))
+}
+
+// Stretch maps each picture's range of values to [0, 1], by its own minimum and
+// maximum over all channels, with gradients through both: what the paper's
+// reference does in place of clamping. A picture of one colour becomes 0.
+func Stretch(x *Node) *Node {
+	low := extreme(x, ReduceAndKeep(x, ReduceMin, 1, 2, 3))
+	high := extreme(x, ReduceAndKeep(x, ReduceMax, 1, 2, 3))
+	span := Sub(high, low)
+	span = Where(Equal(span, ZerosLike(span)), OnesLike(span), span)
+	return Div(Sub(x, low), span)
+}
+
+// extreme gives value, a minimum or maximum of x, torch's gradient: shared evenly
+// by all elements that have it.
+func extreme(x, value *Node) *Node {
+	value = StopGradient(value)
+	has := ConvertDType(Equal(x, value), x.DType())
+	change := Mul(has, Sub(x, StopGradient(x))) // 0, with a gradient
+	return Add(value, Div(ReduceAndKeep(change, ReduceSum, 1, 2, 3), ReduceAndKeep(has, ReduceSum, 1, 2, 3)))
+}
+
+// Normalize subtracts a mean from every channel and divides by a standard
+// deviation.
+func Normalize(x *Node, mean, deviation []float64) *Node {
+	channels := x.Shape().Dim(-1)
+	if len(mean) != channels || len(deviation) != channels {
+		exceptions.Panicf("vision: %d means and %d deviations for %d channels", len(mean), len(deviation), channels)
+	}
+	return Div(Sub(x, perChannel(x, mean)), perChannel(x, deviation))
+}
+
+func perChannel(x *Node, values []float64) *Node {
+	return ConvertDType(Const(x.Graph(), [][][][]float64{{{values}}}), x.DType())
+}
+
+// CenterCrop cuts the middle out of pictures that are at least as large. An odd
+// pixel more stays at the right or the bottom.
+func CenterCrop(x *Node, to Size) *Node {
+	d := x.Shape().Dimensions
+	top, left := (d[1]-to.Height)/2, (d[2]-to.Width)/2
+	if d[1] < to.Height || d[2] < to.Width {
+		exceptions.Panicf("vision: crop of %s from %s", to, Size{d[1], d[2]})
+	}
+	return Slice(x, AxisRange(), AxisRange(top, top+to.Height), AxisRange(left, left+to.Width))
+}
