@@ -213,13 +213,18 @@ type attention struct {
 	q, k, v, out *nn.Linear
 }
 
+// newAttention reads the attention's parameters. In the files of Stable Diffusion 1
+// they have the names of the first version of diffusers.
 func newAttention(c weights.Cursor, channels, groups int) *attention {
+	linear := func(name, former string) *nn.Linear {
+		return nn.NewLinear(c.Layout("weight", name, former), channels, channels)
+	}
 	return &attention{
 		norm: nn.NewGroupNorm(c.In("group_norm"), groups, channels, normEpsilon),
-		q:    nn.NewLinear(c.In("to_q"), channels, channels),
-		k:    nn.NewLinear(c.In("to_k"), channels, channels),
-		v:    nn.NewLinear(c.In("to_v"), channels, channels),
-		out:  nn.NewLinear(c.In("to_out", 0), channels, channels),
+		q:    linear("to_q", "query"),
+		k:    linear("to_k", "key"),
+		v:    linear("to_v", "value"),
+		out:  linear("to_out.0", "proj_attn"),
 	}
 }
 

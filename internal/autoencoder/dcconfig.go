@@ -1,0 +1,192 @@
+package autoencoder
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+// DCConfig sizes an AutoencoderDC, the deep-compression autoencoder (Chen et al.,
+// 2024): 32 pixels per latent along each axis. The fields are those of diffusers'
+// config.json. Lists go by resolution, from the picture down.
+type DCConfig struct {
+	Class          string `json:"_class_name"`
+	InChannels     int    `json:"in_channels"`
+	LatentChannels int    `json:"latent_channels"`
+	HeadWidth      int    `json:"attention_head_dim"`
+
+	EncoderBlocks   perLevel `json:"encoder_block_types"`
+	EncoderChannels []int    `json:"encoder_block_out_channels"`
+	EncoderLayers   []int    `json:"encoder_layers_per_block"`
+	EncoderScales   [][]int  `json:"encoder_qkv_multiscales"` // further kernels of the attention's inputs
+	Downsample      string   `json:"downsample_block_type"`
+	OutShortcut     bool     `json:"encoder_out_shortcut"`
+
+	DecoderBlocks      perLevel `json:"decoder_block_types"`
+	DecoderChannels    []int    `json:"decoder_block_out_channels"`
+	DecoderLayers      []int    `json:"decoder_layers_per_block"`
+	DecoderScales      [][]int  `json:"decoder_qkv_multiscales"`
+	DecoderNorms       perLevel `json:"decoder_norm_types"`
+	DecoderActivations perLevel `json:"decoder_act_fns"`
+	Upsample           string   `json:"upsample_block_type"`
+	InShortcut         bool     `json:"decoder_in_shortcut"`
+	OutActivation      string   `json:"decoder_conv_act_fn"`
+
+	Scaling float64 `json:"scaling_factor"` // of a generator's latents
+
+	Version    any `json:"_diffusers_version"`
+	NameOrPath any `json:"_name_or_path"`
+}
+
+// Kinds of blocks and of changes of resolution.
+const (
+	resBlock = "ResBlock"          // convolutions
+	vitBlock = "EfficientViTBlock" // linear attention
+
+	byConv     = "conv"            // a convolution of stride 2
+	byUnshaped = "pixel_unshuffle" // a convolution whose pixels become channels
+	byNearest  = "interpolate"     // neighbours repeated, then a convolution
+	byShaped   = "pixel_shuffle"   // a convolution whose channels become pixels
+)
+
+// perLevel is one word for every resolution, or one word for all.
+type perLevel []string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (l *perLevel) UnmarshalJSON(text []byte) error {
+	var one string
+	if json.Unmarshal(text, &one) == nil {
+		*l = perLevel{one}
+		return nil
+	}
+	return json.Unmarshal(text, (*[]string)(l))
+}
+
+// at returns the word of a level.
+func (l perLevel) at(level int) string {
+	if len(l) == 1 {
+		return l[0]
+	}
+	return l[level]
+}
+
+// ReadDCConfig reads dir/config.json. Errors name the file and the field; those
+// about a value wrap weights.ErrConfig.
+func ReadDCConfig(fsys fs.FS, dir string) (DCConfig, error) {
+	// Made twice, as the decoder of JSON writes into slices that are there already.
+	channels := func() []int { return []int{128, 256, 512, 512, 1024, 1024} }
+	scales := func() [][]int { return [][]int{{}, {}, {}, {5}, {5}, {5}} }
+	c := DCConfig{ // what diffusers fills in
+		InChannels: 3, LatentChannels: 32, HeadWidth: 32, Scaling: 1,
+		EncoderBlocks: perLevel{resBlock}, EncoderChannels: channels(), EncoderLayers: []int{2, 2, 2, 3, 3, 3},
+		EncoderScales: scales(), Downsample: byUnshaped, OutShortcut: true,
+		DecoderBlocks: perLevel{resBlock}, DecoderChannels: channels(), DecoderLayers: []int{3, 3, 3, 3, 3, 3},
+		DecoderScales: scales(), DecoderNorms: perLevel{"rms_norm"}, DecoderActivations: perLevel{"silu"},
+		Upsample: byShaped, InShortcut: true, OutActivation: "relu",
+	}
+	file := path.Join(dir, "config.json")
+	if err := weights.ReadConfig(fsys, file, &c); err != nil {
+		return c, err
+	}
+	if err := c.check(); err != nil {
+		return c, fmt.Errorf("autoencoder: %s: %w", file, err)
+	}
+	return c, nil
+}
+
+// dcHalf is one half of a DCConfig.
+type dcHalf struct {
+	name     string // of its fields
+	blocks   perLevel
+	channels []int
+	layers   []int
+	scales   [][]int
+}
+
+func (c DCConfig) encoder() dcHalf {
+	return dcHalf{"encoder", c.EncoderBlocks, c.EncoderChannels, c.EncoderLayers, c.EncoderScales}
+}
+
+func (c DCConfig) decoder() dcHalf {
+	return dcHalf{"decoder", c.DecoderBlocks, c.DecoderChannels, c.DecoderLayers, c.DecoderScales}
+}
+
+func (c DCConfig) check() error {
+	errs := []error{
+		weights.Require("_class_name", c.Class, "AutoencoderDC"),
+		weights.Require("in_channels", c.InChannels, 3),
+		weights.CheckSizes(
+			weights.Size{Name: "latent_channels", Value: c.LatentChannels, Limit: 1 << 10},
+			weights.Size{Name: "attention_head_dim", Value: c.HeadWidth, Limit: 1 << 10},
+		),
+		weights.Require("downsample_block_type", c.Downsample, byConv, byUnshaped),
+		weights.Require("upsample_block_type", c.Upsample, byNearest, byShaped),
+		weights.Require("decoder_conv_act_fn", c.OutActivation, "relu"),
+		weights.Require("the length of decoder_block_out_channels", len(c.DecoderChannels), len(c.EncoderChannels)),
+	}
+	for _, norm := range c.DecoderNorms {
+		errs = append(errs, weights.Require("decoder_norm_types", norm, "rms_norm"))
+	}
+	for _, activation := range c.DecoderActivations {
+		errs = append(errs, weights.Require("decoder_act_fns", activation, "silu"))
+	}
+	if !(c.Scaling > 0 && c.Scaling < 1e6) {
+		errs = append(errs, fmt.Errorf("%w: scaling_factor is %v", weights.ErrConfig, c.Scaling))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return err
+	}
+	return errors.Join(c.encoder().check(c, c.OutShortcut), c.decoder().check(c, c.InShortcut))
+}
+
+// check returns an error that names the first field of a half that is at fault.
+func (h dcHalf) check(c DCConfig, shortcut bool) error {
+	levels := len(h.channels)
+	field := func(rest string) string { return h.name + rest }
+	if err := errors.Join(
+		weights.CheckSizes(weights.Size{Name: "the length of " + field("_block_out_channels"), Value: levels, Limit: 10}),
+		weights.Require("the length of "+field("_block_types"), len(h.blocks), 1, levels),
+		weights.Require("the length of "+field("_layers_per_block"), len(h.layers), levels),
+		weights.Require("the length of "+field("_qkv_multiscales"), len(h.scales), levels),
+	); err != nil {
+		return err
+	}
+	for i, channels := range h.channels {
+		if err := errors.Join(
+			weights.CheckSizes(
+				weights.Size{Name: field("_block_out_channels"), Value: channels, Limit: 1 << 14},
+				weights.Size{Name: field("_layers_per_block"), Value: h.layers[i], Limit: 64},
+			),
+			weights.Require(field("_block_types"), h.blocks.at(i), resBlock, vitBlock),
+		); err != nil {
+			return err
+		}
+		if i > 0 && !divides(4*h.channels[i-1], channels) {
+			return fmt.Errorf("%w: %s has %d behind %d, which does not divide 4 times that", weights.ErrConfig, field("_block_out_channels"), channels, h.channels[i-1])
+		}
+		if i > 0 && h.name == "encoder" && c.Downsample == byUnshaped && !divides(channels, 4) {
+			return fmt.Errorf("%w: %s has %d, no multiple of 4", weights.ErrConfig, field("_block_out_channels"), channels)
+		}
+		if h.blocks.at(i) == vitBlock && channels < c.HeadWidth {
+			return fmt.Errorf("%w: %s has %d, less than attention_head_dim", weights.ErrConfig, field("_block_out_channels"), channels)
+		}
+		for _, kernel := range h.scales[i] {
+			if kernel < 1 || kernel > 31 || kernel%2 == 0 {
+				return fmt.Errorf("%w: %s has a kernel of %d", weights.ErrConfig, field("_qkv_multiscales"), kernel)
+			}
+		}
+	}
+	if last := h.channels[levels-1]; shortcut && !divides(last, c.LatentChannels) {
+		return fmt.Errorf("%w: latent_channels %d does not divide %d, the last of %s", weights.ErrConfig, c.LatentChannels, last, field("_block_out_channels"))
+	}
+	return nil
+}
+
+func divides(number, divisor int) bool { return number%divisor == 0 }
+
+// Factor is the number of pixels per latent along each axis.
+func (c DCConfig) Factor() int { return 1 << (len(c.EncoderChannels) - 1) }
