@@ -15,7 +15,6 @@ type EncoderConfig struct {
 	Heads        int // divides Hidden
 	Epsilon      float64
 	Activation   func(x *Node) *Node // see nn.Activation
-	Checkpoint   bool                // recompute activations in the backward pass
 }
 
 // Encoder is a vision transformer's stack of pre-norm blocks, in the names that
@@ -57,16 +56,23 @@ func newBlock(c weights.Cursor, cfg EncoderConfig) *block {
 	}
 }
 
-// Apply maps tokens [B, T, hidden] to the last block's output. The probe sees
-// each block's, as "vision_blocks" and its number.
-func (e *Encoder) Apply(p *nn.Probe, x *Node) *Node {
+// Activations estimates what the backward pass of a picture with that many tokens
+// needs to keep, in numbers.
+func (c EncoderConfig) Activations(tokens int) int {
+	return c.Layers * tokens * (10*c.Hidden + 2*c.Intermediate + 2*c.Heads*tokens)
+}
+
+// Apply maps tokens [B, T, hidden] to the last block's output. With checkpoint,
+// the backward pass computes each block's activations again instead of keeping
+// them. The probe sees each block's output, as "vision_blocks" and its number.
+func (e *Encoder) Apply(p *nn.Probe, x *Node, checkpoint bool) *Node {
 	p = p.In("vision_blocks")
 	for i, b := range e.blocks {
-		if e.config.Checkpoint {
+		if checkpoint {
 			x = x.Checkpoint()
 		}
 		x = b.apply(x)
-		if e.config.Checkpoint {
+		if checkpoint {
 			x = x.StopCheckpoint()
 		}
 		p.See(i, x)

@@ -1,0 +1,17 @@
+// Package vlm is the frame that the vision-language models share: a vision tower
+// whose features take the place of image tokens in the prompt of a causal
+// language model, and a prompt that ends where the answer begins.
+//
+// The folder of a model gives a [Model] (what becomes of a picture's size, the
+// prompt, and the graph from pixels to features), its decoder and its tokenizer;
+// [New] makes of them a [Verifier], which is a dualprocess.Verifier and more. The
+// folder writes nothing about answers, gradients, caches or generation.
+//
+// What is said about a picture is cut behind the picture's last token:
+//
+//	USER: [image] | Is it red? ASSISTANT: Yes
+//	    prefix    |          question
+//
+// The prefix depends on the picture alone. It goes through the model once, and
+// every question attends to its keys and values.
+package vlm

@@ -1,0 +1,107 @@
+package vlm
+
+import (
+	"errors"
+
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/decoder"
+	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
+	"github.com/dualprocess/dualprocess-go/internal/vision"
+)
+
+// Errors of Prepare and of the methods that take pictures.
+var (
+	// ErrPictureSize says that the model's rule has no place for pictures of that
+	// size: too small, too large or too elongated.
+	ErrPictureSize = errors.New("unsupported picture size")
+	// ErrQuestion says that a question or an answer cannot be put to the model:
+	// it is empty, or not UTF-8.
+	ErrQuestion = errors.New("unusable question or answer")
+)
+
+// Options of a verifier. The zero value is the model as its makers use it.
+type Options struct {
+	// Paper processes pictures and writes prompts as the paper's reference does,
+	// for those who want the paper's numbers: each picture's own range of values
+	// is stretched to [0, 1], resized by plain bilinear sampling, and asked about
+	// in the reference's words. By default the model's own image processor and
+	// chat template count.
+	Paper bool
+
+	// Checkpoint says whether activations are computed again in the backward pass
+	// instead of being kept.
+	Checkpoint backends.Checkpointing
+}
+
+// Model is what the folder of one vision-language model gives.
+type Model interface {
+	// Layout says what becomes of pictures of a size. It runs on the host. The
+	// error wraps ErrPictureSize where the model's rule refuses the size.
+	Layout(picture vision.Size) (Layout, error)
+
+	// Prompt returns what is put to the model when the question, suffix included,
+	// is asked about a picture. The picture comes before the question.
+	Prompt(question string) Prompt
+
+	// Features maps pictures, float32 [B, H, W, 3] as a Verifier is given them
+	// (nominally in [0, 1], not clamped), to vectors [B, T, hidden] for the T image
+	// tokens of their Layout, in the runtime's dtype. It is a graph method. With
+	// checkpoint, activations of the tower are recomputed in the backward pass.
+	//
+	// The probe sees, by the names of the fixtures' keys: pixel_values,
+	// patch_embed, vision_blocks.0 and so on, vision_output, projector_output, and
+	// what else the fixtures hold of this model.
+	Features(p *nn.Probe, image *Node, checkpoint bool) *Node
+}
+
+// Layout is what a picture becomes in the sequence.
+type Layout struct {
+	// Tokens stand in place of the prompt's marker: image tokens, whose vectors
+	// come from Features in this order, and what is around and between them
+	// (breaks between rows, say), whose vectors are those of words.
+	Tokens []int
+
+	// Positions of Tokens for the rotary embedding, per axis, counted from that of
+	// the first; nil counts on, token by token. Behind is the position of what
+	// follows, counted likewise; it is only read with Positions.
+	Positions [][]int
+	Behind    int
+
+	// Together says that the image tokens see each other, also those behind them.
+	Together bool
+
+	// Activations estimates the numbers that the backward pass of the vision tower
+	// keeps per picture, for Options.Checkpoint; 0 where they don't matter.
+	Activations int
+}
+
+// Prompt is a text about a picture.
+type Prompt struct {
+	// Parts are the text, in which Setup.Marker's token stands once. What a user
+	// wrote is Literal.
+	Parts []tokenizer.Part
+	// Template says that the tokenizer puts its own tokens (<s>) before the text;
+	// leave it false where the text names them itself.
+	Template bool
+	// Separator stands between the prompt and the answer, as part of the latter.
+	Separator string
+}
+
+// Ask makes the parts of a prompt: a question between two pieces of a template.
+func Ask(before, question, after string) []tokenizer.Part {
+	return []tokenizer.Part{{Text: before}, {Text: question, Literal: true}, {Text: after}}
+}
+
+// Setup are the pieces of a verifier.
+type Setup struct {
+	Name      string // of the package, for errors
+	Model     Model
+	Decoder   *decoder.Decoder // with a head
+	Tokenizer *tokenizer.Tokenizer
+	Marker    int   // the token of the prompt that Layout.Tokens replace
+	Image     int   // the one among Layout.Tokens whose vectors are Features'
+	Ends      []int // tokens that end a generated text; see ReadEnds
+}
