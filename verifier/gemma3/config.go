@@ -1,37 +1,34 @@
 package gemma3
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math"
 	"slices"
 
+	"github.com/dualprocess/dualprocess-go/internal/decoder"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 // Architecture names Gemma 3 with its vision tower in config.json.
 const Architecture = "Gemma3ForConditionalGeneration"
 
-// Config of a Gemma 3 verifier: the JSON files of its folder. The fields are those
-// of transformers 4.50 to 5.23; what the files leave out, as those of the real
-// checkpoints do with most, is filled in as transformers does.
+// Config of a Gemma 3 verifier: the JSON files of its folder, as transformers 4.50
+// to 5.23 write them. What the files leave out, as those of the real checkpoints do
+// with most, is filled in as transformers does.
 type Config struct {
-	Architectures []string     `json:"architectures"`
-	ModelType     string       `json:"model_type"`
-	Text          TextConfig   `json:"text_config"`
-	Vision        VisionConfig `json:"vision_config"`
-	ImageTokens   int          `json:"mm_tokens_per_image"` // a picture's, a square number
-	ImageBegin    int          `json:"boi_token_index"`
-	ImageEnd      int          `json:"eoi_token_index"`
-	ImageToken    int          `json:"image_token_index"` // whose places the picture's features take
-	Tied          *bool        `json:"tie_word_embeddings"`
-
-	Picture PictureConfig `json:"-"` // preprocessor_config.json
-	unused
+	Text        decoder.Config
+	Vision      VisionConfig
+	Picture     PictureConfig
+	ImageTokens int // that a picture becomes, a square number
+	Begin, End  int // ids of the tokens around a picture's
+	Soft        int // id of a picture's own tokens, whose places its features take
 }
 
-// VisionConfig sizes the SigLIP tower.
+// VisionConfig sizes the SigLIP tower. The fields are those of transformers'
+// config.json.
 type VisionConfig struct {
 	ModelType    string  `json:"model_type"`
 	Hidden       int     `json:"hidden_size"`
@@ -43,118 +40,113 @@ type VisionConfig struct {
 	PatchSize    int     `json:"patch_size"`
 	Activation   string  `json:"hidden_act"`
 	Epsilon      float64 `json:"layer_norm_eps"`
-	Head         any     `json:"vision_use_head"` // of a classifier, which Gemma has no use for
-	unused
+
+	Head any `json:"vision_use_head"` // of a classifier, which Gemma has no use for
+	weights.Pretrained
 }
 
-// unused are the fields of transformers' configurations that change nothing in
-// what a model computes without training.
-type unused struct {
-	NameOrPath        any `json:"_name_or_path"`
-	AttentionAutoset  any `json:"_attn_implementation_autoset"`
-	AttentionDropout  any `json:"attention_dropout"`
-	Begin             any `json:"bos_token_id"` // the tokenizer's counts
-	End               any `json:"eos_token_id"` // that of generation_config.json counts
-	Padding           any `json:"pad_token_id"`
-	CacheKind         any `json:"cache_implementation"`
-	DType             any `json:"dtype"` // the tensors say it themselves
-	TorchDType        any `json:"torch_dtype"`
-	InitializerRange  any `json:"initializer_range"`
-	InitializerFactor any `json:"initializer_factor"`
-	Positions         any `json:"max_position_embeddings"`
-	UseCache          any `json:"use_cache"`
-	OutputAttentions  any `json:"output_attentions"`
-	OutputHidden      any `json:"output_hidden_states"`
-	ReturnDict        any `json:"return_dict"`
-	Version           any `json:"transformers_version"`
+// PictureConfig says how pictures are brought to the tower. The fields are those
+// of transformers' Gemma3ImageProcessor.
+type PictureConfig struct {
+	Size struct {
+		Height int `json:"height"`
+		Width  int `json:"width"`
+	} `json:"size"`
+	PanAndScan *bool `json:"do_pan_and_scan"` // cuts long pictures up, which is off by default
+	CenterCrop *bool `json:"do_center_crop"`
+
+	Tokens   any `json:"image_seq_length"` // processor_config.json's counts
+	MinCrop  any `json:"pan_and_scan_min_crop_size"`
+	MaxCrops any `json:"pan_and_scan_max_num_crops"`
+	MinRatio any `json:"pan_and_scan_min_ratio_to_activate"`
+	CropSize any `json:"crop_size"`
+	weights.PictureConfig
 }
 
-// defaults is what transformers fills in.
-func defaults() Config {
-	return Config{
-		ModelType: "gemma3", ImageTokens: 256, ImageBegin: 255_999, ImageEnd: 256_000, ImageToken: 262_144,
-		Text: TextConfig{
-			ModelType: "gemma3_text", Vocabulary: 262_208, Hidden: 2304, Intermediate: 9216, Layers: 26, Heads: 8, KVHeads: 4,
-			HeadDim: 256, Activation: "gelu_pytorch_tanh", Epsilon: 1e-6, QueryScalar: 256, Window: new(4096),
-			Theta: 1e6, LocalTheta: 1e4,
-		},
+// modelFile is config.json.
+type modelFile struct {
+	Architectures []string        `json:"architectures"`
+	ModelType     string          `json:"model_type"`
+	Text          json.RawMessage `json:"text_config"`
+	Vision        VisionConfig    `json:"vision_config"`
+	ImageTokens   int             `json:"mm_tokens_per_image"`
+	Begin         int             `json:"boi_token_index"`
+	End           int             `json:"eoi_token_index"`
+	Soft          int             `json:"image_token_index"`
+	Tied          json.RawMessage `json:"tie_word_embeddings"`
+	weights.Pretrained
+}
+
+// ReadConfig reads the JSON files of a Gemma 3 folder. Errors name the file and the
+// field; those about a value wrap weights.ErrConfig.
+func ReadConfig(fsys fs.FS) (Config, error) {
+	const name = "config.json"
+	f := modelFile{ // what transformers fills in
+		ModelType: "gemma3", ImageTokens: 256, Begin: 255_999, End: 256_000, Soft: 262_144,
 		Vision: VisionConfig{
 			ModelType: "siglip_vision_model", Hidden: 768, Intermediate: 3072, Layers: 12, Heads: 12, Channels: 3,
 			ImageSize: 224, PatchSize: 16, Activation: "gelu_pytorch_tanh", Epsilon: 1e-6,
 		},
-		Picture: defaultPicture(),
 	}
-}
-
-// ReadConfig reads config.json and the processor's files of a Gemma 3 folder.
-// Errors name the file and the field; those about a value wrap weights.ErrConfig.
-func ReadConfig(fsys fs.FS) (Config, error) {
-	const file = "config.json"
-	c := defaults()
-	if err := weights.ReadConfig(fsys, file, &c); err != nil {
-		return c, err
+	if err := weights.ReadConfig(fsys, name, &f); err != nil {
+		return Config{}, err
 	}
-	if err := c.check(); err != nil {
-		return c, fmt.Errorf("%s: %w", file, err)
+	c := Config{Vision: f.Vision, ImageTokens: f.ImageTokens, Begin: f.Begin, End: f.End, Soft: f.Soft}
+	err := f.check()
+	if err == nil {
+		c.Text, err = f.text()
+	}
+	if err == nil {
+		err = c.check()
+	}
+	if err != nil {
+		return c, fmt.Errorf("%s: %w", name, err)
 	}
 	return c, c.readProcessor(fsys)
 }
 
-// tied says whether the head is the table of embeddings: transformers 5 asks the
-// outer configuration, which 4 never wrote, and 4 that of the text.
-func (c Config) tied() bool {
-	for _, t := range []*bool{c.Tied, c.Text.Tied} {
-		if t != nil {
-			return *t
-		}
-	}
-	return true
-}
-
-// patches are along one side of the picture that the tower sees; tokens are what
-// pooling makes of them, windows of that many patches each.
-func (c Config) patches() int { return c.Vision.ImageSize / c.Vision.PatchSize }
-
-// pool is the side of the windows that patches are averaged over.
-func (c Config) pool() int { return c.patches() / int(math.Sqrt(float64(c.ImageTokens))) }
-
-func (c Config) check() error {
-	err := errors.Join(
-		weights.Require("architectures", len(c.Architectures) == 0 || slices.Contains(c.Architectures, Architecture), true),
-		weights.Require("model_type", c.ModelType, "gemma3"),
-		weights.CheckSizes(weights.Size{Name: "mm_tokens_per_image", Value: c.ImageTokens, Limit: 1 << 16}),
-		within("text_config", c.Text.check()),
-		within("vision_config", c.Vision.check()),
+func (f modelFile) check() error {
+	return errors.Join(
+		weights.Require("architectures", len(f.Architectures) == 0 || slices.Contains(f.Architectures, Architecture), true),
+		weights.Require("model_type", f.ModelType, "gemma3"),
+		f.Pretrained.Check(),
+		f.Vision.check(),
+		weights.CheckSizes(weights.Size{Name: "mm_tokens_per_image", Value: f.ImageTokens, Limit: 1 << 16}),
 	)
-	if err != nil {
-		return err
-	}
-	for _, id := range []weights.Size{
-		{Name: "boi_token_index", Value: c.ImageBegin}, {Name: "eoi_token_index", Value: c.ImageEnd}, {Name: "image_token_index", Value: c.ImageToken},
-	} {
-		if id.Value < 0 || id.Value >= c.Text.Vocabulary {
-			return fmt.Errorf("%w: %s is %d, the vocabulary has %d", weights.ErrConfig, id.Name, id.Value, c.Text.Vocabulary)
-		}
-	}
-	if k := c.pool(); k == 0 || (c.patches()/k)*(c.patches()/k) != c.ImageTokens {
-		return fmt.Errorf("%w: mm_tokens_per_image is %d, which %d x %d patches can't be pooled to",
-			weights.ErrConfig, c.ImageTokens, c.patches(), c.patches())
-	}
-	return nil
 }
 
-// within puts the name of a part of the file before an error.
-func within(name string, err error) error {
-	if err == nil {
-		return nil
+// text reads the language model's configuration.
+func (f modelFile) text() (decoder.Config, error) {
+	const kind = "gemma3_text"
+	fields := map[string]json.RawMessage{"model_type": json.RawMessage(`"` + kind + `"`)}
+	if f.Text != nil {
+		if err := json.Unmarshal(f.Text, &fields); err != nil {
+			return decoder.Config{}, fmt.Errorf("%w: text_config: %w", weights.ErrConfig, err)
+		}
 	}
-	return fmt.Errorf("%s: %w", name, err)
+	var named string
+	if err := json.Unmarshal(fields["model_type"], &named); err != nil {
+		return decoder.Config{}, fmt.Errorf("%w: text_config: model_type: %w", weights.ErrConfig, err)
+	}
+	if err := weights.Require("text_config: model_type", named, kind); err != nil {
+		return decoder.Config{}, err
+	}
+	outer := map[string]any{"text_config": fields}
+	if f.Tied != nil {
+		outer["tie_word_embeddings"] = f.Tied
+	}
+	data, err := json.Marshal(outer)
+	if err != nil {
+		return decoder.Config{}, fmt.Errorf("text_config: %w", err)
+	}
+	return decoder.ParseConfig(data)
 }
 
 func (c VisionConfig) check() error {
 	err := errors.Join(
 		weights.Require("model_type", c.ModelType, "siglip_vision_model"),
-		weights.Require("hidden_act", c.Activation, "gelu_pytorch_tanh"),
+		c.Pretrained.Check(),
+		weights.Require("hidden_act", c.Activation, "gelu_pytorch_tanh", "gelu"),
 		weights.Require("num_channels", c.Channels, 3),
 		weights.CheckSizes(
 			weights.Size{Name: "hidden_size", Value: c.Hidden, Limit: 1 << 16},
@@ -164,21 +156,72 @@ func (c VisionConfig) check() error {
 			weights.Size{Name: "image_size", Value: c.ImageSize, Limit: 1 << 14},
 			weights.Size{Name: "patch_size", Value: c.PatchSize, Limit: 1 << 10},
 		),
-		between("layer_norm_eps", c.Epsilon, 0, 1),
 	)
+	switch {
+	case err != nil:
+	case c.Hidden%c.Heads != 0:
+		err = fmt.Errorf("%w: hidden_size %d is no multiple of num_attention_heads %d", weights.ErrConfig, c.Hidden, c.Heads)
+	case c.ImageSize < c.PatchSize:
+		err = fmt.Errorf("%w: image_size %d is less than patch_size %d", weights.ErrConfig, c.ImageSize, c.PatchSize)
+	case !(c.Epsilon > 0 && c.Epsilon < 1):
+		err = fmt.Errorf("%w: layer_norm_eps is %v", weights.ErrConfig, c.Epsilon)
+	}
+	if err != nil {
+		return fmt.Errorf("vision_config: %w", err)
+	}
+	return nil
+}
+
+// patches is how many there are along a side of the picture that the tower sees.
+func (c VisionConfig) patches() int { return c.ImageSize / c.PatchSize }
+
+// window is the side, in patches, of the squares that become one token each.
+func (c Config) window() int { return c.Vision.patches() / int(math.Sqrt(float64(c.ImageTokens))) }
+
+// check compares the parts with each other.
+func (c Config) check() error {
+	for name, id := range map[string]int{"boi_token_index": c.Begin, "eoi_token_index": c.End, "image_token_index": c.Soft} {
+		if id < 0 || id >= c.Text.Vocabulary {
+			return fmt.Errorf("%w: %s is %d, the vocabulary has %d", weights.ErrConfig, name, id, c.Text.Vocabulary)
+		}
+	}
+	patches, window := c.Vision.patches(), c.window()
+	if window == 0 || (patches/window)*(patches/window) != c.ImageTokens {
+		return fmt.Errorf("%w: mm_tokens_per_image is %d, which %d x %d patches can't be pooled to", weights.ErrConfig, c.ImageTokens, patches, patches)
+	}
+	return nil
+}
+
+// readProcessor reads how pictures are processed, with transformers' defaults.
+func (c *Config) readProcessor(fsys fs.FS) error {
+	c.Picture.Size.Height, c.Picture.Size.Width = 224, 224
+	c.Picture.Resample, c.Picture.RescaleFactor = weights.Bilinear, 1./255
+	c.Picture.Mean, c.Picture.Std = []float64{0.5, 0.5, 0.5}, []float64{0.5, 0.5, 0.5}
+	processor := struct {
+		Tokens   int `json:"image_seq_length"` // that the processor makes of a picture
+		Class    any `json:"processor_class"`
+		Template any `json:"chat_template"` // see prompt.go
+	}{Tokens: 256}
+	file, err := weights.ReadProcessor(fsys, &c.Picture, &processor)
 	if err != nil {
 		return err
 	}
-	return errors.Join(
-		weights.Require("hidden_size is a multiple of num_attention_heads", c.Hidden%c.Heads == 0, true),
-		weights.Require("image_size is at least patch_size", c.ImageSize >= c.PatchSize, true),
-	)
+	if err := weights.Require("image_seq_length", processor.Tokens, c.ImageTokens); err != nil {
+		return fmt.Errorf("processor_config.json: %w", err)
+	}
+	if err := c.Picture.check(c.Vision); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return nil
 }
 
-// between returns an error that names the field unless low < value < high.
-func between(name string, value, low, high float64) error {
-	if value > low && value < high {
-		return nil
-	}
-	return fmt.Errorf("%w: %s is %v", weights.ErrConfig, name, value)
+func (c PictureConfig) check(tower VisionConfig) error {
+	return errors.Join(
+		c.Check(),
+		weights.Require("do_pan_and_scan", c.PanAndScan != nil && *c.PanAndScan, false),
+		weights.Require("do_center_crop", c.CenterCrop != nil && *c.CenterCrop, false),
+		// The tower has a place for each patch and cannot do with more or fewer.
+		weights.Require("size.height in patches", c.Size.Height/tower.PatchSize, tower.patches()),
+		weights.Require("size.width in patches", c.Size.Width/tower.PatchSize, tower.patches()),
+	)
 }

@@ -1,6 +1,7 @@
 package gemma3
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/dualprocess/dualprocess-go/internal/decoder"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
@@ -45,9 +47,9 @@ func realFolder(text string) fstest.MapFS {
 
 func TestReadRealConfigs(t *testing.T) {
 	for _, test := range []struct {
-		text                                                       string
+		text                                                      string
 		hidden, intermediate, layers, heads, kv, headDim, globals int
-		scalar                                                     float64
+		scalar                                                    float64
 	}{
 		{real4B, 2560, 10240, 34, 8, 4, 256, 5, 256},
 		{real12B, 3840, 15360, 48, 16, 8, 256, 8, 256},
@@ -60,14 +62,13 @@ func TestReadRealConfigs(t *testing.T) {
 			[]int{x.Hidden, x.Intermediate, x.Layers, x.Heads, x.KVHeads, x.HeadDim})
 		assert.Equal(t, 262_208, x.Vocabulary)
 		assert.Equal(t, 1e-6, x.Epsilon)
-		assert.Equal(t, test.scalar, x.QueryScalar)
-		windows := x.windows()
-		assert.Equal(t, []int{1024, 1024, 1024, 1024, 1024, 0, 1024}, windows[:7])
-		assert.Len(t, slices.DeleteFunc(windows, func(w int) bool { return w != 0 }), test.globals)
-		global, local := x.rotary()
-		assert.Equal(t, []turn{{1e6, 8}, {1e4, 1}}, []turn{global, local})
-		assert.True(t, c.tied())
-		assert.Equal(t, []int{64, 4}, []int{c.patches(), c.pool()})
+		assert.InDelta(t, test.scalar, 1/(x.AttentionScale*x.AttentionScale), 1e-9)
+		assert.Equal(t, []int{1024, 1024, 1024, 1024, 1024, 0, 1024}, x.Windows[:7])
+		assert.Equal(t, []decoder.Rotary{{Theta: 1e4, Factor: 1}, {Theta: 1e6, Factor: 8}, {Theta: 1e4, Factor: 1}}, x.Rotary[4:7])
+		assert.Len(t, slices.DeleteFunc(x.Windows, func(w int) bool { return w != 0 }), test.globals)
+		assert.True(t, x.TiedHead)
+		assert.InDelta(t, math.Sqrt(float64(test.hidden)), x.EmbedScale, 1e-9)
+		assert.Equal(t, []int{64, 4}, []int{c.Vision.patches(), c.window()})
 		assert.Equal(t, 896, c.Picture.Size.Height)
 	}
 }
@@ -92,27 +93,32 @@ func TestReadNewerConfig(t *testing.T) {
 	delete(files, "preprocessor_config.json")
 	newer, err := ReadConfig(files)
 	require.NoError(t, err)
-	assert.Equal(t, older.Text.windows(), newer.Text.windows())
-	global, local := newer.Text.rotary()
-	assert.Equal(t, []turn{{1e6, 8}, {1e4, 1}}, []turn{global, local})
+	assert.Equal(t, older.Text, newer.Text)
 	assert.Equal(t, older.Picture, newer.Picture)
 	assert.Equal(t, older.Vision, newer.Vision)
 }
 
-func TestPattern(t *testing.T) {
-	c := defaults().Text
-	c.Layers, c.Pattern = 5, new(3)
-	assert.Equal(t, []int{4096, 4096, 0, 4096, 4096}, c.windows())
+// TestReadEmptyConfig fills everything in.
+func TestReadEmptyConfig(t *testing.T) {
+	files := fstest.MapFS{"config.json": {Data: []byte(`{}`)}, "preprocessor_config.json": {Data: []byte(`{}`)}}
+	_, err := ReadConfig(files) // 14 x 14 patches are not 16 x 16 tokens
+	require.ErrorContains(t, err, "mm_tokens_per_image")
+	files["config.json"].Data = []byte(`{"mm_tokens_per_image": 49}`)
+	files["processor_config.json"] = &fstest.MapFile{Data: []byte(`{"image_seq_length": 49}`)}
+	c, err := ReadConfig(files)
+	require.NoError(t, err)
+	assert.Equal(t, []int{26, 2304, 9216, 8, 4, 256, 262_208},
+		[]int{c.Text.Layers, c.Text.Hidden, c.Text.Intermediate, c.Text.Heads, c.Text.KVHeads, c.Text.HeadDim, c.Text.Vocabulary})
+	assert.Equal(t, []int{4096, 0, 4096}, c.Text.Windows[4:7])
+	assert.Equal(t, []int{12, 768, 3072, 12}, []int{c.Vision.Layers, c.Vision.Hidden, c.Vision.Intermediate, c.Vision.Heads})
+	assert.Equal(t, []int{224, 2}, []int{c.Picture.Size.Width, c.window()})
 }
 
 func TestTied(t *testing.T) {
-	yes, no := new(true), new(false)
-	for _, test := range []struct {
-		outer, text *bool
-		want        bool
-	}{{nil, nil, true}, {nil, no, false}, {no, nil, false}, {no, yes, false}, {yes, no, true}} {
-		c := Config{Tied: test.outer, Text: TextConfig{Tied: test.text}}
-		assert.Equal(t, test.want, c.tied())
+	for _, text := range []string{real4B, strings.TrimSuffix(real4B, "}") + `, "tie_word_embeddings": false}`} {
+		c, err := ReadConfig(realFolder(text))
+		require.NoError(t, err)
+		assert.Equal(t, text == real4B, c.Text.TiedHead)
 	}
 }
 
@@ -135,12 +141,11 @@ func TestReadConfigRefuses(t *testing.T) {
 		{config, `"boi_token_index": 255999`, `"boi_token_index": -1`, "boi_token_index"},
 		{config, `"image_token_index": 262144`, `"image_token_index": 262208`, "image_token_index"},
 		{config, `"initializer_range": 0.02`, `"quantization_config": {}`, "quantization_config"},
-		{config, text, `"sliding_window": null`, "text_config: unsupported configuration: sliding_window"},
+		{config, text, `"sliding_window": null`, "sliding_window"},
 		{config, text, `"sliding_window": 0`, "sliding_window"},
 		{config, text, text + `, "sliding_window_pattern": 0`, "sliding_window_pattern"},
 		{config, text, text + `, "layer_types": ["full_attention"]`, "layer_types"},
-		{config, text, text + `, "hidden_activation": "gelu"`, "hidden_activation"},
-		{config, text, text + `, "attention_bias": true`, "attention_bias"},
+		{config, text, text + `, "hidden_activation": "relu"`, "hidden_act"},
 		{config, text, text + `, "attn_logit_softcapping": 50.0`, "attn_logit_softcapping"},
 		{config, text, text + `, "final_logit_softcapping": 30.0`, "final_logit_softcapping"},
 		{config, text, text + `, "use_bidirectional_attention": true`, "use_bidirectional_attention"},
@@ -152,8 +157,8 @@ func TestReadConfigRefuses(t *testing.T) {
 		{config, text, text + `, "query_pre_attn_scalar": 0`, "query_pre_attn_scalar"},
 		{config, text, text + `, "rope_theta": 0`, "rope_theta"},
 		{config, text, text + `, "num_experts": 8`, "num_experts"},
-		{config, `"rope_type": "linear"`, `"rope_type": "yarn"`, "rope_scaling.rope_type"},
-		{config, `"factor": 8.0, `, ``, "rope_scaling.factor"},
+		{config, `"rope_type": "linear"`, `"rope_type": "yarn"`, "rope_type"},
+		{config, `"factor": 8.0, `, ``, "factor"},
 		{config, `"factor": 8.0`, `"factor": -8.0`, "factor"},
 		{config, `"factor": 8.0`, `"factor": 8.0, "beta_fast": 1`, "beta_fast"},
 		{config, `"hidden_size": 1152`, `"hidden_size": 1150`, "vision_config"},
