@@ -1,0 +1,128 @@
+package vlm
+
+import (
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/support/exceptions"
+
+	"github.com/dualprocess/dualprocess-go/internal/decoder"
+)
+
+// questions are several, side by side: n questions of at most S tokens with at
+// most l labels.
+type questions struct {
+	ids     *Node // int32 [n, S]
+	places  *Node // int32 [n, l]
+	targets *Node // int32 [n, l]
+	shares  *Node // float32 [n, l]
+}
+
+// join stacks what Prepare returned for each question.
+func (v *Verifier) join(all [][]*Node) questions {
+	stack := func(which int) *Node {
+		length := 0
+		for _, q := range all {
+			if len(q) != 4 {
+				exceptions.Panicf("%s: a question of %d inputs, want the 4 of Prepare", v.setup.Name, len(q))
+			}
+			length = max(length, q[which].Shape().Dim(0))
+		}
+		rows := make([]*Node, len(all))
+		for k, q := range all {
+			rows[k] = lengthen(q[which], length)
+		}
+		return Stack(rows, 0)
+	}
+	return questions{stack(0), stack(1), stack(2), stack(3)}
+}
+
+// lengthen adds zeros to a vector.
+func lengthen(x *Node, length int) *Node {
+	missing := length - x.Shape().Dim(0)
+	if missing == 0 {
+		return x
+	}
+	return Concatenate([]*Node{x, Zeros(x.Graph(), shapes.Make(x.DType(), missing))}, 0)
+}
+
+// LogProbs returns, per question, float32 [batch]: the mean log-probability of the
+// answer's tokens. The vision tower and the prompt up to the picture's end run
+// once per picture, and then all questions together.
+func (v *Verifier) LogProbs(image *Node, all [][]*Node) []*Node {
+	if len(all) == 0 {
+		return nil
+	}
+	w, q := v.mustView(image), v.join(all)
+	batch, n := image.Shape().Dim(0), len(all)
+	checkpoint := v.checkpoint(w, batch, n, q.ids.Shape().Dim(1))
+	_, past := v.setup.Decoder.Apply(nil, v.span(nil, image, w, checkpoint), nil)
+	hidden, _ := v.setup.Decoder.Apply(nil, v.questionSpan(w, q.ids, batch, checkpoint), repeat(past, n))
+	rates := q.rate(v.setup.Decoder, hidden)
+	out := make([]*Node, n)
+	for k := range out {
+		out[k] = Reshape(Slice(rates, AxisRange(), AxisElem(k)), batch)
+	}
+	return out
+}
+
+// questionSpan are the tokens behind the picture, ids [n, S], for each of the
+// batch's pictures: [batch·n, S, hidden], those about the first picture first.
+func (v *Verifier) questionSpan(w *view, ids *Node, batch int, checkpoint bool) decoder.Span {
+	x := v.setup.Decoder.Embed(ids, v.runtime.DType)
+	d := x.Shape().Dimensions
+	x = Reshape(BroadcastToDims(InsertAxes(x, 0), batch, d[0], d[1], d[2]), batch*d[0], d[1], d[2])
+	return decoder.Span{Embeds: x, Positions: w.behindPositions(ids), Checkpoint: checkpoint}
+}
+
+// behindPositions counts on from the picture for ids [n, S]; nil where the decoder
+// counts by itself.
+func (w *view) behindPositions(ids *Node) *Node {
+	if w.positions == nil {
+		return nil
+	}
+	return AddScalar(Iota(ids.Graph(), shapes.Make(dtypes.Int32, ids.Shape().Dim(1)), 0), w.behind)
+}
+
+// repeat gives each of n questions about a picture the same past.
+func repeat(past *decoder.Past, n int) *decoder.Past {
+	if n == 1 {
+		return past
+	}
+	again := func(nodes []*Node) []*Node {
+		out := make([]*Node, len(nodes))
+		for i, x := range nodes {
+			d := x.Shape().Dimensions
+			x = BroadcastToDims(InsertAxes(x, 1), append([]int{d[0], n}, d[1:]...)...)
+			out[i] = Reshape(x, append([]int{d[0] * n}, d[1:]...)...)
+		}
+		return out
+	}
+	return &decoder.Past{Keys: again(past.Keys), Values: again(past.Values)}
+}
+
+// rate returns the shared sum of the labels' log-probabilities, float32 [batch, n],
+// for hidden [batch·n, S, H].
+//
+// Places are chosen by a product with ones and zeros: exact, and, unlike a
+// gather's, its gradient is the same in every run on every device.
+func (q questions) rate(m *decoder.Decoder, hidden *Node) *Node {
+	d, n := hidden.Shape().Dimensions, q.ids.Shape().Dim(0)
+	hidden = Reshape(hidden, d[0]/n, n, d[1], d[2])
+	chosen := Einsum("nls,bnsh->bnlh", OneHot(q.places, d[1], hidden.DType()), hidden)
+	logits := m.Logits(chosen)
+	logP := LogSoftmax(logits, -1)
+	wanted := InsertAxes(OneHot(q.targets, logits.Shape().Dim(-1), dtypes.Float32), 0)
+	logP = ReduceSum(Mul(logP, wanted), -1) // [batch, n, l]
+	return ReduceSum(Mul(logP, InsertAxes(q.shares, 0)), -1)
+}
+
+// checkpoint decides whether activations are recomputed in the backward pass.
+func (v *Verifier) checkpoint(w *view, batch, n, length int) bool {
+	c, bytes := v.setup.Decoder.Config(), v.runtime.DType.Size()
+	prefix := len(w.ids)
+	tokens := prefix + n*length
+	scores := prefix*prefix + n*length*(prefix+length)
+	kept := c.Layers * (tokens*(6*c.Hidden+3*c.Heads*c.HeadDim+4*c.Intermediate)*bytes + c.Heads*scores*(bytes+dtypes.Float32.Size()))
+	return v.runtime.Checkpoints(v.options.Checkpoint, batch*(kept+w.layout.Activations*bytes))
+}
