@@ -1,0 +1,110 @@
+package decoder
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+// Config says what a language model computes. ParseConfig fills it.
+type Config struct {
+	Layers, Hidden, Intermediate int
+	Heads, KVHeads, HeadDim      int // KVHeads divides Heads; HeadDim is even
+	Vocabulary                   int
+	Epsilon                      float64 // of all norms
+
+	QKVBias, OutBias, MLPBias bool
+	Activation                string // of the feed-forward gate: "silu", "gelu" or "gelu_pytorch_tanh"
+	TiedHead                  bool   // the head's matrix is the embedding's
+
+	UnitOffset bool // the norms' gains are 1 plus the parameter
+	PostNorms  bool // attention and feed-forward are normed before and after
+	QKNorm     bool // queries and keys are normed per head
+
+	EmbedScale     float64 // of the words' vectors, not of the caller's; 1 for none
+	AttentionScale float64 // of the scores
+	AttentionCap   float64 // soft cap of the scores, 0 for none
+	LogitCap       float64 // soft cap of the logits, 0 for none
+
+	Windows  []int    // per layer: how many tokens a token sees, itself included; 0 for all
+	Rotary   []Rotary // per layer
+	Sections []int    // m-rope: how many of the HeadDim/2 frequencies each axis of positions has; nil for one axis
+}
+
+// Rotary are the frequencies of a layer's rotary embedding: number k of HeadDim/2
+// is Theta^(-2k/HeadDim)/Factor.
+type Rotary struct {
+	Theta  float64
+	Factor float64 // of linear scaling, 1 for none
+}
+
+// check returns an error that wraps weights.ErrConfig and names the first field,
+// as transformers calls it, that makes no sense.
+func (c Config) check() error {
+	err := errors.Join(
+		weights.CheckSizes(
+			weights.Size{Name: "num_hidden_layers", Value: c.Layers, Limit: 1 << 10},
+			weights.Size{Name: "hidden_size", Value: c.Hidden, Limit: 1 << 16},
+			weights.Size{Name: "intermediate_size", Value: c.Intermediate, Limit: 1 << 18},
+			weights.Size{Name: "num_attention_heads", Value: c.Heads, Limit: 1 << 10},
+			weights.Size{Name: "num_key_value_heads", Value: c.KVHeads, Limit: 1 << 10},
+			weights.Size{Name: "head_dim", Value: c.HeadDim, Limit: 1 << 12},
+			weights.Size{Name: "vocab_size", Value: c.Vocabulary, Limit: 1 << 24},
+		),
+		weights.Require("hidden_act", c.Activation, "silu", "gelu", "gelu_pytorch_tanh"),
+	)
+	switch {
+	case err != nil:
+		return err
+	case c.Heads%c.KVHeads != 0:
+		return bad("num_attention_heads %d is no multiple of num_key_value_heads %d", c.Heads, c.KVHeads)
+	case c.HeadDim%2 != 0:
+		return bad("head_dim is %d, want an even number", c.HeadDim)
+	case !(c.Epsilon > 0 && c.Epsilon < 1):
+		return bad("rms_norm_eps is %v", c.Epsilon)
+	case !(c.AttentionScale > 0 && c.AttentionScale <= 1e3):
+		return bad("query_pre_attn_scalar gives an attention scale of %v", c.AttentionScale)
+	case !(c.AttentionCap >= 0 && c.AttentionCap <= 1e9):
+		return bad("attn_logit_softcapping is %v", c.AttentionCap)
+	case !(c.LogitCap >= 0 && c.LogitCap <= 1e9):
+		return bad("final_logit_softcapping is %v", c.LogitCap)
+	case len(c.Windows) != c.Layers || len(c.Rotary) != c.Layers:
+		return bad("layer_types are %d and rotary embeddings %d, num_hidden_layers is %d", len(c.Windows), len(c.Rotary), c.Layers)
+	}
+	return c.checkPlaces()
+}
+
+// checkPlaces checks what has to do with the places of tokens.
+func (c Config) checkPlaces() error {
+	for i, r := range c.Rotary {
+		if !(r.Theta > 0 && r.Theta <= 1e15) {
+			return bad("rope_theta is %v", r.Theta)
+		}
+		if !(r.Factor > 0 && r.Factor <= 1e9) {
+			return bad("the rotary embedding's factor is %v", r.Factor)
+		}
+		if c.Windows[i] < 0 || c.Windows[i] > 1<<30 {
+			return bad("sliding_window is %d", c.Windows[i])
+		}
+	}
+	if c.Sections == nil {
+		return nil
+	}
+	sum := 0
+	for _, n := range c.Sections {
+		if n < 1 || n > c.HeadDim {
+			return bad("mrope_section is %v", c.Sections)
+		}
+		sum += n
+	}
+	if len(c.Sections) != 3 || sum != c.HeadDim/2 {
+		return bad("mrope_section is %v, want three numbers whose sum is %d, half of head_dim", c.Sections, c.HeadDim/2)
+	}
+	return nil
+}
+
+// bad is an error that wraps weights.ErrConfig.
+func bad(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", weights.ErrConfig, fmt.Sprintf(format, args...))
+}

@@ -1,0 +1,76 @@
+package decoder
+
+import (
+	"math"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/support/exceptions"
+)
+
+// turn is the rotary embedding of a span's tokens, each [B or 1, S, 1, D/2].
+type turn struct{ cos, sin *Node }
+
+// turns returns the rotary embedding of each layer, made once where layers share it.
+func (f *pass) turns(cfg Config) []turn {
+	positions := f.positions(cfg)
+	made := map[Rotary]turn{}
+	turns := make([]turn, cfg.Layers)
+	for i, r := range cfg.Rotary {
+		if _, ok := made[r]; !ok {
+			a := angles(positions, r.frequencies(cfg.HeadDim), cfg.Sections)
+			made[r] = turn{Cos(a), Sin(a)}
+		}
+		turns[i] = made[r]
+	}
+	return turns
+}
+
+// positions returns the span's positions as float32 [1 or 3, B or 1, S].
+func (f *pass) positions(cfg Config) *Node {
+	x, axes := f.in.Positions, max(1, len(cfg.Sections))
+	if x == nil {
+		x = f.queries
+	}
+	switch x.Rank() {
+	case 1:
+		x = InsertAxes(x, 0, 0)
+	case 2:
+		x = InsertAxes(x, 1)
+	}
+	d := x.Shape().Dimensions
+	if len(d) != 3 || d[0] != 1 && d[0] != axes || d[1] != 1 && d[1] != f.batch() || d[2] != f.length() {
+		exceptions.Panicf("decoder: positions are %v, want [%d, %d, %d], with 1 in place of the first two, or without them",
+			f.in.Positions.Shape().Dimensions, axes, f.batch(), f.length())
+	}
+	return ConvertDType(x, dtypes.Float32)
+}
+
+// frequencies of the D/2 pairs of a head.
+func (r Rotary) frequencies(headDim int) []float32 {
+	list := make([]float32, headDim/2)
+	for k := range list {
+		list[k] = float32(math.Pow(r.Theta, -float64(2*k)/float64(headDim)) / r.Factor)
+	}
+	return list
+}
+
+// angles returns position times frequency, [B or 1, S, 1, D/2] in float32. In
+// m-rope the first section of the frequencies goes by the first axis of the
+// positions, and so on.
+func angles(positions *Node, frequencies []float32, sections []int) *Node {
+	if positions.Shape().Dim(0) == 1 || len(sections) == 0 {
+		sections = []int{len(frequencies)}
+	}
+	var parts []*Node
+	for axis, n := range sections {
+		at := Squeeze(Slice(positions, AxisElem(axis)), 0) // [B, S]
+		own := Const(positions.Graph(), frequencies[:n])
+		parts = append(parts, Mul(InsertAxes(at, -1, -1), InsertAxes(own, 0, 0, 0)))
+		frequencies = frequencies[n:]
+	}
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	return Concatenate(parts, -1)
+}
