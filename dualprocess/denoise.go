@@ -59,26 +59,57 @@ func newDenoiser(rt *backends.Runtime, g Generator, a *lora.Adapter, c *conditio
 	return d, err
 }
 
-// build is the graph of one step: latents of step i in, of step i+1 out.
+// build is the graph of one step: the state of step i in, that of step i+1 out.
 func (d *denoiser) build(in *cursor) []*Node {
 	delta, _ := takeDelta(in, d.adapter)
-	latents, i := in.one(), in.one()
-	prediction := d.generator.Predict(delta, latents, i, d.conditions.take(in))
-	return []*Node{d.generator.Step(latents, prediction, i)}
+	state, i := in.take(stateSize(d.generator)), in.one()
+	prediction := d.generator.Predict(delta, state[0], i, d.conditions.take(in))
+	return advance(d.generator, state, prediction, i)
+}
+
+// stateSize is the number of tensors that go from one step to the next: the latents
+// and, for a Multistepper, the clean estimate of the step before.
+func stateSize(g Generator) int {
+	if _, ok := g.(Multistepper); ok {
+		return 2
+	}
+	return 1
+}
+
+// initial returns the state of step 0.
+func initial[T any](g Generator, latents T) []T {
+	state := make([]T, stateSize(g))
+	for k := range state {
+		state[k] = latents // in place of the estimate that there is not
+	}
+	return state
+}
+
+// advance returns the state of step i+1.
+func advance(g Generator, state []*Node, prediction, i *Node) []*Node {
+	latents := state[0]
+	if m, ok := g.(Multistepper); ok {
+		return []*Node{m.StepAfter(latents, prediction, state[1], i), g.Clean(latents, prediction, i)}
+	}
+	return []*Node{g.Step(latents, prediction, i)}
 }
 
 // denoise takes the latents of step 0 to step end, for the prompts of the given
 // rows. It takes over the latents that it is given.
 func (d *denoiser) denoise(ctx context.Context, a *adapted, latents *tensors.Tensor, rows []int32, end int) (*tensors.Tensor, error) {
+	state := initial(d.generator, latents)
 	for i := range end {
-		out, err := d.step.run(ctx, append(append(a.inputs(), latents, int32(i)), d.conditions.inputs(rows)...)...)
-		release(latents)
+		out, err := d.step.run(ctx, append(append(a.inputs(), state, int32(i)), d.conditions.inputs(rows)...)...)
+		release(state...)
 		if err != nil {
 			return nil, fmt.Errorf("dualprocess: step %d: %w", i, err)
 		}
-		latents = out[0]
+		state = out
 	}
-	return latents, nil
+	if end > 0 {
+		release(state[1:]...)
+	}
+	return state[0], nil
 }
 
 // fromSeeds denoises the noise of the seeds from step 0 to step end.

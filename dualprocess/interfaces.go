@@ -141,6 +141,18 @@ type Leveler interface {
 	Levels() int
 }
 
+// Multistepper is a Generator whose sampler looks back, as DPM-Solver++ 2M does: a
+// step is more exact if it knows what the step before took for the clean latents.
+// Whatever denoises step by step then calls StepAfter in place of Step, which is the
+// same sampler without a look back.
+type Multistepper interface {
+	Generator
+	// StepAfter returns the latents of step i+1. previous has the shape of latents
+	// and is the clean estimate of step i-1, as Clean returned it there; at step 0
+	// there is none, and whatever is given must be ignored.
+	StepAfter(latents, prediction, previous, i *graph.Node) *graph.Node
+}
+
 // Releaser is a Generator or Verifier that holds weights which only the host
 // methods need, such as text encoders.
 type Releaser interface {

@@ -101,15 +101,16 @@ func (o *latentOptimizer) update(in *cursor) []*Node {
 // rollout denoises with gradient for as many steps as the task unrolls, and
 // returns clean latents: the last step's, or the estimate at the last one made.
 func (o *latentOptimizer) rollout(latents *Node, cond []*Node) *Node {
+	state := initial(o.Generator, latents)
 	for k := range o.Unroll {
 		i := Scalar(latents.Graph(), dtypes.Int32, k)
-		prediction := o.Generator.Predict(nil, latents, i, cond)
+		prediction := o.Generator.Predict(nil, state[0], i, cond)
 		if k == o.Unroll-1 && o.Unroll < o.Generator.Steps() {
-			return o.Generator.Clean(latents, prediction, i)
+			return o.Generator.Clean(state[0], prediction, i)
 		}
-		latents = o.Generator.Step(latents, prediction, i)
+		state = advance(o.Generator, state, prediction, i)
 	}
-	return latents
+	return state[0]
 }
 
 // prior is the negative logarithm of the density that the length r of each seed's

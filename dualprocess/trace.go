@@ -48,6 +48,9 @@ func trace(rt *backends.Runtime, g Generator, c *conditions) (p plan, err error)
 	assertSame("Step", latents, g.Step(latents, prediction, i))
 	clean := g.Clean(latents, prediction, i)
 	assertSame("Clean", latents, clean)
+	if m, ok := g.(Multistepper); ok {
+		assertSame("StepAfter", latents, m.StepAfter(latents, prediction, clean, i))
+	}
 	picture := g.Decode(clean)
 	if picture.Rank() != 4 || picture.Shape().Dim(0) != 1 || picture.Shape().Dim(3) != 3 || picture.DType() != dtypes.Float32 {
 		exceptions.Panicf("Decode gives %s and not a picture, float32 [batch, height, width, 3]", picture.Shape())
