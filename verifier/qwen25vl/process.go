@@ -1,0 +1,141 @@
+package qwen25vl
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"slices"
+
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/dualprocess/dualprocess-go/internal/vision"
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+// ProcessorConfig says how pictures become patches. The fields are those of
+// transformers' image processor.
+type ProcessorConfig struct {
+	MinPixels *int  `json:"min_pixels"` // of a resized picture; nil = Size
+	MaxPixels *int  `json:"max_pixels"`
+	Size      areas `json:"size"`
+	Patch     int   `json:"patch_size"`
+	Frames    int   `json:"temporal_patch_size"`
+	Merge     int   `json:"merge_size"`
+	weights.PictureConfig
+}
+
+// areas bounds the number of pixels. Two of the names that transformers gives the
+// bounds speak of edges, but they are areas.
+type areas struct {
+	Shortest *int `json:"shortest_edge"`
+	Longest  *int `json:"longest_edge"`
+	Min      *int `json:"min_pixels"`
+	Max      *int `json:"max_pixels"`
+}
+
+// readProcessor reads the settings of the image processor, which have to agree
+// with the tower's.
+func readProcessor(fsys fs.FS, tower VisionConfig) (ProcessorConfig, error) {
+	c := ProcessorConfig{ // what transformers fills in
+		Patch: 14, Frames: 2, Merge: 2,
+		PictureConfig: weights.PictureConfig{
+			Resample: weights.Bicubic, RescaleFactor: 1. / 255,
+			Mean: []float64{0.48145466, 0.4578275, 0.40821073}, Std: []float64{0.26862954, 0.26130258, 0.27577711},
+		},
+	}
+	var others struct {
+		Video    any `json:"video_processor"`
+		Class    any `json:"processor_class"`
+		Template any `json:"chat_template"` // see Prompt
+	}
+	file, err := weights.ReadProcessor(fsys, &c, &others)
+	if err != nil {
+		return c, err
+	}
+	c.MinPixels = first(c.MinPixels, c.Size.Shortest, c.Size.Min, new(56*56))
+	c.MaxPixels = first(c.MaxPixels, c.Size.Longest, c.Size.Max, new(28*28*1280))
+	if err := c.check(tower); err != nil {
+		return c, fmt.Errorf("%s: %w", file, err)
+	}
+	return c, nil
+}
+
+// first returns the first value that is given.
+func first(values ...*int) *int {
+	return values[slices.IndexFunc(values, func(v *int) bool { return v != nil })]
+}
+
+func (c ProcessorConfig) check(tower VisionConfig) error {
+	return errors.Join(
+		c.PictureConfig.Check(),
+		weights.CheckSizes(
+			weights.Size{Name: "min_pixels", Value: *c.MinPixels, Limit: 1 << 28},
+			weights.Size{Name: "max_pixels", Value: *c.MaxPixels, Limit: 1 << 28},
+		),
+		weights.Require("patch_size, which config.json gives too,", c.Patch, tower.Patch),
+		weights.Require("temporal_patch_size, which config.json gives too,", c.Frames, tower.Frames),
+		weights.Require("merge_size, which config.json gives too,", c.Merge, tower.Merge),
+	)
+}
+
+// maxRatio is the largest ratio of sides that the model's processor accepts.
+const maxRatio = 200
+
+// target returns the size that a picture is brought to: multiples of a token's
+// side, as near as possible to the picture's ratio, with an area within bounds
+// (transformers' smart_resize). The error wraps ErrPictureSize.
+func (c ProcessorConfig) target(picture vision.Size) (vision.Size, error) {
+	if shortest := min(picture.Height, picture.Width); shortest < 1 || max(picture.Height, picture.Width) > maxRatio*shortest {
+		return vision.Size{}, fmt.Errorf("%w: %s, want sides whose ratio is at most %d", ErrPictureSize, picture, maxRatio)
+	}
+	h, w, unit := float64(picture.Height), float64(picture.Width), float64(c.Patch*c.Merge)
+	least, most := float64(*c.MinPixels), float64(*c.MaxPixels)
+	rows, cols := math.RoundToEven(h/unit), math.RoundToEven(w/unit)
+	switch area := rows * cols * unit * unit; {
+	case area > most:
+		shrink := math.Sqrt(h * w / most)
+		rows, cols = max(1, math.Floor(h/shrink/unit)), max(1, math.Floor(w/shrink/unit))
+	case area < least:
+		grow := math.Sqrt(least / (h * w))
+		rows, cols = math.Ceil(h*grow/unit), math.Ceil(w*grow/unit)
+	}
+	return vision.Size{Height: int(rows * unit), Width: int(cols * unit)}, nil
+}
+
+// paperTarget is the size that the paper's reference brings pictures to: each side
+// to the multiple of a token's side below, whatever the area. Where that leaves
+// more than one patch over the reference fails; here the nearest multiple is
+// taken.
+func (c ProcessorConfig) paperTarget(picture vision.Size) (vision.Size, error) {
+	if picture.Height < 1 || picture.Width < 1 {
+		return vision.Size{}, fmt.Errorf("%w: %s", ErrPictureSize, picture)
+	}
+	unit := c.Patch * c.Merge
+	side := func(n int) int { return max(1, (n+unit/2)/unit) * unit }
+	return vision.Size{Height: side(picture.Height), Width: side(picture.Width)}, nil
+}
+
+// process maps pictures [B, H, W, 3] to the tower's float32 pixels of the target
+// size.
+func (c ProcessorConfig) process(x *Node, to vision.Size, paper bool) *Node {
+	if paper {
+		x = vision.Normalize(vision.Stretch(x), c.Mean, c.Std)
+		return vision.Resize(x, to, vision.Filter{Kernel: vision.Bilinear})
+	}
+	x = vision.Resize(vision.Limit(x), to, vision.Filter{Kernel: vision.Kernel(c.Resample), Antialias: true})
+	return vision.Normalize(x, c.Mean, c.Std)
+}
+
+// patches cuts pictures [B, H, W, 3] into [B, R, C, M, 3·frames·patch·patch]: the
+// patches of a token, rows first, each seen in as many frames, all equal, as a
+// video would have.
+func (c ProcessorConfig) patches(x *Node) *Node {
+	d, m, p := x.Shape().Dimensions, c.Merge, c.Patch
+	rows, cols := d[1]/(m*p), d[2]/(m*p)
+	x = Reshape(x, d[0], rows, m, p, cols, m, p, d[3])
+	x = TransposeAllAxes(x, 0, 1, 4, 2, 5, 7, 3, 6) // [B, R, C, m, m, 3, p, p]
+	x = Reshape(x, d[0], rows, cols, m*m, d[3], 1, p*p)
+	x = BroadcastToDims(x, d[0], rows, cols, m*m, d[3], c.Frames, p*p)
+	return Reshape(x, d[0], rows, cols, m*m, -1)
+}

@@ -1,0 +1,54 @@
+package qwen25vl
+
+import (
+	"github.com/dualprocess/dualprocess-go/internal/vision"
+	"github.com/dualprocess/dualprocess-go/internal/vlm"
+)
+
+// Special tokens of the prompt.
+const (
+	startToken  = "<|im_start|>" // of a turn
+	endToken    = "<|im_end|>"
+	visionStart = "<|vision_start|>"
+	imageToken  = "<|image_pad|>" // stands where the picture comes
+	visionEnd   = "<|vision_end|>"
+)
+
+// The chat template of the checkpoints for one turn of a picture and a question;
+// it adds the system prompt where none is given. The paper's prompt is the same.
+const (
+	beforeQuestion = startToken + "system\nYou are a helpful assistant." + endToken + "\n" +
+		startToken + "user\n" + visionStart + imageToken + visionEnd
+	afterQuestion = endToken + "\n" + startToken + "assistant\n"
+)
+
+// Prompt implements vlm.Model.
+func (m *parts) Prompt(question string) vlm.Prompt {
+	return vlm.Prompt{Parts: vlm.Ask(beforeQuestion, question, afterQuestion), Template: true}
+}
+
+// Layout implements vlm.Model. A token of a picture stands, on the three axes of
+// positions (m-rope), at its row and column at one time; the text behind goes on
+// after the greatest of them.
+func (m *parts) Layout(picture vision.Size) (vlm.Layout, error) {
+	size, err := m.target(picture)
+	if err != nil {
+		return vlm.Layout{}, err
+	}
+	unit := m.config.Processor.Patch * m.config.Processor.Merge
+	rows, cols := size.Height/unit, size.Width/unit
+	l := vlm.Layout{
+		Positions:   make([][]int, 3),
+		Behind:      max(rows, cols),
+		Activations: m.vision.activations(rows, cols),
+	}
+	for row := range rows {
+		for col := range cols {
+			l.Tokens = append(l.Tokens, m.config.ImageToken)
+			for axis, at := range []int{0, row, col} {
+				l.Positions[axis] = append(l.Positions[axis], at)
+			}
+		}
+	}
+	return l, nil
+}
