@@ -2,7 +2,8 @@
 // compares ours with them. It is for tests.
 //
 // A fixture is a folder with golden.json (what was computed) and
-// golden.safetensors (the numbers). They are looked for under the project's own
+// golden.safetensors (the numbers), or with golden_<variant>.json and so on for
+// several about one folder. They are looked for under the project's own
 // testdata/ beside this file and under every folder named in the environment
 // variable DUALPROCESS_FIXTURES, separated as PATH is, so that anybody can check
 // the project against fixtures of their own:
@@ -49,6 +50,7 @@ type Fixture struct {
 	Folder string
 	JSON   []byte // golden.json
 
+	stem    string // of the files' names, "golden" or "golden_<variant>"
 	tensors *safetensors.File
 	read    map[string]bool // keys that a test asked for
 }
@@ -63,15 +65,15 @@ func Fixtures(t testing.TB, kind Kind) []*Fixture {
 	roots := append([]string{own}, filepath.SplitList(os.Getenv(Env))...)
 	var found []*Fixture
 	for _, root := range roots {
-		folders, err := find(root)
+		files, err := find(root, isGolden)
 		require.NoError(t, err)
-		for _, folder := range folders {
-			f, err := read(folder)
+		for _, file := range files {
+			f, err := read(file)
 			require.NoError(t, err)
 			if k, err := kindOf(f.JSON); err != nil {
-				require.NoError(t, err, folder)
+				require.NoError(t, err, file)
 			} else if k == kind {
-				f.Name = name(root, folder)
+				f.Name = name(root, f)
 				found = append(found, f)
 			}
 		}
@@ -99,39 +101,48 @@ func ownFolder() (string, error) {
 	return "", fmt.Errorf("golden: %w", err)
 }
 
-// find returns the folders with a golden.json under root, root included.
-func find(root string) ([]string, error) {
-	var folders []string
+// isGolden says whether a file says what a fixture is about.
+func isGolden(name string) bool {
+	variant, ok := strings.CutPrefix(strings.TrimSuffix(name, ".json"), goldenStem)
+	return ok && strings.HasSuffix(name, ".json") && (variant == "" || variant[0] == '_')
+}
+
+const goldenStem = "golden"
+
+// find returns the files under root whose names are wanted.
+func find(root string, wanted func(name string) bool) ([]string, error) {
+	var files []string
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err == nil && d.Name() == "golden.json" {
-			folders = append(folders, filepath.Dir(path))
+		if err == nil && !d.IsDir() && wanted(d.Name()) {
+			files = append(files, path)
 		}
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("golden: looking for fixtures: %w", err)
 	}
-	if len(folders) == 0 {
-		return nil, fmt.Errorf("golden: no golden.json under %s: %w", root, fs.ErrNotExist)
+	if len(files) == 0 {
+		return nil, fmt.Errorf("golden: no fixtures under %s: %w", root, fs.ErrNotExist)
 	}
-	return folders, nil
+	return files, nil
 }
 
-func read(folder string) (*Fixture, error) {
-	data, err := os.ReadFile(filepath.Join(folder, "golden.json"))
+func read(file string) (*Fixture, error) {
+	data, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("golden: %w", err)
 	}
-	return &Fixture{Folder: folder, JSON: data}, nil
+	folder, base := filepath.Split(file)
+	return &Fixture{Folder: filepath.Clean(folder), JSON: data, stem: strings.TrimSuffix(base, ".json")}, nil
 }
 
 // name is short and tells fixtures of several roots apart.
-func name(root, folder string) string {
-	inside, err := filepath.Rel(root, folder)
+func name(root string, f *Fixture) string {
+	inside, err := filepath.Rel(root, f.Folder)
 	if err != nil || inside == "." {
-		inside = filepath.Base(folder)
+		inside = filepath.Base(f.Folder)
 	}
-	return filepath.ToSlash(inside)
+	return filepath.ToSlash(inside) + strings.TrimPrefix(f.stem, goldenStem)
 }
 
 // kindOf recognises a fixture by the fields of its golden.json.
@@ -166,7 +177,7 @@ func kindOf(data []byte) (Kind, error) {
 
 func (f *Fixture) open(t testing.TB) {
 	t.Helper()
-	file, err := safetensors.OpenFile(filepath.Join(f.Folder, "golden.safetensors"))
+	file, err := safetensors.OpenFile(filepath.Join(f.Folder, f.stem+".safetensors"))
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, file.Close()) })
 	f.tensors, f.read = file, map[string]bool{}

@@ -71,9 +71,9 @@ func TestKindOf(t *testing.T) {
 }
 
 func TestFindNothing(t *testing.T) {
-	_, err := find(t.TempDir())
+	_, err := find(t.TempDir(), isGolden)
 	assert.ErrorIs(t, err, os.ErrNotExist)
-	_, err = find(filepath.Join(t.TempDir(), "missing"))
+	_, err = find(filepath.Join(t.TempDir(), "missing"), isGolden)
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }
 

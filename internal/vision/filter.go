@@ -50,21 +50,16 @@ type taps struct {
 	weights []float32
 }
 
-// axis returns the taps of every pixel along an axis that is resized from one
-// length to another, as torch's interpolate with align_corners=False has them.
-// The arithmetic is in float32, as there: coordinates in float64 are better ones,
-// and move pixels by up to 2e-5.
-func (f Filter) axis(from, to int) []taps {
-	out := make([]taps, to)
+// taps returns those of pixel i along an axis that is resized from one length to
+// another, as torch's interpolate with align_corners=False has them. The
+// arithmetic is in float32, as there: coordinates in float64 are better ones, and
+// move pixels by up to 2e-5.
+func (f Filter) taps(i, from, to int) taps {
 	scale := float32(from) / float32(to)
-	for i := range out {
-		if f.Antialias {
-			out[i] = f.wide(i, from, scale)
-		} else {
-			out[i] = f.narrow(i, from, scale)
-		}
+	if f.Antialias {
+		return f.wide(i, from, scale)
 	}
-	return out
+	return f.narrow(i, from, scale)
 }
 
 // wide are the taps with antialiasing: the kernel is cut off at the borders and
@@ -93,7 +88,7 @@ func (f Filter) wide(i, from int, scale float32) taps {
 // narrow are the taps without antialiasing: two or four neighbours, with the
 // border's pixel in place of those beyond.
 func (f Filter) narrow(i, from int, scale float32) taps {
-	at := scale*(float32(i)+0.5) - 0.5
+	at := float32(float64(scale)*(float64(i)+0.5) - 0.5) // rounded once, as by torch's fused multiply-add
 	if f.Kernel == Bilinear {
 		at = max(at, 0)
 	}
@@ -110,10 +105,12 @@ func (f Filter) narrow(i, from int, scale float32) taps {
 	return t
 }
 
-// matrix holds the weights of all given pixels, [to][from].
-func (f Filter) matrix(from, to int) [][]float32 {
-	rows := make([][]float32, to)
-	for i, t := range f.axis(from, to) {
+// matrix holds the weights of all given pixels, [count][from], for count pixels
+// of the result from the one called first on.
+func (f Filter) matrix(from, to, first, count int) [][]float32 {
+	rows := make([][]float32, count)
+	for i := range rows {
+		t := f.taps(first+i, from, to)
 		rows[i] = make([]float32, from)
 		copy(rows[i][t.first:], t.weights)
 	}

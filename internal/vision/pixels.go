@@ -8,19 +8,30 @@ import (
 
 // Resize brings pictures [B, H, W, C] to a size, one matrix per axis: exactly
 // linear, with exact gradients.
-func Resize(x *Node, to Size, f Filter) *Node {
+func Resize(x *Node, to Size, f Filter) *Node { return ResizeCrop(x, to, to, f) }
+
+// ResizeCrop is Resize and then CenterCrop, without the pixels that would be cut
+// off. Of an elongated picture they may be very many.
+func ResizeCrop(x *Node, to, crop Size, f Filter) *Node {
 	d := x.Shape().Dimensions
-	if to.Height < 1 || to.Width < 1 {
-		exceptions.Panicf("vision: resize to %s", to)
-	}
+	top, left := centre(to, crop)
 	x = ConvertDType(x, dtypes.Float32)
-	if to.Width != d[2] {
-		x = Einsum("bhwc,vw->bhvc", x, Const(x.Graph(), f.matrix(d[2], to.Width)))
+	if to.Width != d[2] || crop.Width != d[2] {
+		x = Einsum("bhwc,vw->bhvc", x, Const(x.Graph(), f.matrix(d[2], to.Width, left, crop.Width)))
 	}
-	if to.Height != d[1] {
-		x = Einsum("bhwc,uh->buwc", x, Const(x.Graph(), f.matrix(d[1], to.Height)))
+	if to.Height != d[1] || crop.Height != d[1] {
+		x = Einsum("bhwc,uh->buwc", x, Const(x.Graph(), f.matrix(d[1], to.Height, top, crop.Height)))
 	}
 	return x
+}
+
+// centre is where the middle of a picture begins. An odd pixel more stays at the
+// bottom or at the right.
+func centre(of, crop Size) (top, left int) {
+	if crop.Height < 1 || crop.Width < 1 || of.Height < crop.Height || of.Width < crop.Width {
+		exceptions.Panicf("vision: crop of %s from %s", crop, of)
+	}
+	return (of.Height - crop.Height) / 2, (of.Width - crop.Width) / 2
 }
 
 // Limit clamps pixels to [0, 1]. The gradient is torch's: 1 inside and at both
@@ -64,13 +75,9 @@ func perChannel(x *Node, values []float64) *Node {
 	return ConvertDType(Const(x.Graph(), [][][][]float64{{{values}}}), x.DType())
 }
 
-// CenterCrop cuts the middle out of pictures that are at least as large. An odd
-// pixel more stays at the right or the bottom.
+// CenterCrop cuts the middle out of pictures that are at least as large.
 func CenterCrop(x *Node, to Size) *Node {
 	d := x.Shape().Dimensions
-	top, left := (d[1]-to.Height)/2, (d[2]-to.Width)/2
-	if d[1] < to.Height || d[2] < to.Width {
-		exceptions.Panicf("vision: crop of %s from %s", to, Size{d[1], d[2]})
-	}
+	top, left := centre(Size{d[1], d[2]}, to)
 	return Slice(x, AxisRange(), AxisRange(top, top+to.Height), AxisRange(left, left+to.Width))
 }
