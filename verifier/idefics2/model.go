@@ -1,0 +1,137 @@
+// Package idefics2 is the vision-language model Idefics2 (Hugging Face, 2024) as a
+// verifier. It loads folders in the layout of transformers and does what
+// Idefics2ForConditionalGeneration and its processor do, without splitting
+// pictures into parts.
+//
+// A SigLIP tower looks at the picture in nearly its own size and shape; a
+// resampler sums it up in a fixed number of tokens, 64 in the published
+// checkpoints; a Mistral reads those and the question.
+package idefics2
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/decoder"
+	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
+	"github.com/dualprocess/dualprocess-go/internal/vision"
+	"github.com/dualprocess/dualprocess-go/internal/vlm"
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+// Options of Open. The zero value is the model as its makers use it.
+type Options = vlm.Options
+
+// Verifier is an Idefics2 on a runtime; see vlm.Verifier for its methods.
+type Verifier = vlm.Verifier
+
+// Errors of Prepare and of the methods that take pictures.
+var (
+	// ErrPictureSize says that pictures of a size cannot be looked at.
+	ErrPictureSize = vlm.ErrPictureSize
+	// ErrQuestion says that a question or an answer cannot be put to the model.
+	ErrQuestion = vlm.ErrQuestion
+)
+
+// network is what Idefics2 has of its own.
+type network struct {
+	config Config
+	dtype  dtypes.DType // that is computed in
+	paper  bool
+	border int // the token on both sides of a picture
+	vision *Vision
+}
+
+var _ vlm.Model = (*network)(nil)
+
+// Open loads the verifier in folder. Its weights become frozen variables of the
+// runtime's store, in the precision of the files.
+func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (*Verifier, error) {
+	v, err := OpenFS(ctx, rt, os.DirFS(folder), o)
+	if err != nil {
+		return nil, fmt.Errorf("idefics2: open %s: %w", folder, err)
+	}
+	return v, nil
+}
+
+// OpenFS is Open for any file system; only files of the operating system are
+// mapped into memory.
+func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*Verifier, error) {
+	config, err := ReadConfig(fsys)
+	if err != nil {
+		return nil, err
+	}
+	m := &network{config: config, dtype: rt.DType, paper: o.Paper}
+	s := vlm.Setup{Name: "idefics2", Model: m, Marker: config.ImageToken, Image: config.ImageToken}
+	if s.Tokenizer, err = tokenizer.Open(fsys, "."); err != nil {
+		return nil, err
+	}
+	ends, err := m.readTokens(s.Tokenizer)
+	if err != nil {
+		return nil, err
+	}
+	if s.Ends, err = vlm.ReadEnds(fsys, ends...); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	root := weights.Root(rt.Store, "/verifier")
+	err = weights.LoadTo(rt.Backend, fsys, ".", rt.Store, root, config.surplus, func(c weights.Cursor) { s.Decoder = m.load(c) })
+	var v *Verifier
+	if err == nil {
+		v, err = vlm.New(rt, s, o)
+	}
+	if err != nil {
+		return nil, errors.Join(err, rt.Store.DeleteVariablesInScope(root))
+	}
+	return v, nil
+}
+
+// load reads the parameters at the root of a checkpoint.
+func (m *network) load(c weights.Cursor) *decoder.Decoder {
+	m.vision = NewVision(c.In("model"), m.config)
+	return decoder.NewWithHead(c.In("model", "text_model"), c.In("lm_head"), m.config.Text)
+}
+
+// surplus accepts what checkpoints may carry besides: a head that is tied, and
+// tables that are computed.
+func (c Config) surplus(name string) bool {
+	return c.Text.TiedHead && name == "lm_head.weight" ||
+		name == "model.vision_model.embeddings.position_ids" || strings.HasSuffix(name, ".rotary_emb.inv_freq")
+}
+
+// target is the size in which the tower looks at a picture. The paper's reference
+// leaves pictures as large as they are, unless the folder names one size for all.
+func (m *network) target(picture vision.Size) vision.Size {
+	if rule := m.config.Picture.Size; !m.paper || rule.fixed() {
+		return rule.target(picture)
+	}
+	return picture
+}
+
+// Features implements vlm.Model.
+func (m *network) Features(p *nn.Probe, image *Node, checkpoint bool) *Node {
+	x := p.See("pixel_values", m.process(image))
+	return m.vision.Apply(p, ConvertDType(x, m.dtype), checkpoint)
+}
+
+// process brings pictures [B, height, width, 3] to the numbers that the tower reads.
+func (m *network) process(image *Node) *Node {
+	c, d := m.config.Picture, image.Shape().Dimensions
+	size := m.target(vision.Size{Height: d[1], Width: d[2]})
+	if m.paper {
+		return vision.Resize(vision.Normalize(vision.Stretch(image), c.Mean, c.Std), size, vision.Filter{Kernel: vision.Bilinear})
+	}
+	filter := vision.Filter{Kernel: vision.Kernel(c.Resample), Antialias: true}
+	return vision.Normalize(vision.Resize(vision.Limit(image), size, filter), c.Mean, c.Std)
+}

@@ -1,0 +1,73 @@
+package idefics2
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
+	"github.com/dualprocess/dualprocess-go/internal/vision"
+	"github.com/dualprocess/dualprocess-go/internal/vlm"
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+// Tokens of the prompt.
+const (
+	imageToken  = "<image>"
+	borderToken = "<fake_token_around_image>" // on both sides of a picture
+	endOfTurn   = "<end_of_utterance>"
+	endOfText   = "</s>"
+)
+
+// The chat template of the checkpoints for one turn of a picture and a question.
+const (
+	beforeQuestion = "User:" + imageToken
+	afterQuestion  = endOfTurn + "\nAssistant:"
+)
+
+// Prompt implements vlm.Model. An assistant's turn in the template begins with a
+// space, which belongs to the first word of the answer. The paper's prompt ends in
+// that space instead.
+func (m *network) Prompt(question string) vlm.Prompt {
+	if m.paper {
+		return vlm.Prompt{Parts: vlm.Ask(beforeQuestion, question, afterQuestion+" "), Template: true}
+	}
+	return vlm.Prompt{Parts: vlm.Ask(beforeQuestion, question, afterQuestion), Template: true, Separator: " "}
+}
+
+// Layout implements vlm.Model. Pictures of every size have as many tokens.
+func (m *network) Layout(picture vision.Size) (vlm.Layout, error) {
+	size := m.target(picture)
+	patch := m.config.Vision.PatchSize
+	grid := vision.Size{Height: size.Height / patch, Width: size.Width / patch}
+	if grid.Area() == 0 || max(size.Height, size.Width) > largest {
+		return vlm.Layout{}, fmt.Errorf("%w: a picture of %s would be looked at as %s, want %d to %d pixels a side",
+			vlm.ErrPictureSize, picture, size, patch, largest)
+	}
+	tokens := slices.Repeat([]int{m.config.ImageToken}, m.config.Resampler.Latents)
+	return vlm.Layout{
+		Tokens:      slices.Concat([]int{m.border}, tokens, []int{m.border}),
+		Activations: m.config.activations(grid.Area()),
+	}, nil
+}
+
+// largest is the longest edge, in pixels, that is believed to be meant.
+const largest = 1 << 14
+
+// readTokens finds the tokens that the prompt needs, and those that end a text
+// where the folder does not say.
+func (m *network) readTokens(t *tokenizer.Tokenizer) (ends []int, err error) {
+	id := func(token string) int {
+		id, ok := t.ID(token)
+		if !ok && err == nil {
+			err = fmt.Errorf("%w: the tokenizer has no %s", weights.ErrConfig, token)
+		}
+		return id
+	}
+	m.border = id(borderToken)
+	image := id(imageToken)
+	ends = []int{id(endOfText), id(endOfTurn)}
+	if err == nil {
+		err = weights.Require("image_token_id", m.config.ImageToken, image)
+	}
+	return ends, err
+}

@@ -1,0 +1,235 @@
+package idefics2
+
+import (
+	"math"
+	"sort"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/vision"
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+// Vision is all that comes before the language model: the tower, a projection to
+// the language model's width, and the resampler.
+type Vision struct {
+	tower      *tower
+	projection *gated
+	resampler  *resampler
+}
+
+// NewVision reads the parameters at the cursor of "model".
+func NewVision(c weights.Cursor, cfg Config) *Vision {
+	connector := c.In("connector")
+	return &Vision{
+		tower: newTower(c.In("vision_model"), cfg.Vision),
+		projection: newGated(connector.In("modality_projection"),
+			cfg.Vision.Hidden, cfg.Text.Intermediate, cfg.Text.Hidden, cfg.Text.Activation),
+		resampler: newResampler(connector.In("perceiver_resampler"), cfg.Resampler),
+	}
+}
+
+// Apply maps normalised pictures [B, H, W, 3] to [B, latents, hidden], in their dtype.
+func (v *Vision) Apply(p *nn.Probe, x *Node, checkpoint bool) *Node {
+	x = p.See("vision_output", v.tower.apply(p, x, checkpoint))
+	x = p.See("modality_projection", v.projection.apply(x))
+	return p.See("projector_output", v.resampler.apply(x, checkpoint))
+}
+
+// tower is a SigLIP whose positions are those of a square grid that pictures of
+// any shape are laid over.
+type tower struct {
+	patches   *vision.PatchEmbedding
+	positions *nn.Embedding // [side·side, hidden]
+	side      int
+	encoder   *vision.Encoder
+	norm      *nn.LayerNorm
+}
+
+func newTower(c weights.Cursor, cfg VisionConfig) *tower {
+	embeddings := c.In("embeddings")
+	return &tower{
+		patches:   vision.NewPatchEmbedding(embeddings.In("patch_embedding"), cfg.Channels, cfg.Hidden, cfg.PatchSize, true),
+		positions: nn.NewEmbedding(embeddings.In("position_embedding"), cfg.side()*cfg.side(), cfg.Hidden),
+		side:      cfg.side(),
+		encoder:   vision.NewEncoder(c.In("encoder"), cfg.encoder()),
+		norm:      nn.NewLayerNorm(c.In("post_layernorm"), cfg.Hidden, cfg.Epsilon),
+	}
+}
+
+// encoder describes the blocks.
+func (c VisionConfig) encoder() vision.EncoderConfig {
+	return vision.EncoderConfig{
+		Layers: c.Layers, Hidden: c.Hidden, Intermediate: c.Intermediate, Heads: c.Heads, Epsilon: c.Epsilon,
+		Activation: activation(c.Activation),
+	}
+}
+
+// apply maps pictures [B, H, W, 3] to patches [B, T, hidden].
+func (t *tower) apply(p *nn.Probe, x *Node, checkpoint bool) *Node {
+	d := x.Shape().Dimensions
+	grid := t.patches.Grid(vision.Size{Height: d[1], Width: d[2]})
+	x = t.patches.Apply(x)
+	places := t.positions.Apply(Const(x.Graph(), positions(grid, t.side)))
+	x = p.See("patch_embed", Add(x, InsertAxes(ConvertDType(places, x.DType()), 0)))
+	return t.norm.Apply(t.encoder.Apply(p, x, checkpoint))
+}
+
+// positions is the place of each patch of a picture on the square grid of learnt
+// positions, row by row.
+func positions(grid vision.Size, side int) []int32 {
+	rows, cols := buckets(grid.Height, side), buckets(grid.Width, side)
+	ids := make([]int32, 0, grid.Area())
+	for _, row := range rows {
+		for _, col := range cols {
+			ids = append(ids, row*int32(side)+col)
+		}
+	}
+	return ids
+}
+
+// buckets lays patches along one edge over side learnt positions: about
+// ⌊i·side/patches⌋. Where the fractions meet, float32 decides, so this follows
+// torch step by step: for 58 patches of 70 positions, for one, it matters.
+// Source: transformers v4.50.0, Idefics2VisionEmbeddings.forward. (Version 5
+// multiplies where 4.50 calls arange, and differs for some counts.)
+func buckets(patches, side int) []int32 {
+	borders := arange(1/float64(side), 1, 1/float64(side))
+	fractions := arange(0, 1-1e-6, float64(1/float32(patches)))
+	places := make([]int32, patches)
+	for i := range places {
+		places[i] = int32(sort.Search(len(borders), func(k int) bool { return borders[k] > fractions[i] }))
+	}
+	return places
+}
+
+// arange is torch.arange in float32, to the last bit: two vectors of 8 at a time
+// count on from a rounded start, and what is left over is counted from the very
+// beginning.
+// The conversions keep Go from fusing products and sums.
+// Source: torch v2.9.1, RangeFactoriesKernel.cpp, for AVX2 (there is none for
+// AVX512).
+func arange(start, end, step float64) []float32 {
+	const lanes = 8
+	values := make([]float32, int(math.Ceil((end-start)/step)))
+	vectors := len(values) / (2 * lanes) * 2
+	for i := range values {
+		if i < vectors*lanes {
+			base := float64(float32(start + float64(step*float64(i/lanes*lanes))))
+			values[i] = float32(base + float64(step*float64(i%lanes)))
+		} else {
+			values[i] = float32(start + float64(step*float64(i)))
+		}
+	}
+	return values
+}
+
+// gated is a feed-forward layer with a gate, without biases.
+type gated struct {
+	gate, up, down *nn.Linear
+	activation     func(*Node) *Node
+}
+
+func newGated(c weights.Cursor, in, inner, out int, act string) *gated {
+	return &gated{
+		gate:       nn.NewLinearNoBias(c.In("gate_proj"), in, inner),
+		up:         nn.NewLinearNoBias(c.In("up_proj"), in, inner),
+		down:       nn.NewLinearNoBias(c.In("down_proj"), inner, out),
+		activation: activation(act),
+	}
+}
+
+func (g *gated) apply(x *Node) *Node {
+	return g.down.Apply(nil, Mul(g.activation(g.gate.Apply(nil, x)), g.up.Apply(nil, x)))
+}
+
+// activation returns a function whose name ReadConfig has checked.
+func activation(name string) func(*Node) *Node {
+	f, err := nn.Activation(name)
+	if err != nil {
+		panic(err)
+	}
+	return f
+}
+
+// resampler asks the patches with a fixed number of learnt vectors, layer after
+// layer (a Perceiver).
+type resampler struct {
+	latents *model.Variable // [latents, hidden]
+	layers  []*resamplerLayer
+	norm    *nn.RMSNorm
+}
+
+type resamplerLayer struct {
+	config                             ResamplerConfig
+	normContext, normLatents, normFeed *nn.RMSNorm
+	q, k, v, o                         *nn.Linear
+	feed                               *gated
+}
+
+func newResampler(c weights.Cursor, cfg ResamplerConfig) *resampler {
+	r := &resampler{
+		latents: c.Variable("latents", cfg.Latents, cfg.Hidden),
+		norm:    nn.NewRMSNorm(c.In("norm"), cfg.Hidden, cfg.Epsilon),
+	}
+	for i := range cfg.Layers {
+		r.layers = append(r.layers, newResamplerLayer(c.In("layers", i), cfg))
+	}
+	return r
+}
+
+func newResamplerLayer(c weights.Cursor, cfg ResamplerConfig) *resamplerLayer {
+	attn := c.In("self_attn")
+	inner, innerKV := cfg.Heads*cfg.HeadDim, cfg.KVHeads*cfg.HeadDim
+	norm := func(name string) *nn.RMSNorm { return nn.NewRMSNorm(c.In(name), cfg.Hidden, cfg.Epsilon) }
+	return &resamplerLayer{
+		config:      cfg,
+		normContext: norm("input_context_norm"),
+		normLatents: norm("input_latents_norm"),
+		normFeed:    norm("post_attention_layernorm"),
+		q:           nn.NewLinearNoBias(attn.In("q_proj"), cfg.Hidden, inner),
+		k:           nn.NewLinearNoBias(attn.In("k_proj"), cfg.Hidden, innerKV),
+		v:           nn.NewLinearNoBias(attn.In("v_proj"), cfg.Hidden, innerKV),
+		o:           nn.NewLinearNoBias(attn.In("o_proj"), inner, cfg.Hidden),
+		feed:        newGated(c.In("mlp"), cfg.Hidden, 4*cfg.Hidden, cfg.Hidden, cfg.Activation),
+	}
+}
+
+// apply maps the patches of pictures [B, T, hidden] to [B, latents, hidden].
+func (r *resampler) apply(context *Node, checkpoint bool) *Node {
+	latents := ConvertDType(r.latents.NodeValue(context), context.DType())
+	d := latents.Shape().Dimensions
+	latents = BroadcastToDims(InsertAxes(latents, 0), context.Shape().Dim(0), d[0], d[1])
+	for _, l := range r.layers {
+		if checkpoint {
+			latents = latents.Checkpoint()
+		}
+		latents = l.apply(latents, context)
+		if checkpoint {
+			latents = latents.StopCheckpoint()
+		}
+	}
+	return r.norm.Apply(latents)
+}
+
+// apply lets the latents look at the patches and at each other.
+func (l *resamplerLayer) apply(latents, context *Node) *Node {
+	own := l.normLatents.Apply(latents)
+	all := Concatenate([]*Node{l.normContext.Apply(context), own}, 1)
+	q := nn.SplitHeads(l.q.Apply(nil, own), l.config.Heads)
+	k := nn.SplitHeads(l.k.Apply(nil, all), l.config.KVHeads)
+	v := nn.SplitHeads(l.v.Apply(nil, all), l.config.KVHeads)
+	h := nn.GroupedAttention(q, k, v, nil, 1/math.Sqrt(float64(l.config.HeadDim)), 0)
+	latents = Add(latents, l.o.Apply(nil, h))
+	return Add(latents, l.feed.apply(l.normFeed.Apply(latents)))
+}
+
+// activations estimates what the backward pass of a picture of that many patches
+// needs to keep, in numbers.
+func (c Config) activations(patches int) int {
+	r := c.Resampler
+	layer := patches*(r.Hidden+2*r.KVHeads*r.HeadDim) + r.Latents*(16*r.Hidden+2*r.Heads*(patches+r.Latents))
+	return c.Vision.encoder().Activations(patches) + 3*patches*c.Text.Intermediate + r.Layers*layer
+}

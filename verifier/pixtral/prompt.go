@@ -1,0 +1,58 @@
+package pixtral
+
+import (
+	"fmt"
+
+	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
+	"github.com/dualprocess/dualprocess-go/internal/vision"
+	"github.com/dualprocess/dualprocess-go/internal/vlm"
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+// Prompt implements vlm.Model: the chat template of the checkpoints for one turn of
+// a picture and a question, which is the paper's prompt as well. It names <s>
+// itself, and the answer follows without a space.
+func (m *network) Prompt(question string) vlm.Prompt {
+	return vlm.Prompt{Parts: vlm.Ask("<s>[INST]"+m.config.Tokens.Image, question, "[/INST]")}
+}
+
+// Layout implements vlm.Model: the patches row by row, with a token behind each row.
+func (m *network) Layout(picture vision.Size) (vlm.Layout, error) {
+	size, patch := m.target(picture), m.config.Vision.PatchSize
+	rows, cols := size.Height/patch, size.Width/patch
+	if rows == 0 || cols == 0 || max(size.Height, size.Width) > largest {
+		return vlm.Layout{}, fmt.Errorf("%w: a picture of %s would be looked at as %s, want %d to %d pixels a side",
+			vlm.ErrPictureSize, picture, size, patch, largest)
+	}
+	l := vlm.Layout{Activations: m.config.activations(rows * cols)}
+	for range rows {
+		for range cols {
+			l.Tokens = append(l.Tokens, m.config.ImageToken)
+		}
+		l.Tokens = append(l.Tokens, m.rowEnd)
+	}
+	l.Tokens[len(l.Tokens)-1] = m.pictureEnd
+	return l, nil
+}
+
+// largest is the longest edge, in pixels, that is believed to be meant.
+const largest = 1 << 14
+
+// readTokens finds the tokens that a picture needs, and the one that ends a text
+// where the folder does not say.
+func (m *network) readTokens(t *tokenizer.Tokenizer) (end int, err error) {
+	id := func(token string) int {
+		id, ok := t.ID(token)
+		if !ok && err == nil {
+			err = fmt.Errorf("%w: the tokenizer has no %s", weights.ErrConfig, token)
+		}
+		return id
+	}
+	tokens := m.config.Tokens
+	image := id(tokens.Image)
+	m.rowEnd, m.pictureEnd, end = id(tokens.Break), id(tokens.End), id("</s>")
+	if err == nil {
+		err = weights.Require("image_token_index", m.config.ImageToken, image)
+	}
+	return end, err
+}
