@@ -1,5 +1,5 @@
-// Package text holds the text encoders of image generators, T5 and CLIP's, and
-// the cutting and padding of prompts that goes with them.
+// Package text holds the text encoders of image generators, T5, CLIP and Gemma 2,
+// and the cutting and padding of prompts that goes with them.
 //
 // Layers have the names of transformers' modules; Apply's probe, which may be
 // nil, sees their outputs. Axis letters are those of package nn.

@@ -66,23 +66,45 @@ func (n *tokenName) UnmarshalJSON(text []byte) error {
 // Length is the number of ids that every prompt has.
 func (p *Prompter) Length() int { return p.length }
 
-// IDs returns the ids of a prompt: cut at the end but for the end-of-text token,
+// WithLength returns a prompter of another length.
+func (p *Prompter) WithLength(length int) *Prompter {
+	return &Prompter{p.tokenizer, p.padding, length}
+}
+
+// Count returns the number of ids of a text, neither cut nor padded.
+func (p *Prompter) Count(text string) (int, error) {
+	all, err := p.tokenizer.Encode(text)
+	if err != nil {
+		return 0, fmt.Errorf("text: %q: %w", text, err)
+	}
+	return len(all), nil
+}
+
+// IDs returns the ids of a prompt: cut at the end but for an end-of-text token,
 // as transformers do it, or filled up with padding.
 func (p *Prompter) IDs(prompt string) ([]int32, error) {
+	ids, _, err := p.Padded(prompt)
+	return ids, err
+}
+
+// Padded is IDs and tells how many of them are no padding.
+func (p *Prompter) Padded(prompt string) (ids []int32, words int, err error) {
 	all, err := p.tokenizer.Encode(prompt)
 	if err != nil {
-		return nil, fmt.Errorf("text: prompt %q: %w", prompt, err)
+		return nil, 0, fmt.Errorf("text: prompt %q: %w", prompt, err)
 	}
 	if len(all) > p.length {
-		all[p.length-1] = all[len(all)-1]
+		_, ending := p.tokenizer.Ends()
+		ending = min(ending, p.length)
+		copy(all[p.length-ending:], all[len(all)-ending:])
 		all = all[:p.length]
 	}
-	ids := make([]int32, p.length)
+	ids = make([]int32, p.length)
 	for i := range ids {
 		ids[i] = p.padding
 		if i < len(all) {
 			ids[i] = int32(all[i])
 		}
 	}
-	return ids, nil
+	return ids, len(all), nil
 }

@@ -1,0 +1,67 @@
+package text
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/dualprocess/dualprocess-go/internal/decoder"
+	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+// Gemma is the language model Gemma 2 as an encoder of text: its last hidden
+// states.
+type Gemma struct {
+	decoder *decoder.Decoder
+}
+
+// ReadGemmaConfig reads dir/config.json. Errors name the file and the field; those
+// about a value wrap weights.ErrConfig.
+func ReadGemmaConfig(fsys fs.FS, dir string) (decoder.Config, error) {
+	file := path.Join(dir, "config.json")
+	var text json.RawMessage
+	if err := weights.ReadConfig(fsys, file, &text); err != nil {
+		return decoder.Config{}, err
+	}
+	var kind struct {
+		ModelType string `json:"model_type"`
+	}
+	if err := json.Unmarshal(text, &kind); err != nil {
+		return decoder.Config{}, fmt.Errorf("text: %s: %w", file, err)
+	}
+	if err := weights.Require("model_type", kind.ModelType, "gemma2"); err != nil {
+		return decoder.Config{}, fmt.Errorf("text: %s: %w", file, err)
+	}
+	c, err := decoder.ParseConfig(text)
+	if err != nil {
+		return c, fmt.Errorf("text: %s: %w", file, err)
+	}
+	return c, nil
+}
+
+// NewGemma reads the encoder's parameters at the root of a checkpoint, where they
+// may stand under "model" as in one of the whole language model.
+func NewGemma(c weights.Cursor, cfg decoder.Config) *Gemma {
+	return &Gemma{decoder.New(c.Layout("embed_tokens.weight", "", "model"), cfg)}
+}
+
+// GemmaSurplus accepts what checkpoints of Gemma carry besides: the head, which an
+// encoder has no use for, and the frequencies of the rotary embedding.
+func GemmaSurplus(name string) bool {
+	return name == "lm_head.weight" || strings.HasSuffix(name, "rotary_emb.inv_freq")
+}
+
+// Apply encodes ids [B, S] (int32) to the last hidden states [B, S, Hidden] in
+// dtype. valid (bool [B, S]) is false for padding, which words don't see; what
+// stands there in the result has no meaning.
+func (g *Gemma) Apply(p *nn.Probe, ids, valid *Node, dtype dtypes.DType) *Node {
+	x := p.See("embed_tokens", g.decoder.Embed(ids, dtype))
+	hidden, _ := g.decoder.Apply(p, decoder.Span{Embeds: x, Valid: valid}, nil)
+	return hidden
+}
