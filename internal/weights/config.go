@@ -14,7 +14,8 @@ const maxConfig = 1 << 20
 
 // ReadConfig decodes the JSON file name of fsys into config, a pointer to a
 // struct. A field that the struct does not have is an error: a setting that is
-// ignored is a wrong model.
+// ignored is a wrong model. The words for numbers that Python writes and JSON does
+// not have (NaN, Infinity) count as null.
 func ReadConfig(fsys fs.FS, name string, config any) error {
 	f, err := fsys.Open(name)
 	if err != nil {
@@ -28,7 +29,7 @@ func ReadConfig(fsys fs.FS, name string, config any) error {
 	if len(data) > maxConfig {
 		return fmt.Errorf("weights: %s is larger than %d bytes", name, maxConfig)
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
+	d := json.NewDecoder(bytes.NewReader(withoutPython(data)))
 	d.DisallowUnknownFields()
 	if err := d.Decode(config); err != nil {
 		return fmt.Errorf("weights: %s: %w", name, err)
