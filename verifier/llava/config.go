@@ -1,0 +1,188 @@
+package llava
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/dualprocess/dualprocess-go/internal/decoder"
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+// Architecture names LLaVA in config.json. Pixtral has the same name and another
+// vision_config.model_type.
+const Architecture = "LlavaForConditionalGeneration"
+
+// VisionType is the vision_config.model_type of LLaVA's tower.
+const VisionType = "clip_vision_model"
+
+// Config of a LLaVA verifier: the JSON files of its folder, as transformers 4.36 to
+// 5.23 write them. What the files leave out, as those of the real checkpoints do
+// with much, is filled in as transformers does.
+type Config struct {
+	Text       decoder.Config
+	Vision     VisionConfig
+	Picture    PictureConfig
+	ImageToken int // id of the token whose places features take
+	Blocks     int // of the tower that are run: the features are the output of the last of them
+	ClassToken bool
+	Activation string // of the projector
+	Bias       bool   // of the projector's layers
+}
+
+// VisionConfig sizes the CLIP tower. The fields are those of transformers'
+// config.json.
+type VisionConfig struct {
+	ModelType    string  `json:"model_type"`
+	Hidden       int     `json:"hidden_size"`
+	Intermediate int     `json:"intermediate_size"`
+	Layers       int     `json:"num_hidden_layers"`
+	Heads        int     `json:"num_attention_heads"`
+	Channels     int     `json:"num_channels"`
+	ImageSize    int     `json:"image_size"` // in pixels, a side
+	PatchSize    int     `json:"patch_size"`
+	Activation   string  `json:"hidden_act"`
+	Epsilon      float64 `json:"layer_norm_eps"`
+
+	Projection any `json:"projection_dim"` // of CLIP's own head, which LLaVA has no use for
+	Vocabulary any `json:"vocab_size"`     // written by mistake; it is the text's
+	Dropout    any `json:"dropout"`
+	weights.Pretrained
+}
+
+// modelFile is config.json.
+type modelFile struct {
+	Architectures []string        `json:"architectures"`
+	ModelType     string          `json:"model_type"`
+	Text          json.RawMessage `json:"text_config"`
+	Vision        json.RawMessage `json:"vision_config"`
+	ImageIndex    int             `json:"image_token_index"`
+	ImageID       *int            `json:"image_token_id"` // the same, as newer versions call it
+	FeatureLayer  int             `json:"vision_feature_layer"`
+	Strategy      string          `json:"vision_feature_select_strategy"`
+	Activation    string          `json:"projector_hidden_act"`
+	Bias          bool            `json:"multimodal_projector_bias"`
+	Tied          json.RawMessage `json:"tie_word_embeddings"`
+
+	IgnoreIndex any `json:"ignore_index"`     // of the loss in training
+	ImageTokens any `json:"image_seq_length"` // the tower's grid says it
+	Vocabulary  any `json:"vocab_size"`       // text_config's counts
+	weights.Pretrained
+}
+
+// ReadConfig reads the JSON files of a LLaVA folder. Errors name the file and the
+// field; those about a value wrap weights.ErrConfig.
+func ReadConfig(fsys fs.FS) (Config, error) {
+	const name = "config.json"
+	f := modelFile{ // what transformers fills in
+		ModelType: "llava", ImageIndex: 32000, FeatureLayer: -2, Strategy: "default", Activation: "gelu", Bias: true,
+	}
+	if err := weights.ReadConfig(fsys, name, &f); err != nil {
+		return Config{}, err
+	}
+	c, err := f.config()
+	if err != nil {
+		return c, fmt.Errorf("%s: %w", name, err)
+	}
+	return c, c.readProcessor(fsys)
+}
+
+// config says what the fields mean.
+func (f modelFile) config() (c Config, err error) {
+	if f.ImageID != nil {
+		f.ImageIndex = *f.ImageID
+	}
+	c = Config{
+		ImageToken: f.ImageIndex, Blocks: f.FeatureLayer, ClassToken: f.Strategy == "full", Activation: f.Activation, Bias: f.Bias,
+	}
+	err = errors.Join(
+		weights.Require("architectures", len(f.Architectures) == 0 || slices.Contains(f.Architectures, Architecture), true),
+		weights.Require("model_type", f.ModelType, "llava"),
+		weights.Require("vision_feature_select_strategy", f.Strategy, "default", "full"),
+		f.Pretrained.Check(),
+	)
+	if err != nil {
+		return c, err
+	}
+	if c.Vision, err = f.vision(); err != nil {
+		return c, fmt.Errorf("vision_config: %w", err)
+	}
+	if f.FeatureLayer < 0 { // the states are those before the first block and behind each
+		c.Blocks += c.Vision.Layers + 1
+	}
+	if c.Blocks < 0 || c.Blocks > c.Vision.Layers {
+		return c, fmt.Errorf("%w: vision_feature_layer is %d, num_hidden_layers %d", weights.ErrConfig, f.FeatureLayer, c.Vision.Layers)
+	}
+	c.Text, err = f.text()
+	return c, err
+}
+
+// vision reads the tower's configuration: what transformers fills in is CLIP's
+// base model where a field is missing, and its large one where all are.
+func (f modelFile) vision() (VisionConfig, error) {
+	c := VisionConfig{ModelType: VisionType, Channels: 3, Activation: "quick_gelu", Epsilon: 1e-5}
+	if f.Vision == nil || string(f.Vision) == "null" {
+		c.Hidden, c.Intermediate, c.Layers, c.Heads, c.ImageSize, c.PatchSize = 1024, 4096, 24, 16, 336, 14
+		return c, nil
+	}
+	c.Hidden, c.Intermediate, c.Layers, c.Heads, c.ImageSize, c.PatchSize = 768, 3072, 12, 12, 224, 32
+	if err := weights.Decode(f.Vision, &c); err != nil {
+		return c, err
+	}
+	return c, c.check()
+}
+
+// text reads the language model's configuration.
+func (f modelFile) text() (decoder.Config, error) {
+	outer := map[string]json.RawMessage{"model_type": json.RawMessage(`"llava"`), "text_config": json.RawMessage("{}")}
+	for name, value := range map[string]json.RawMessage{"text_config": f.Text, "tie_word_embeddings": f.Tied} {
+		if value != nil && string(value) != "null" {
+			outer[name] = value
+		}
+	}
+	data, err := json.Marshal(outer)
+	if err != nil {
+		return decoder.Config{}, fmt.Errorf("text_config: %w", err)
+	}
+	return decoder.ParseConfig(data)
+}
+
+func (c VisionConfig) check() error {
+	err := errors.Join(
+		weights.Require("model_type", c.ModelType, VisionType),
+		c.Pretrained.Check(),
+		weights.Require("num_channels", c.Channels, 3),
+		weights.CheckSizes(
+			weights.Size{Name: "hidden_size", Value: c.Hidden, Limit: 1 << 16},
+			weights.Size{Name: "intermediate_size", Value: c.Intermediate, Limit: 1 << 18},
+			weights.Size{Name: "num_hidden_layers", Value: c.Layers, Limit: 1 << 10},
+			weights.Size{Name: "num_attention_heads", Value: c.Heads, Limit: 1 << 10},
+			weights.Size{Name: "image_size", Value: c.ImageSize, Limit: 1 << 14},
+			weights.Size{Name: "patch_size", Value: c.PatchSize, Limit: 1 << 10},
+		),
+	)
+	switch {
+	case err != nil:
+	case c.Hidden%c.Heads != 0:
+		err = fmt.Errorf("%w: hidden_size %d is no multiple of num_attention_heads %d", weights.ErrConfig, c.Hidden, c.Heads)
+	case c.ImageSize < c.PatchSize:
+		err = fmt.Errorf("%w: image_size %d is less than patch_size %d", weights.ErrConfig, c.ImageSize, c.PatchSize)
+	case !(c.Epsilon > 0 && c.Epsilon < 1):
+		err = fmt.Errorf("%w: layer_norm_eps is %v", weights.ErrConfig, c.Epsilon)
+	}
+	return err
+}
+
+// patches is how many there are along a side of the picture that the tower sees.
+func (c VisionConfig) patches() int { return c.ImageSize / c.PatchSize }
+
+// tokens is how many a picture becomes.
+func (c Config) tokens() int {
+	n := c.Vision.patches() * c.Vision.patches()
+	if c.ClassToken {
+		n++
+	}
+	return n
+}

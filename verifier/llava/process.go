@@ -1,0 +1,139 @@
+package llava
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/dualprocess/dualprocess-go/internal/vision"
+	"github.com/dualprocess/dualprocess-go/internal/vlm"
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+// PictureConfig says how pictures are brought to the tower. The fields are those
+// of transformers' CLIPImageProcessor.
+type PictureConfig struct {
+	Size       Edges `json:"size"`           // of the shorter side
+	Crop       Edges `json:"crop_size"`      // of the square in the middle
+	CenterCrop *bool `json:"do_center_crop"` // nil = true
+	weights.PictureConfig
+}
+
+// Edges are a size in a configuration: the shorter side, or height and width, or,
+// as in old files, a number that is the shorter side or both.
+type Edges struct {
+	Shortest, Height, Width int
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (e *Edges) UnmarshalJSON(data []byte) error {
+	var one int
+	if json.Unmarshal(data, &one) == nil {
+		*e = Edges{one, one, one}
+		return nil
+	}
+	var fields struct {
+		Shortest int `json:"shortest_edge"`
+		Height   int `json:"height"`
+		Width    int `json:"width"`
+	}
+	if err := weights.Decode(data, &fields); err != nil {
+		return err
+	}
+	*e = Edges(fields)
+	return nil
+}
+
+// readProcessor reads how pictures are processed, with transformers' defaults.
+func (c *Config) readProcessor(fsys fs.FS) error {
+	c.Picture = PictureConfig{
+		Size: Edges{Shortest: 224}, Crop: Edges{Height: 224, Width: 224},
+		PictureConfig: weights.PictureConfig{
+			Resample: weights.Bicubic, RescaleFactor: 1. / 255,
+			Mean: []float64{0.48145466, 0.4578275, 0.40821073}, Std: []float64{0.26862954, 0.26130258, 0.27577711},
+		},
+	}
+	var processor struct {
+		PatchSize  *int    `json:"patch_size"`
+		Strategy   *string `json:"vision_feature_select_strategy"`
+		Additional any     `json:"num_additional_image_tokens"` // the class token, which the tower has
+		ImageToken *string `json:"image_token"`
+		Class      any     `json:"processor_class"`
+		Template   any     `json:"chat_template"` // see prompt.go
+	}
+	file, err := weights.ReadProcessor(fsys, &c.Picture, &processor)
+	if err != nil {
+		return err
+	}
+	if processor.PatchSize != nil {
+		err = weights.Require("patch_size", *processor.PatchSize, c.Vision.PatchSize)
+	}
+	if processor.Strategy != nil {
+		err = errors.Join(err, weights.Require("vision_feature_select_strategy is full", *processor.Strategy == "full", c.ClassToken))
+	}
+	if processor.ImageToken != nil {
+		err = errors.Join(err, weights.Require("image_token", *processor.ImageToken, imageToken))
+	}
+	if err != nil {
+		return fmt.Errorf("processor_config.json: %w", err)
+	}
+	if err := c.Picture.check(c.Vision); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	return nil
+}
+
+func (c PictureConfig) check(tower VisionConfig) error {
+	return errors.Join(
+		c.Check(),
+		weights.Require("do_center_crop", c.CenterCrop == nil || *c.CenterCrop, true),
+		// The tower has a place for each patch and cannot do with more or fewer.
+		weights.Require("crop_size.height in patches", c.Crop.Height/tower.PatchSize, tower.patches()),
+		weights.Require("crop_size.width in patches", c.Crop.Width/tower.PatchSize, tower.patches()),
+		weights.Require("size.shortest_edge is less than crop_size", c.Size.Shortest < max(c.Crop.Height, c.Crop.Width), false),
+		weights.CheckSizes(weights.Size{Name: "size.shortest_edge", Value: c.Size.Shortest, Limit: 1 << 14}),
+	)
+}
+
+func (c PictureConfig) crop() vision.Size {
+	return vision.Size{Height: c.Crop.Height, Width: c.Crop.Width}
+}
+
+// target is the size that a picture is brought to before the crop: its shorter
+// side becomes c.Size's, and the longer one keeps the ratio but for a fraction of
+// a pixel.
+func (c PictureConfig) target(picture vision.Size) vision.Size {
+	short, long := min(picture.Height, picture.Width), max(picture.Height, picture.Width)
+	longer := c.Size.Shortest * long / short
+	if picture.Height > picture.Width {
+		return vision.Size{Height: longer, Width: c.Size.Shortest}
+	}
+	return vision.Size{Height: c.Size.Shortest, Width: longer}
+}
+
+// largest is the longest edge, in pixels, that is believed to be meant.
+const largest = 1 << 14
+
+// checkPicture refuses what cannot be a picture.
+func checkPicture(size vision.Size) error {
+	if max(size.Height, size.Width) > largest {
+		return fmt.Errorf("%w: %s, want at most %d pixels a side", vlm.ErrPictureSize, size, largest)
+	}
+	return nil
+}
+
+// process brings pictures [B, height, width, 3] to the numbers that the tower
+// reads. The paper's reference does not crop: its pictures lose their ratio of
+// sides instead.
+func (m *network) process(image *Node) *Node {
+	c, d := m.config.Picture, image.Shape().Dimensions
+	if m.paper {
+		return vision.Resize(vision.Normalize(vision.Stretch(image), c.Mean, c.Std), c.crop(), vision.Filter{Kernel: vision.Bilinear})
+	}
+	filter := vision.Filter{Kernel: vision.Kernel(c.Resample), Antialias: true}
+	size := c.target(vision.Size{Height: d[1], Width: d[2]})
+	return vision.Normalize(vision.ResizeCrop(vision.Limit(image), size, c.crop(), filter), c.Mean, c.Std)
+}
