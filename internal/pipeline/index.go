@@ -1,0 +1,51 @@
+// Package pipeline holds what generators that load folders in diffusers' layout
+// have in common besides their layers.
+package pipeline
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+// Part is a part of a pipeline: a folder of files.
+type Part struct {
+	Classes  []string // that are supported
+	Optional bool
+}
+
+// CheckIndex reads model_index.json and compares the classes of its parts. Parts
+// that are null are absent. Errors name the file and the part and wrap
+// weights.ErrConfig.
+func CheckIndex(fsys fs.FS, parts map[string]Part) error {
+	const file = "model_index.json"
+	var fields map[string]json.RawMessage
+	if err := weights.ReadConfig(fsys, file, &fields); err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for name, value := range fields {
+		var part []*string // library and class
+		if err := json.Unmarshal(value, &part); err != nil {
+			continue // a setting of the pipeline, not a part of it
+		}
+		known, ok := parts[name]
+		absent := len(part) == 2 && part[0] == nil && part[1] == nil
+		switch {
+		case absent && (!ok || known.Optional):
+		case len(part) == 2 && part[1] != nil && slices.Contains(known.Classes, *part[1]):
+			seen[name] = true
+		default:
+			return fmt.Errorf("%s: %w: %s is %s, supported: %v", file, weights.ErrConfig, name, value, known.Classes)
+		}
+	}
+	for name, part := range parts {
+		if !part.Optional && !seen[name] {
+			return fmt.Errorf("%s: %w: has no %s", file, weights.ErrConfig, name)
+		}
+	}
+	return nil
+}

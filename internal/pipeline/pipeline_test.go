@@ -1,0 +1,71 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"testing/fstest"
+
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+func TestCheckIndex(t *testing.T) {
+	parts := map[string]Part{"vae": {Classes: []string{"AutoencoderKL", "AutoencoderDC"}}, "safety": {Classes: []string{"Checker"}, Optional: true}}
+	for _, test := range []struct{ index, names string }{
+		{`{"_class_name": "P", "vae": ["diffusers", "AutoencoderDC"]}`, ""},
+		{`{"vae": ["diffusers", "AutoencoderKL"], "safety": [null, null], "more": [null, null], "setting": true}`, ""},
+		{`{"vae": ["diffusers", "AutoencoderTiny"]}`, "AutoencoderTiny"},
+		{`{"vae": [null, null]}`, "vae"},
+		{`{"safety": ["diffusers", "Checker"]}`, "vae"},
+		{`{"vae": ["diffusers", "AutoencoderKL"], "unet": ["diffusers", "UNet"]}`, "unet"},
+		{`{"vae": ["AutoencoderKL"]}`, "vae"},
+	} {
+		err := CheckIndex(fstest.MapFS{"model_index.json": {Data: []byte(test.index)}}, parts)
+		if test.names == "" {
+			require.NoError(t, err, test.index)
+			continue
+		}
+		require.ErrorIs(t, err, weights.ErrConfig)
+		require.ErrorContains(t, err, test.names)
+		require.ErrorContains(t, err, "model_index.json")
+	}
+	require.ErrorContains(t, CheckIndex(fstest.MapFS{}, parts), "model_index.json")
+}
+
+func TestMemory(t *testing.T) {
+	m, computed := Memory{Limit: 2}, 0
+	get := func(key string) float32 {
+		got, err := m.Get(t.Context(), key, func() ([]*tensors.Tensor, error) {
+			computed++
+			return []*tensors.Tensor{tensors.FromScalar(float32(len(key)))}, nil
+		})
+		require.NoError(t, err)
+		value := tensors.ToScalar[float32](got[0])
+		require.NoError(t, got[0].FinalizeAll()) // belongs to the caller
+		return value
+	}
+	require.Equal(t, float32(1), get("a"))
+	require.Equal(t, float32(1), get("a"))
+	require.Equal(t, 1, computed)
+	require.Equal(t, float32(2), get("bb"))
+	require.Equal(t, float32(3), get("ccc")) // one too many
+	require.Equal(t, float32(1), get("a"))
+	require.Equal(t, 4, computed)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := m.Get(ended, "a", nil)
+	require.ErrorIs(t, err, context.Canceled)
+	wrong := errors.New("wrong")
+	_, err = m.Get(t.Context(), "d", func() ([]*tensors.Tensor, error) { return nil, wrong })
+	require.ErrorIs(t, err, wrong)
+	require.ErrorIs(t, m.Do(func() error { return wrong }), wrong)
+}
+
+func TestNoise(t *testing.T) {
+	two, one := Noise([]int64{7, 8}, 2, 3), Noise([]int64{8}, 2, 3)
+	require.Equal(t, []int{2, 2, 3}, two.Shape().Dimensions)
+	require.Equal(t, one.Value().([][][]float32)[0], two.Value().([][][]float32)[1])
+}
