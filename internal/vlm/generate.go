@@ -21,7 +21,11 @@ import (
 // It compiles once for each size of pictures and step in lengths, twice: for the
 // prompt, and for every token that follows.
 func (v *Verifier) Generate(ctx context.Context, img image.Image, question string, tokens int) (string, error) {
-	ids, err := v.generate(ctx, img, question, tokens, v.setup.Ends)
+	size := img.Bounds().Size()
+	if _, err := v.view(size.Y, size.X); err != nil {
+		return "", fmt.Errorf("%s: %w", v.setup.Name, err)
+	}
+	ids, err := v.generate(ctx, pixels(img), question, tokens, v.setup.Ends)
 	if err != nil {
 		err = fmt.Errorf("%s: generate: %w", v.setup.Name, err)
 	}
@@ -29,12 +33,12 @@ func (v *Verifier) Generate(ctx context.Context, img image.Image, question strin
 }
 
 // generate returns the ids of the text, without the one of ends that ended it.
-func (v *Verifier) generate(ctx context.Context, img image.Image, question string, tokens int, ends []int) (ids []int, err error) {
-	size := img.Bounds().Size()
+func (v *Verifier) generate(ctx context.Context, picture *tensors.Tensor, question string, tokens int, ends []int) (ids []int, err error) {
+	height, width := picture.Shape().Dim(1), picture.Shape().Dim(2)
 	if tokens < 1 {
 		return nil, fmt.Errorf("%d tokens wanted", tokens)
 	}
-	w, err := v.view(size.Y, size.X)
+	w, err := v.view(height, width)
 	if err != nil {
 		return nil, err
 	}
@@ -46,9 +50,9 @@ func (v *Verifier) generate(ctx context.Context, img image.Image, question strin
 	defer v.mu.Unlock()
 	length := step(len(prompt), lengthStep)
 	capacity := len(w.ids) + length + step(tokens, lengthStep)
-	state, err := v.run(ctx, fmt.Sprintf("prompt %dx%d %d %d", size.X, size.Y, length, capacity),
+	state, err := v.run(ctx, fmt.Sprintf("prompt %dx%d %d %d", height, width, length, capacity),
 		func(in []*Node) []*Node { return v.first(in[0], in[1], in[2], capacity) },
-		pixels(img), padded(prompt, length), int32(len(prompt)))
+		picture, padded(prompt, length), int32(len(prompt)))
 	defer func() { release(state) }()
 	for err == nil {
 		id := int(tensors.MustCopyFlatData[int32](state[0])[0])
@@ -59,7 +63,7 @@ func (v *Verifier) generate(ctx context.Context, img image.Image, question strin
 			return ids, nil
 		}
 		var next []*tensors.Tensor
-		next, err = v.run(ctx, fmt.Sprintf("token %dx%d %d", size.X, size.Y, capacity),
+		next, err = v.run(ctx, fmt.Sprintf("token %dx%d %d", height, width, capacity),
 			func(in []*Node) []*Node { return v.next(w, in[0], in[1:]) }, anys(state)...)
 		release(state)
 		state = next

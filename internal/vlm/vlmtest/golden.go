@@ -1,0 +1,229 @@
+// Package vlmtest compares a vision-language model with what transformers and the
+// paper's code computed: every key of every fixture of that model.
+package vlmtest
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/vision"
+	"github.com/dualprocess/dualprocess-go/internal/vlm"
+)
+
+// Model is the model of one folder.
+type Model struct {
+	Name string // of the model in golden.json
+	Open func(ctx context.Context, rt *backends.Runtime, folder string, o vlm.Options) (*vlm.Verifier, error)
+
+	// Target is the model's own rule of sizes: what a picture is resized to, before
+	// any crop. The error wraps vlm.ErrPictureSize.
+	Target func(v *vlm.Verifier, picture vision.Size) (vision.Size, error)
+
+	// Together opens the model in the mode Paper, but so that image tokens see each
+	// other; nil for models in which they never do.
+	Together func(ctx context.Context, rt *backends.Runtime, folder string, o vlm.Options) (*vlm.Verifier, error)
+
+	// Whole returns the keys of whole numbers that this model alone has, by name, as
+	// image_sizes; they are compared exactly. nil returns none.
+	Whole func(x Case) map[string][]int32
+
+	// Result returns what a key is compared with where it is not what the probe saw
+	// under the key's name; nil leaves it to the probe.
+	Result func(t *testing.T, x Case, name string) []float32
+
+	// Text undoes in a prompt what the model's processor, and not its template, does.
+	Text func(prompt string) string
+
+	// Unused are the last blocks of the vision tower that the model has no use for.
+	Unused int
+}
+
+// Case is one picture with one question.
+type Case struct {
+	Name     string // such as "a" or "official_ns"
+	Folder   string // of the checkpoint
+	Fixture  *golden.Fixture
+	Paper    bool // the mode of the verifier
+	Verifier *vlm.Verifier
+	Size     vision.Size    // of the picture
+	Seen     golden.Results // by the probe; see vlm.Model
+}
+
+// about is what the tests need of golden.json.
+type about struct {
+	Name, Model string
+	Cases       map[string]struct {
+		Question, Answer, Prefix string
+		Of                       []string
+	}
+}
+
+// reference is a fixture with the models opened from it.
+type reference struct {
+	*golden.Fixture
+	Model
+	rt    *backends.Runtime
+	about about
+	paper *vlm.Verifier
+}
+
+// Golden compares everything that the fixtures hold about a model.
+func Golden(t *testing.T, m Model) {
+	rt, found := golden.Runtime(t), false
+	for _, f := range golden.Fixtures(t, golden.Verifier) {
+		r := &reference{Fixture: f, Model: m, rt: rt}
+		f.Decode(t, &r.about)
+		if r.about.Name != m.Name {
+			continue // verifier's tests see to it that every model is compared
+		}
+		found = true
+		t.Run(f.Name, func(t *testing.T) {
+			r.testPaper(t)
+			if official := f.Beside(t, "official"); official != nil && f.Variant() == "" {
+				t.Run("official", func(t *testing.T) { newOfficial(t, r, official).test(t) })
+			}
+		})
+	}
+	require.True(t, found, "no fixture of %s", m.Name)
+}
+
+func (r *reference) open(t *testing.T, o vlm.Options) *vlm.Verifier {
+	v, err := r.Open(t.Context(), r.rt, r.folder(), o)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, v.Release()) })
+	return v
+}
+
+func (r *reference) folder() string { return r.Path(r.about.Model) }
+
+// testPaper compares the keys of golden.safetensors: the paper's reference.
+func (r *reference) testPaper(t *testing.T) {
+	r.paper = r.open(t, vlm.Options{Paper: true})
+	for name, c := range r.about.Cases {
+		t.Run(name, func(t *testing.T) {
+			if c.Of != nil {
+				r.testSeveral(t, name, c.Of)
+				return
+			}
+			if c.Prefix != "" {
+				require.Equal(t, c.Prefix, r.text(r.paper, c.Question))
+			}
+			r.testCase(t, name, dualprocess.Question{Text: c.Question, Answer: c.Answer, Bare: true})
+		})
+	}
+	t.Run("gen", r.testGenerate)
+	if !t.Failed() {
+		require.Empty(t, r.unread("image", "image_ns"), "nobody compares these keys")
+	}
+}
+
+func (r *reference) unread(known ...string) []string {
+	return slices.DeleteFunc(r.Unread(), func(key string) bool { return slices.Contains(known, key) })
+}
+
+// text is a prompt as the template gives it.
+func (r *reference) text(v *vlm.Verifier, question string) string {
+	var b strings.Builder
+	for _, part := range vlm.Pieces(v).Model.Prompt(question).Parts {
+		b.WriteString(part.Text)
+	}
+	if r.Text != nil {
+		return r.Text(b.String())
+	}
+	return b.String()
+}
+
+// picture is what a case shows, [1, 3, height, width].
+func (r *reference) picture(t *testing.T, name string) *tensors.Tensor {
+	key := "image"
+	if name == "ns" {
+		key = "image_ns"
+	}
+	values, shape := r.Floats(t, key)
+	if name == "a_range" {
+		values = slices.Clone(values)
+		for i, x := range values {
+			values[i] = 2.3*x - 1.1
+		}
+	}
+	return tensors.FromFlatDataAndDimensions(values, shape...)
+}
+
+func (r *reference) testCase(t *testing.T, name string, q dualprocess.Question) {
+	v := r.paper
+	if name == "a_bidir" {
+		require.NotNil(t, r.Together, "nobody opens the model for %s", name)
+		var err error
+		v, err = r.Together(t.Context(), r.rt, r.folder(), vlm.Options{Paper: true})
+		require.NoError(t, err)
+	}
+	picture := r.picture(t, name)
+	run := newRun(t, r, v, picture, []dualprocess.Question{q})
+	run.fixture, run.prefix, run.paper = r.Fixture, name+".", true
+	run.loose = extremes(tensors.MustCopyFlatData[float32](picture))
+	run.compare(t)
+}
+
+// testSeveral asks several questions together.
+func (r *reference) testSeveral(t *testing.T, name string, of []string) {
+	var questions []dualprocess.Question
+	for _, k := range of {
+		c := r.about.Cases[k]
+		questions = append(questions, dualprocess.Question{Text: c.Question, Answer: c.Answer, Bare: true})
+	}
+	picture := r.picture(t, name)
+	run := newRun(t, r, r.paper, picture, questions)
+	run.fixture, run.prefix, run.paper = r.Fixture, name+".", true
+	run.loose = extremes(tensors.MustCopyFlatData[float32](picture))
+	run.compare(t)
+}
+
+// testGenerate compares what the model goes on with.
+func (r *reference) testGenerate(t *testing.T) {
+	question := r.about.Cases["a"].Question
+	picture := r.picture(t, "a")
+	behind, err := vlm.Behind(r.paper, question)
+	require.NoError(t, err)
+	before, err := vlm.Prefix(r.paper, sizeOf(picture))
+	require.NoError(t, err)
+	require.Equal(t, r.Ints(t, "gen.prefix_ids"), int32s(slices.Concat(before, behind)))
+	want := r.Ints(t, "gen.new_ids")
+	got, err := vlm.Continue(t.Context(), r.paper, channelsLastTensor(picture), question, len(want))
+	require.NoError(t, err)
+	require.Equal(t, want, int32s(got))
+}
+
+// extremes are the places of the least and the greatest numbers, whose gradients
+// in the mode Paper are sums over all pixels with cancellation.
+func extremes(values []float32) map[int]float64 {
+	const allowed = 2e-4
+	loose := map[int]float64{}
+	low, high := slices.Min(values), slices.Max(values)
+	for i, x := range values {
+		if x == low || x == high {
+			loose[i] = allowed
+		}
+	}
+	return loose
+}
+
+func sizeOf(picture *tensors.Tensor) vision.Size {
+	d := picture.Shape().Dimensions
+	return vision.Size{Height: d[2], Width: d[3]}
+}
+
+func int32s(ids []int) []int32 {
+	out := make([]int32, len(ids))
+	for i, id := range ids {
+		out[i] = int32(id)
+	}
+	return out
+}

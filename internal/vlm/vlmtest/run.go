@@ -1,0 +1,284 @@
+package vlmtest
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/vision"
+	"github.com/dualprocess/dualprocess-go/internal/vlm"
+)
+
+// run is everything computed about pictures of one size and some questions.
+type run struct {
+	of       *reference
+	verifier *vlm.Verifier
+	picture  vision.Size
+	batch    int
+	prefix   string // of the fixture's keys
+	paper    bool
+	fixture  *golden.Fixture
+	loose    map[int]float64
+
+	ids    [][]int // whole sequences, per question
+	labels [][]int // their labels' places, per question
+	seen   golden.Results
+}
+
+// newRun asks questions about pictures [B, 3, H, W], all together. The intermediate
+// results are those of the first question.
+func newRun(t *testing.T, of *reference, v *vlm.Verifier, pictures *tensors.Tensor, questions []dualprocess.Question) *run {
+	r := &run{of: of, verifier: v, picture: sizeOf(pictures), batch: pictures.Shape().Dim(0)}
+	before, err := vlm.Prefix(v, r.picture)
+	require.NoError(t, err)
+	inputs := []any{pictures}
+	for _, q := range questions {
+		in, err := v.Prepare(t.Context(), q, r.picture.Height, r.picture.Width)
+		require.NoError(t, err)
+		r.take(before, in)
+		for _, x := range in {
+			inputs = append(inputs, x)
+		}
+	}
+	r.seen = golden.Run(t, of.rt, func(p *nn.Probe, in []*Node) { r.build(p, in[0], in[1:]) }, inputs...)
+	return r
+}
+
+// take notes the ids and the labels of a prepared question.
+func (r *run) take(before []int, in dualprocess.Inputs) {
+	ids, labels := slices.Clone(before), []int{}
+	for _, id := range tensors.MustCopyFlatData[int32](in[0]) {
+		ids = append(ids, int(id))
+	}
+	for _, place := range tensors.MustCopyFlatData[int32](in[1]) {
+		labels = append(labels, len(before)+int(place)+1)
+	}
+	r.ids, r.labels = append(r.ids, ids), append(r.labels, labels)
+}
+
+// build computes losses and gradients the fast way, and intermediate results the
+// reference's way.
+func (r *run) build(p *nn.Probe, pictures *Node, in []*Node) {
+	image := TransposeAllAxes(pictures, 0, 2, 3, 1)
+	questions := make([][]*Node, len(r.ids))
+	for k := range questions {
+		questions[k] = in[4*k : 4*k+4]
+	}
+	logP := r.verifier.LogProbs(image, questions)
+	for k, x := range logP {
+		p.See(fmt.Sprint("log_prob ", k), x)
+	}
+	p.See("grad first", Gradient(Neg(ReduceAllMean(logP[0])), pictures)[0])
+	p.See("grad all", Gradient(Neg(ReduceAllMean(Stack(logP, 0))), pictures)[0])
+
+	inside := &nn.Seen{}
+	logits := vlm.Trace(r.verifier, nn.NewProbe(inside), image, questions[0])
+	places := make([]int32, len(r.labels[0]))
+	for i, at := range r.labels[0] {
+		places[i] = int32(at - 1)
+	}
+	chosen := Einsum("ls,bsv->blv", OneHot(Const(image.Graph(), places), logits.Shape().Dim(1), logits.DType()), logits)
+	p.See("answer_logits", chosen)
+	targets := OneHot(questions[0][2], logits.Shape().Dim(2), dtypes.Float32)
+	loss := Neg(ReduceAllMean(ReduceSum(Mul(LogSoftmax(chosen, -1), InsertAxes(targets, 0)), -1)))
+	for i, name := range inside.Names {
+		p.See(name, inside.Nodes[i])
+		if name == "pixel_values" {
+			p.See("grad_pixel_values", Gradient(loss, inside.Nodes[i])[0])
+		}
+	}
+}
+
+// compare compares every key of the fixture that begins with the run's prefix.
+func (r *run) compare(t *testing.T) {
+	found := false
+	for _, key := range r.fixture.Keys() {
+		if part, ok := strings.CutPrefix(key, r.prefix); ok {
+			found = true
+			t.Run(part, func(t *testing.T) { r.compareKey(t, key, part) })
+		}
+	}
+	require.True(t, found, "no keys %s*", r.prefix)
+}
+
+func (r *run) compareKey(t *testing.T, key, part string) {
+	switch part {
+	case "image", "images": // the input
+		r.fixture.Floats(t, key)
+		return
+	case "attention_mask", "pixel_attention_mask": // nothing is padded
+		for _, x := range r.fixture.Ints(t, key) {
+			require.EqualValues(t, 1, x)
+		}
+		return
+	}
+	c := Case{strings.TrimRight(r.prefix, "./"), r.of.folder(), r.fixture, r.paper, r.verifier, r.picture, r.seen}
+	if r.of.Whole != nil {
+		if values, ok := r.of.Whole(c)[part]; ok {
+			require.Equal(t, r.fixture.Ints(t, key), slices.Repeat(values, r.batch))
+			return
+		}
+	}
+	if r.of.Result != nil {
+		if values := r.of.Result(t, c, part); values != nil {
+			r.near(t, key, part, values, false)
+			return
+		}
+	}
+	if values, ok := r.integers(part); ok {
+		r.near(t, key, part, values, true)
+		return
+	}
+	r.near(t, key, part, r.floats(t, key, part), false)
+}
+
+func (r *run) near(t *testing.T, key, part string, got []float32, integers bool) {
+	want, _ := r.fixture.Floats(t, key)
+	if integers {
+		near(t, got, want, exact, nil)
+		return
+	}
+	var loose map[int]float64
+	if part == "grad_image" {
+		loose = r.loose
+	}
+	near(t, got, want, of(part, want), loose)
+}
+
+// integers are what follows from the ids alone.
+func (r *run) integers(part string) (values []float32, ok bool) {
+	ids := r.ids[0]
+	switch part {
+	case "no_input_ids":
+		ids = r.ids[1]
+		fallthrough
+	case "input_ids":
+		for range r.batch {
+			for _, id := range ids {
+				values = append(values, float32(id))
+			}
+		}
+	case "label_positions":
+		for _, at := range r.labels[0] {
+			values = append(values, float32(at))
+		}
+	case "label_mask":
+		values = make([]float32, len(ids))
+		for _, at := range r.labels[0] {
+			values[at] = 1
+		}
+	case "token_type_ids", "mm_token_type_ids":
+		values = make([]float32, r.batch*len(ids))
+		for i := range values {
+			if ids[i%len(ids)] == vlm.Pieces(r.verifier).Image {
+				values[i] = 1
+			}
+		}
+	case "position_ids", "rope_delta":
+		return r.positions(part)
+	default:
+		return nil, false
+	}
+	return values, true
+}
+
+// positions are what the rotary embedding is turned by.
+func (r *run) positions(part string) (values []float32, ok bool) {
+	at, ok := r.seen["position_ids"]
+	if !ok {
+		return nil, false
+	}
+	values = tensors.MustCopyFlatData[float32](at)
+	if part == "rope_delta" {
+		return []float32{slices.Max(values) + 1 - float32(len(r.ids[0]))}, true
+	}
+	return values, true
+}
+
+// floats are what was computed.
+func (r *run) floats(t *testing.T, key, part string) []float32 {
+	logP := func(k int) []float32 { return r.seen.Floats(t, fmt.Sprint("log_prob ", k)) }
+	switch part {
+	case "log_prob_yes", "log_prob_no":
+		k := map[string]int{"log_prob_yes": 0, "log_prob_no": 1}[part]
+		return []float32{logP(k)[0] * float32(len(r.labels[k]))}
+	case "losses":
+		return each(logP(0), func(x float64) float64 { return -x })
+	case "loss":
+		return []float32{-mean(r.asked(logP))}
+	case "prob", "probs":
+		return each(r.asked(logP), math.Exp)
+	case "grad_image":
+		return r.seen.Floats(t, r.gradient())
+	case "vision_blocks":
+		return r.layers(t, key, "vision_blocks.", r.of.Unused)
+	case "decoder_layers":
+		return r.layers(t, key, "decoder.layers.", 0)
+	case "final_norm":
+		return r.seen.Floats(t, "decoder.norm")
+	}
+	require.Contains(t, r.seen, part, "nobody computes this")
+	x := r.seen[part]
+	if d := x.Shape().Dimensions; len(d) == 4 && d[3] == 3 {
+		return tensors.MustCopyFlatData[float32](channelsFirstTensor(x))
+	}
+	return tensors.MustCopyFlatData[float32](x)
+}
+
+// asked are the log-probabilities that the loss is the mean of: of each picture, or
+// of each question. Of the official cases the second question only asks for the
+// probability of No.
+func (r *run) asked(logP func(k int) []float32) []float32 {
+	if r.gradient() == "grad first" {
+		return logP(0)
+	}
+	var all []float32
+	for k := range r.ids {
+		all = append(all, logP(k)...)
+	}
+	return all
+}
+
+func (r *run) gradient() string {
+	if strings.HasSuffix(r.prefix, "/") {
+		return "grad first"
+	}
+	return "grad all"
+}
+
+// layers joins the outputs of all blocks. The fixture may have more: blocks that
+// the model does not need.
+func (r *run) layers(t *testing.T, key, name string, unused int) (all []float32) {
+	want, shape := r.fixture.Floats(t, key)
+	for i := range shape[0] - unused {
+		all = append(all, r.seen.Floats(t, fmt.Sprint(name, i))...)
+	}
+	require.NotContains(t, r.seen, fmt.Sprint(name, shape[0]-unused))
+	return append(all, want[len(want)-unused*len(want)/shape[0]:]...)
+}
+
+func mean(values []float32) float32 {
+	sum := 0.
+	for _, x := range values {
+		sum += float64(x)
+	}
+	return float32(sum / float64(len(values)))
+}
+
+func each(values []float32, f func(float64) float64) []float32 {
+	out := make([]float32, len(values))
+	for i, x := range values {
+		out[i] = float32(f(float64(x)))
+	}
+	return out
+}
