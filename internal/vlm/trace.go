@@ -17,7 +17,7 @@ func Trace(v *Verifier, p *nn.Probe, image *Node, question []*Node) *Node {
 	s.Embeds = p.See("inputs_embeds", Concatenate([]*Node{s.Embeds, behind.Embeds}, 1))
 	if s.Positions != nil {
 		axes := s.Positions.Shape().Dim(0)
-		s.Positions = Concatenate([]*Node{s.Positions, BroadcastToDims(behind.Positions, axes, q.ids.Shape().Dim(1))}, 1)
+		s.Positions = Concatenate([]*Node{s.Positions, BroadcastToDims(InsertAxes(behind.Positions, 0), axes, q.ids.Shape().Dim(1))}, 1)
 		p.See("position_ids", s.Positions)
 	}
 	if s.Groups != nil {
