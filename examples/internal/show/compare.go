@@ -73,7 +73,7 @@ func (c *Control) judge(g groupRecord) {
 	for k, gauge := range c.gauges() {
 		before, after := gauge.better(g.Before.Gauges[k]), gauge.better(g.After.Gauges[k])
 		what := fmt.Sprintf("%s went from %s to %s", gauge.Name, gauge.mean(g.Before.Gauges[k]), gauge.mean(g.After.Gauges[k]))
-		c.suspect(g, what, k == 0, before, after, gauge.Tolerance)
+		c.suspect(g, what, k == 0 && !gauge.Guard, before, after, gauge.Tolerance)
 	}
 	before, after := float64(g.Before.Variety), float64(g.After.Variety)
 	what := fmt.Sprintf("the variety of the pictures went from %.3f to %.3f", before, after)

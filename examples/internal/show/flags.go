@@ -15,6 +15,7 @@ import (
 type flags struct {
 	prompts, unseen texts
 	question        string
+	answer          string
 	overlay         string
 	seeds           int
 	updates         int
@@ -74,7 +75,8 @@ const ownDefault = " (the example's own unless given)"
 func (f *flags) register(set *flag.FlagSet, example string) {
 	set.Var(&f.prompts, "prompt", "prompt to train with; give it again for more"+ownDefault)
 	set.Var(&f.unseen, "unseen", "prompt to evaluate with; give it again for more"+ownDefault)
-	set.StringVar(&f.question, "question", "", "question to ask of the pictures; the wanted answer is Yes"+ownDefault)
+	set.StringVar(&f.question, "question", "", "question to ask of the pictures"+ownDefault)
+	set.StringVar(&f.answer, "answer", "Yes", "wanted answer to the question of -question")
 	set.StringVar(&f.overlay, "overlay", "", "picture to lay over the generated ones before the question is asked"+ownDefault)
 	set.IntVar(&f.seeds, "seeds", 16, "unseen seeds to evaluate every prompt with")
 	set.IntVar(&f.updates, "updates", 0, "most updates"+ownDefault)

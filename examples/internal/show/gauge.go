@@ -3,6 +3,7 @@ package show
 import (
 	"fmt"
 	"image"
+	"image/color"
 	"math"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
@@ -19,6 +20,9 @@ type Gauge struct {
 	// Tolerance is the change of the mean that does not count: an improvement up
 	// to it is none, nor is a loss.
 	Tolerance float64
+	// Guard says that it is a quality even where it comes first: nothing measures
+	// what is asked for.
+	Guard bool
 	// Share prints means as percentages; Of gives 1 or 0.
 	Share bool
 }
@@ -28,6 +32,22 @@ type Stat struct {
 	Mean   Number `json:"mean"`
 	Spread Number `json:"spread"` // standard deviation
 	Count  int    `json:"count"`
+}
+
+// Contrast measures the standard deviation of a picture's brightness, in [0, 0.5]:
+// all that can be said of a picture without knowing what it should show. Pictures
+// that turn into a flat colour lose it.
+func Contrast() Gauge {
+	return Gauge{Name: "contrast", Guard: true, Tolerance: .02, Of: func(p image.Image, _ string) float64 {
+		sum, squares, n := 0., 0., 0.
+		for y := p.Bounds().Min.Y; y < p.Bounds().Max.Y; y++ {
+			for x := p.Bounds().Min.X; x < p.Bounds().Max.X; x++ {
+				v := float64(color.GrayModel.Convert(p.At(x, y)).(color.Gray).Y) / 255
+				sum, squares, n = sum+v, squares+v*v, n+1
+			}
+		}
+		return math.Sqrt(max(0, squares/n-sum*sum/(n*n)))
+	}}
 }
 
 // Number is a float64 whose NaN is null in JSON.

@@ -137,7 +137,7 @@ func (r *Run) adjust(t *dualprocess.Task) {
 	if f.question != "" {
 		t.Questions = append(t.Questions[:0:0], t.Questions...)
 		for k := range t.Questions {
-			t.Questions[k].Text, t.Questions[k].Answer = f.question, "Yes"
+			t.Questions[k].Text, t.Questions[k].Answer = f.question, f.answer
 		}
 	}
 	if f.given["updates"] {

@@ -175,6 +175,7 @@ func TestVerdicts(t *testing.T) {
 		"no effect":             {.31, 150, []Gauge{brightness}, "no effect"},
 		"failure":               {.1, 150, []Gauge{brightness}, "failed: P(answer) has fallen"},
 		"well":                  {.9, 150, []Gauge{brightness}, "no sign of reward hacking"},
+		"nothing to measure":    {.9, 50, []Gauge{Contrast()}, "P(answer) has risen and no quality has suffered"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r, out := newRun(t)
@@ -250,4 +251,16 @@ func TestBar(t *testing.T) {
 func TestSlug(t *testing.T) {
 	assert.Equal(t, "line-at-0.3", slug("Line at 0.3"))
 	assert.NotContains(t, slug("a/b\\c d"), "/")
+}
+
+func TestContrast(t *testing.T) {
+	half := image.NewNRGBA(image.Rect(0, 0, 4, 2))
+	for x := range 2 {
+		for y := range 2 {
+			half.Set(x, y, color.White)
+			half.Set(x+2, y, color.Black)
+		}
+	}
+	assert.InDelta(t, .5, Contrast().Of(half, ""), 1e-9)
+	assert.Zero(t, Contrast().Of(half.SubImage(image.Rect(0, 0, 2, 2)), ""))
 }

@@ -81,6 +81,8 @@ func (c *Control) printVerdict() {
 		for _, reason := range c.record.Suspected {
 			c.run.printf("    - %s\n", reason)
 		}
+	case c.measure.Guard:
+		c.run.printf("  P(answer) has risen and no quality has suffered; nothing measures what was asked for, so look at the pictures\n")
 	default:
 		c.run.printf("  no sign of reward hacking: what was asked for improved as measured without the verifier, and nothing else suffered\n")
 	}
