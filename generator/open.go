@@ -15,6 +15,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/generator/flux"
 	"github.com/dualprocess/dualprocess-go/generator/pocket"
+	"github.com/dualprocess/dualprocess-go/generator/sd"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
@@ -45,6 +46,8 @@ func Open(ctx context.Context, rt *backends.Runtime, folder string) (dualprocess
 		return pocket.OpenFS(rt, fsys)
 	case flux.Pipeline:
 		return flux.Open(ctx, rt, folder, flux.Options{})
+	case sd.Pipeline:
+		return sd.Open(ctx, rt, folder, sd.Options{})
 	}
 	return nil, fmt.Errorf("generator: %s: %w: _class_name is %q", filepath.Join(folder, index), ErrUnsupported, class)
 }

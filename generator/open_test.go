@@ -8,21 +8,26 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/generator/flux"
+	"github.com/dualprocess/dualprocess-go/generator/sd"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
 )
 
 // families are the kinds of fixtures that the models' own tests compare.
-var families = []string{"flux"}
+var families = map[string]any{"flux": &flux.Generator{}, "sd": &sd.Generator{}}
 
 // TestGoldenFamilies sees to it that no fixture of a generator is passed over.
 func TestGoldenFamilies(t *testing.T) {
 	for _, f := range golden.Fixtures(t, golden.Generator) {
 		t.Run(f.Name, func(t *testing.T) {
-			var about struct{ Spec struct{ Family string } }
-			f.Decode(t, &about)
-			require.Contains(t, families, about.Spec.Family, "no test compares this fixture")
+			require.Contains(t, families, family(t, f), "no test compares this fixture")
 		})
 	}
+}
+
+func family(t *testing.T, f *golden.Fixture) string {
+	var about struct{ Spec struct{ Family string } }
+	f.Decode(t, &about)
+	return about.Spec.Family
 }
 
 func TestOpen(t *testing.T) {
@@ -30,7 +35,7 @@ func TestOpen(t *testing.T) {
 	for _, f := range golden.Fixtures(t, golden.Generator) {
 		g, err := Open(t.Context(), rt, f.Path("model"))
 		require.NoError(t, err)
-		require.IsType(t, &flux.Generator{}, g)
+		require.IsType(t, families[family(t, f)], g)
 	}
 }
 

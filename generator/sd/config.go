@@ -1,13 +1,12 @@
 package sd
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 
 	"github.com/dualprocess/dualprocess-go/internal/autoencoder"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 	"github.com/dualprocess/dualprocess-go/internal/text"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
@@ -23,27 +22,23 @@ type Config struct {
 	CLIP        text.CLIPConfig      // text_encoder/config.json
 }
 
-// components are the classes that the parts of a folder must have, and those that
-// it may have. The optional parts look at finished pictures, or at pictures given
-// with the prompt; we have no use for them.
-var components = map[string]struct {
-	classes  []string
-	optional bool
-}{
-	"scheduler":         {classes: []string{"PNDMScheduler", "DDIMScheduler"}},
-	"text_encoder":      {classes: []string{"CLIPTextModel"}},
-	"tokenizer":         {classes: []string{"CLIPTokenizer", "CLIPTokenizerFast"}},
-	"unet":              {classes: []string{"UNet2DConditionModel"}},
-	"vae":               {classes: []string{"AutoencoderKL"}},
-	"feature_extractor": {[]string{"CLIPFeatureExtractor", "CLIPImageProcessor"}, true},
-	"image_encoder":     {[]string{"CLIPVisionModelWithProjection"}, true},
-	"safety_checker":    {[]string{"StableDiffusionSafetyChecker"}, true},
+// parts of a folder. The optional ones look at finished pictures, or at pictures
+// given with the prompt; we have no use for them.
+var parts = map[string]pipeline.Part{
+	"scheduler":         {Classes: []string{"PNDMScheduler", "DDIMScheduler"}},
+	"text_encoder":      {Classes: []string{"CLIPTextModel"}},
+	"tokenizer":         {Classes: []string{"CLIPTokenizer", "CLIPTokenizerFast"}},
+	"unet":              {Classes: []string{"UNet2DConditionModel"}},
+	"vae":               {Classes: []string{"AutoencoderKL"}},
+	"feature_extractor": {Classes: []string{"CLIPFeatureExtractor", "CLIPImageProcessor"}, Optional: true},
+	"image_encoder":     {Classes: []string{"CLIPVisionModelWithProjection"}, Optional: true},
+	"safety_checker":    {Classes: []string{"StableDiffusionSafetyChecker"}, Optional: true},
 }
 
 // ReadConfig reads the JSON files of a Stable Diffusion folder. Errors name the
 // file and the field; those about a value wrap weights.ErrConfig.
 func ReadConfig(fsys fs.FS) (c Config, err error) {
-	if err := checkIndex(fsys); err != nil {
+	if err := pipeline.CheckIndex(fsys, parts); err != nil {
 		return c, err
 	}
 	c.UNet, c.Scheduler = defaultUNet(), defaultScheduler()
@@ -70,37 +65,6 @@ func ReadConfig(fsys fs.FS) (c Config, err error) {
 		return c, err
 	}
 	return c, c.check()
-}
-
-// checkIndex reads model_index.json. Parts that are null are absent.
-func checkIndex(fsys fs.FS) error {
-	const file = "model_index.json"
-	var fields map[string]json.RawMessage
-	if err := weights.ReadConfig(fsys, file, &fields); err != nil {
-		return err
-	}
-	seen := map[string]bool{}
-	for name, value := range fields {
-		var part []*string // library and class
-		if err := json.Unmarshal(value, &part); err != nil {
-			continue // a setting of the pipeline, not a part of it
-		}
-		known, ok := components[name]
-		absent := len(part) == 2 && part[0] == nil && part[1] == nil
-		switch {
-		case absent && (!ok || known.optional):
-		case len(part) == 2 && part[1] != nil && slices.Contains(known.classes, *part[1]):
-			seen[name] = true
-		default:
-			return fmt.Errorf("%s: %w: %s is %s, supported: %v", file, weights.ErrConfig, name, value, known.classes)
-		}
-	}
-	for name, part := range components {
-		if !part.optional && !seen[name] {
-			return fmt.Errorf("%s: %w: has no %s", file, weights.ErrConfig, name)
-		}
-	}
-	return nil
 }
 
 // check compares the parts with each other.

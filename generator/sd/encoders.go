@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"sync"
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -13,13 +12,10 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 	"github.com/dualprocess/dualprocess-go/internal/text"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
-
-// maxCached bounds the prompts whose encodings are kept, 230 kB each in the real
-// models.
-const maxCached = 256
 
 // encoder turns prompts into what the U-Net reads. Its weights can be let go and
 // come back when they are needed again.
@@ -29,14 +25,13 @@ type encoder struct {
 	config   text.CLIPConfig
 	root     string // of its variables
 	prompter *text.Prompter
-	mu       sync.Mutex
 	exec     *model.Exec // nil when released
-	prepared map[string]*tensors.Tensor
+	memory   pipeline.Memory
 }
 
 // newEncoder opens the tokenizer and loads the weights.
 func newEncoder(rt *backends.Runtime, fsys fs.FS, cfg text.CLIPConfig, root string) (*encoder, error) {
-	e := &encoder{rt: rt, fsys: fsys, config: cfg, root: root, prepared: map[string]*tensors.Tensor{}}
+	e := &encoder{rt: rt, fsys: fsys, config: cfg, root: root}
 	var err error
 	if e.prompter, err = text.OpenPrompter(fsys, "tokenizer", cfg.Positions, cfg.Vocabulary); err != nil {
 		return nil, err
@@ -64,26 +59,14 @@ func (e *encoder) load() error {
 // encode returns the states of the prompt's words, float32 [1, words, width],
 // which belong to the caller.
 func (e *encoder) encode(ctx context.Context, prompt string) (*tensors.Tensor, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := ctx.Err(); err != nil {
+	states, err := e.memory.Get(ctx, prompt, func() ([]*tensors.Tensor, error) { return e.compute(prompt) })
+	if err != nil {
 		return nil, err
 	}
-	known, ok := e.prepared[prompt]
-	if !ok {
-		var err error
-		if known, err = e.compute(prompt); err != nil {
-			return nil, err
-		}
-		if len(e.prepared) >= maxCached {
-			clear(e.prepared)
-		}
-		e.prepared[prompt] = known
-	}
-	return known.LocalClone()
+	return states[0], nil
 }
 
-func (e *encoder) compute(prompt string) (*tensors.Tensor, error) {
+func (e *encoder) compute(prompt string) ([]*tensors.Tensor, error) {
 	ids, err := e.prompter.IDs(prompt)
 	if err != nil {
 		return nil, err
@@ -97,18 +80,12 @@ func (e *encoder) compute(prompt string) (*tensors.Tensor, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode the prompt: %w", err)
 	}
-	local, err := out[0].LocalClone()
-	if err != nil {
-		return nil, err
-	}
-	return local, out[0].FinalizeAll()
+	return pipeline.ToHost(out)
 }
 
 // release lets go of the weights; what was encoded stays.
 func (e *encoder) release() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.free()
+	return e.memory.Do(e.free)
 }
 
 func (e *encoder) free() error {

@@ -11,7 +11,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 
 	"github.com/gomlx/compute/dtypes"
@@ -23,6 +22,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/autoencoder"
 	"github.com/dualprocess/dualprocess-go/internal/guidance"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 	"github.com/dualprocess/dualprocess-go/lora"
 )
@@ -193,15 +193,7 @@ func (g *Generator) Release() error {
 // Latents returns Gaussian noise, float32 [seeds, channels, height, width].
 func (g *Generator) Latents(seeds ...int64) (*tensors.Tensor, error) {
 	height, width := g.size()
-	channels := g.config.UNet.InChannels
-	noise := make([]float32, 0, len(seeds)*channels*height*width)
-	for _, seed := range seeds {
-		rng := rand.New(rand.NewPCG(uint64(seed), 0))
-		for range channels * height * width {
-			noise = append(noise, float32(rng.NormFloat64()))
-		}
-	}
-	return tensors.FromFlatDataAndDimensions(noise, len(seeds), channels, height, width), nil
+	return pipeline.Noise(seeds, g.config.UNet.InChannels, height, width), nil
 }
 
 // Steps is the number of denoising steps.
@@ -213,7 +205,7 @@ func (g *Generator) Levels() int { return g.config.Scheduler.TrainTimesteps }
 // Predict returns what the U-Net predicts after guidance: the noise or, as the
 // scheduler's configuration says, the velocity or the clean latents.
 func (g *Generator) Predict(d *lora.Delta, latents, i *Node, cond []*Node) *Node {
-	return g.predict(nil, d, latents, Reshape(at(g.schedule.times, i), 1), cond)
+	return g.predict(nil, d, latents, Reshape(pipeline.At(g.schedule.times, i), 1), cond)
 }
 
 // predict is Predict at times of the training, float32 [1] or one for every row of
@@ -260,12 +252,12 @@ func (g *Generator) Clean(latents, prediction, i *Node) *Node {
 // Step returns the latents of step i+1 by DDIM, without randomness.
 func (g *Generator) Step(latents, prediction, i *Node) *Node {
 	clean, noise := g.schedule.original(latents, prediction, i)
-	return Add(Mul(at(g.schedule.nextClean, i), clean), Mul(at(g.schedule.nextNoise, i), noise))
+	return Add(Mul(pipeline.At(g.schedule.nextClean, i), clean), Mul(pipeline.At(g.schedule.nextNoise, i), noise))
 }
 
 // Noise returns the latents of step i, made of clean ones and noise.
 func (g *Generator) Noise(clean, noise, i *Node) *Node {
-	return Add(Mul(at(g.schedule.clean, i), clean), Mul(at(g.schedule.noise, i), noise))
+	return Add(Mul(pipeline.At(g.schedule.clean, i), clean), Mul(pipeline.At(g.schedule.noise, i), noise))
 }
 
 // Decode draws the pictures, [batch, height, width, 3].

@@ -7,6 +7,7 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
@@ -170,7 +171,7 @@ func root(x float32) float32 { return float32(math.Sqrt(float64(x))) }
 // original returns the clean latents and the noise that a prediction for latents
 // at i implies.
 func (s *schedule) original(latents, prediction, i *Node) (clean, noise *Node) {
-	a, b := at(s.clean, i), at(s.noise, i)
+	a, b := pipeline.At(s.clean, i), pipeline.At(s.noise, i)
 	switch s.prediction {
 	case predictsClean:
 		return prediction, Div(Sub(latents, Mul(a, prediction)), b)
@@ -178,9 +179,4 @@ func (s *schedule) original(latents, prediction, i *Node) (clean, noise *Node) {
 		return Sub(Mul(a, latents), Mul(b, prediction)), Add(Mul(a, prediction), Mul(b, latents))
 	}
 	return Div(Sub(latents, Mul(b, prediction)), a), prediction
-}
-
-// at returns the table's value at i (int32 scalar), a float32 scalar.
-func at(table []float32, i *Node) *Node {
-	return Reshape(Gather(Const(i.Graph(), table), Reshape(i, 1, 1)))
 }

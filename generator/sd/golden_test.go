@@ -1,0 +1,227 @@
+package sd
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/autoencoder"
+	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/text"
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+// Tolerances of the fixtures' README, relative to the largest element.
+const (
+	tolerance         = 1e-4 // outputs
+	gradientTolerance = 2e-4
+)
+
+// reference is a fixture: what diffusers, peft and the paper's code computed.
+type reference struct {
+	*golden.Fixture
+	rt    *backends.Runtime
+	about about
+}
+
+// about is what the tests need of golden.json.
+type about struct {
+	Prompt string
+	Spec   struct {
+		Family        string
+		Height, Width int
+		Steps, Rank   int
+		Guidance      float64
+		TrainGuidance float64  `json:"train_guidance"`
+		TrainSteps    []int    `json:"train_i"`
+		Targets       []string `json:"targets"`
+	}
+	Lora struct {
+		Alpha   float64 `json:"lora_alpha"`
+		Modules []string
+	}
+}
+
+// TestGolden compares everything that the fixtures hold about Stable Diffusion.
+func TestGolden(t *testing.T) {
+	rt := golden.Runtime(t)
+	found := false
+	for _, f := range golden.Fixtures(t, golden.Generator) {
+		r := &reference{Fixture: f, rt: rt}
+		f.Decode(t, &r.about)
+		if r.about.Spec.Family != "sd" {
+			continue // generator's tests see to it that every family is compared
+		}
+		found = true
+		groups := []struct {
+			name string
+			test func(*testing.T)
+		}{
+			{"text", r.testText}, {"sched", r.testSchedule}, {"fwd", r.testForward}, {"vae", r.testAutoencoder},
+			{"sample", r.testSampling}, {"latgrad", r.testLatentGradients}, {"lora", r.testLora}, {"train", r.testTraining},
+			{"distill", r.testDistill},
+		}
+		t.Run(f.Name, func(t *testing.T) {
+			for _, group := range groups {
+				t.Run(group.name, group.test)
+			}
+			t.Run("every key", r.testCovered)
+		})
+	}
+	require.True(t, found)
+}
+
+// testCovered fails for keys that no test asked for.
+func (r *reference) testCovered(t *testing.T) {
+	for _, key := range r.Unread() {
+		require.True(t, strings.HasPrefix(key, "in."), "nobody compares %s", key)
+	}
+}
+
+// open opens the fixture's model at the size of its pictures.
+func (r *reference) open(t *testing.T, o Options) *Generator {
+	o.Height, o.Width = r.about.Spec.Height, r.about.Spec.Width
+	g, err := Open(t.Context(), r.rt, r.Path("model"), o)
+	require.NoError(t, err)
+	return g
+}
+
+// conditions of the fixture's prompt.
+func (r *reference) conditions(t *testing.T, g *Generator) dualprocess.Inputs {
+	cond, err := g.Encode(t.Context(), r.about.Prompt)
+	require.NoError(t, err)
+	return cond
+}
+
+// inputs appends tensors to the inputs of a graph.
+func inputs(in []any, list []*tensors.Tensor) []any {
+	for _, x := range list {
+		in = append(in, x)
+	}
+	return in
+}
+
+// testText compares ids and states of the prompt, of none, and of one that is too
+// long, and the modules' outputs for the first.
+func (r *reference) testText(t *testing.T) {
+	fsys := os.DirFS(r.Path("model"))
+	c, err := ReadConfig(fsys)
+	require.NoError(t, err)
+	var encoder *text.CLIP
+	root := weights.Root(r.rt.Store, "/clip")
+	require.NoError(t, weights.Load(fsys, "text_encoder", r.rt.Store, root, text.CLIPSurplus, func(at weights.Cursor) {
+		encoder = text.NewCLIP(at, c.CLIP)
+	}))
+	prompter, err := text.OpenPrompter(fsys, "tokenizer", c.CLIP.Positions, c.CLIP.Vocabulary)
+	require.NoError(t, err)
+	for which, prompt := range map[string]string{
+		"cond": r.about.Prompt, "uncond": "", "long": strings.Repeat(r.about.Prompt+" ", prompter.Length()),
+	} {
+		ids, err := prompter.IDs(prompt)
+		require.NoError(t, err)
+		require.Equal(t, r.Ints(t, "text.clip.ids_"+which), ids)
+		got := golden.Run(t, r.rt, func(p *nn.Probe, in []*Node) { encoder.Apply(p, in[0], dtypes.Float32) },
+			tensors.FromFlatDataAndDimensions(ids, 1, len(ids)))
+		r.Compare(t, "text.clip.last_hidden_"+which, got.Floats(t, "final_layer_norm"), tolerance)
+		if which == "cond" {
+			r.Modules(t, "text.clip.mod.", got, tolerance, nil)
+		}
+	}
+}
+
+func (r *reference) testSchedule(t *testing.T) {
+	c, err := ReadConfig(os.DirFS(r.Path("model")))
+	require.NoError(t, err)
+	r.Compare(t, "sched.alphas_cumprod", c.Scheduler.Alphas(), 1e-6)
+	final := c.Scheduler.Alphas()[:1]
+	if c.Scheduler.AlphaToOne {
+		final = []float32{1}
+	}
+	r.Compare(t, "sched.final_alpha_cumprod", final, 1e-6)
+	for _, key := range r.Keys() {
+		var n int
+		if k, _ := fmt.Sscanf(key, "sched.train%d.timesteps", &n); k == 1 {
+			t.Run(key, func(t *testing.T) { require.Equal(t, r.timesteps(t, key), c.Scheduler.Timesteps(n)) })
+		}
+	}
+}
+
+// timesteps are those of a key.
+func (r *reference) timesteps(t *testing.T, key string) []int {
+	var list []int
+	for _, step := range r.Ints(t, key) {
+		list = append(list, int(step))
+	}
+	return list
+}
+
+// testForward compares one prediction at two times, and in the second one every
+// module's output.
+func (r *reference) testForward(t *testing.T) {
+	for _, call := range []string{"fwd0", "fwd1"} {
+		scale, _ := r.Floats(t, call+".guidance_scale")
+		time, _ := r.Floats(t, call+".t")
+		g := r.open(t, Options{Guidance: new(float64(scale[0]))})
+		got := golden.Run(t, r.rt, func(p *nn.Probe, in []*Node) {
+			both := BroadcastToDims(in[1], 2) // as the reference has it
+			p.See("model_pred", g.predict(p.In("mod"), nil, in[0], both, in[2:]))
+		}, inputs([]any{r.Tensor(t, "in.fwd_latents"), time}, r.conditions(t, g))...)
+		r.Compare(t, call+".model_pred", got.Floats(t, "model_pred"), tolerance)
+		if call == "fwd1" {
+			modules := golden.Results{}
+			for name, x := range got {
+				modules[strings.TrimPrefix(name, "mod.")] = x
+			}
+			r.Modules(t, "fwd1.mod.", modules, tolerance, channelsFirst)
+		}
+	}
+}
+
+// channelsFirst returns the elements of pictures [B, H, W, C] in the order of
+// [B, C, H, W], and those of all else as they are.
+func channelsFirst(x *tensors.Tensor) []float32 {
+	values, d := tensors.MustCopyFlatData[float32](x), x.Shape().Dimensions
+	if len(d) != 4 {
+		return values
+	}
+	out := make([]float32, 0, len(values))
+	size := d[1] * d[2] * d[3]
+	for ; len(values) > 0; values = values[size:] {
+		for c := range d[3] {
+			for i := c; i < size; i += d[3] {
+				out = append(out, values[i])
+			}
+		}
+	}
+	return out
+}
+
+// testAutoencoder compares every module's output of the decoder, and the
+// encoder's.
+func (r *reference) testAutoencoder(t *testing.T) {
+	fsys := os.DirFS(r.Path("model"))
+	cfg, err := autoencoder.ReadKLConfig(fsys, "vae")
+	require.NoError(t, err)
+	var decoder *autoencoder.Decoder
+	var encoder *autoencoder.Encoder
+	require.NoError(t, weights.Load(fsys, "vae", r.rt.Store, weights.Root(r.rt.Store, "/vae"), nil, func(c weights.Cursor) {
+		decoder, encoder = autoencoder.NewDecoder(c, cfg), autoencoder.NewEncoder(c, cfg)
+	}))
+	got := golden.Run(t, r.rt, func(p *nn.Probe, in []*Node) {
+		last := func(x *Node) *Node { return TransposeAllAxes(x, 0, 2, 3, 1) }
+		decoder.Apply(p, last(in[0]))
+		p.See("encode", MulScalar(encoder.Apply(last(in[1])), 1/cfg.Scaling)) // the fixture's is not scaled
+	}, r.Tensor(t, "in.fwd_latents"), r.Tensor(t, "in.target"))
+	r.Modules(t, "vae.mod.", got, tolerance, channelsFirst)
+	r.Compare(t, "vae.image", channelsFirst(got["conv_out"]), tolerance)
+	r.Compare(t, "vae.encode", channelsFirst(got["encode"]), tolerance)
+}
