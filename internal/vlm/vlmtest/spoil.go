@@ -1,6 +1,7 @@
 package vlmtest
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -9,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/safetensors"
 )
 
 // Files returns the files of the first checkpoint among the fixtures of a model,
@@ -51,4 +53,26 @@ func Set(t testing.TB, files fstest.MapFS, file, path string, value any) {
 	data, err := json.Marshal(root)
 	require.NoError(t, err)
 	files[file] = &fstest.MapFile{Data: data}
+}
+
+// Rewrite changes the tensors of model.safetensors one by one; one whose name
+// becomes empty is left out.
+func Rewrite(t testing.TB, files fstest.MapFS, change func(x *safetensors.Tensor)) {
+	t.Helper()
+	const name = "model.safetensors"
+	f, err := safetensors.Open(files, name)
+	require.NoError(t, err)
+	var list []safetensors.Tensor
+	for _, info := range f.Tensors() {
+		data, err := f.Bytes(info.Name)
+		require.NoError(t, err)
+		x := safetensors.Tensor{Name: info.Name, DType: info.DType, Shape: info.Shape, Data: data}
+		if change(&x); x.Name != "" {
+			list = append(list, x)
+		}
+	}
+	var b bytes.Buffer
+	require.NoError(t, safetensors.Write(&b, list, nil))
+	require.NoError(t, f.Close())
+	files[name] = &fstest.MapFile{Data: b.Bytes()}
 }
