@@ -96,18 +96,20 @@ func (f *Fixture) Ints(t testing.TB, key string) []int32 {
 	require.NoError(t, err)
 	switch values.DType() {
 	case dtypes.Int64:
-		var out []int32
-		for _, v := range tensors.MustCopyFlatData[int64](values) {
-			out = append(out, int32(v))
-		}
-		return out
+		return toInt32(tensors.MustCopyFlatData[int64](values))
+	case dtypes.Uint8:
+		return toInt32(tensors.MustCopyFlatData[uint8](values))
 	case dtypes.Int32:
 		return tensors.MustCopyFlatData[int32](values)
 	}
-	var out []int32
 	floats, _ := f.Floats(t, key)
-	for _, v := range floats {
-		out = append(out, int32(v))
+	return toInt32(floats)
+}
+
+func toInt32[T int64 | uint8 | float32](values []T) []int32 {
+	out := make([]int32, len(values))
+	for i, v := range values {
+		out[i] = int32(v)
 	}
 	return out
 }

@@ -166,8 +166,8 @@ func (r *reference) testCase(t *testing.T, name string, q dualprocess.Question) 
 		require.NoError(t, err)
 	}
 	picture := r.picture(t, name)
-	run := newRun(t, r, v, picture, []dualprocess.Question{q})
-	run.fixture, run.prefix, run.paper = r.Fixture, name+".", true
+	run := &run{of: r, verifier: v, fixture: r.Fixture, prefix: name + ".", paper: true}
+	run.start(t, picture, q)
 	run.loose = extremes(tensors.MustCopyFlatData[float32](picture))
 	run.compare(t)
 }
@@ -180,8 +180,8 @@ func (r *reference) testSeveral(t *testing.T, name string, of []string) {
 		questions = append(questions, dualprocess.Question{Text: c.Question, Answer: c.Answer, Bare: true})
 	}
 	picture := r.picture(t, name)
-	run := newRun(t, r, r.paper, picture, questions)
-	run.fixture, run.prefix, run.paper = r.Fixture, name+".", true
+	run := &run{of: r, verifier: r.paper, fixture: r.Fixture, prefix: name + ".", paper: true}
+	run.start(t, picture, questions...)
 	run.loose = extremes(tensors.MustCopyFlatData[float32](picture))
 	run.compare(t)
 }

@@ -13,9 +13,6 @@ import (
 // ask). Those of the fixtures' README are of this form.
 type tolerance struct{ absolute, relative, norm float64 }
 
-// exact is for integers.
-var exact = tolerance{}
-
 // of returns the tolerance of a key of the fixtures.
 func of(part string, want []float32) tolerance {
 	switch part {

@@ -63,8 +63,8 @@ func (o *official) testCase(t *testing.T, name string) {
 	yes := dualprocess.Question{Text: o.about.Question, Answer: o.about.Answer, Bare: true}
 	no := yes
 	no.Answer = "No"
-	run := newRun(t, o.reference, o.verifier, pictures, []dualprocess.Question{yes, no})
-	run.fixture, run.prefix = o.fixture, name+"/"
+	run := &run{of: o.reference, verifier: o.verifier, fixture: o.fixture, prefix: name + "/"}
+	run.start(t, pictures, yes, no)
 	run.compare(t)
 }
 

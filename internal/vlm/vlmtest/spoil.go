@@ -2,11 +2,14 @@ package vlmtest
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
+	"math"
 	"strings"
 	"testing"
 	"testing/fstest"
 
+	"github.com/gomlx/compute/dtypes/bfloat16"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/internal/golden"
@@ -75,4 +78,18 @@ func Rewrite(t testing.TB, files fstest.MapFS, change func(x *safetensors.Tensor
 	require.NoError(t, safetensors.Write(&b, list, nil))
 	require.NoError(t, f.Close())
 	files[name] = &fstest.MapFile{Data: b.Bytes()}
+}
+
+// Halve rounds the tensors of model.safetensors to bfloat16.
+func Halve(t testing.TB, files fstest.MapFS) {
+	t.Helper()
+	Rewrite(t, files, func(x *safetensors.Tensor) {
+		require.Equal(t, safetensors.F32, x.DType)
+		half := make([]byte, 0, len(x.Data)/2)
+		for i := 0; i < len(x.Data); i += 4 {
+			v := math.Float32frombits(binary.LittleEndian.Uint32(x.Data[i:]))
+			half = binary.LittleEndian.AppendUint16(half, uint16(bfloat16.FromFloat32(v)))
+		}
+		x.DType, x.Data = safetensors.BF16, half
+	})
 }
