@@ -4,6 +4,7 @@ package vlmtest
 
 import (
 	"context"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -70,16 +71,35 @@ type about struct {
 type reference struct {
 	*golden.Fixture
 	Model
-	rt    *backends.Runtime
-	about about
-	paper *vlm.Verifier
+	rt     *backends.Runtime
+	wanted func(name string) bool // cases
+	about  about
+	paper  *vlm.Verifier
 }
 
-// Golden compares everything that the fixtures hold about a model.
+// Golden compares everything that the fixtures hold about a model: all of it on
+// the pure Go backend, which is done before XLA has compiled the first case, and
+// some of it on the fastest backend that is there. Where GOMLX_BACKEND names a
+// backend, all is compared on that one.
 func Golden(t *testing.T, m Model) {
-	rt, found := golden.Runtime(t), false
+	if os.Getenv("GOMLX_BACKEND") != "" {
+		m.golden(t, golden.Runtime(t), all)
+		return
+	}
+	rt, err := backends.Open(t.Context(), backends.Options{Backend: "go"})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, rt.Close()) })
+	m.golden(t, rt, all)
+	if !t.Failed() {
+		t.Run("fastest", func(t *testing.T) { m.golden(t, golden.Runtime(t), some) })
+	}
+}
+
+// golden compares the cases that are wanted.
+func (m Model) golden(t *testing.T, rt *backends.Runtime, wanted func(name string) bool) {
+	found := false
 	for _, f := range golden.Fixtures(t, golden.Verifier) {
-		r := &reference{Fixture: f, Model: m, rt: rt}
+		r := &reference{Fixture: f, Model: m, rt: rt, wanted: wanted}
 		f.Decode(t, &r.about)
 		if r.about.Name != m.Name {
 			continue // verifier's tests see to it that every model is compared
@@ -95,6 +115,10 @@ func Golden(t *testing.T, m Model) {
 	require.True(t, found, "no fixture of %s", m.Name)
 }
 
+func all(string) bool { return true }
+
+func some(name string) bool { return name == "multi" || name == "official_ns" || name == "gen" }
+
 func (r *reference) open(t *testing.T, o vlm.Options) *vlm.Verifier {
 	v, err := r.Open(t.Context(), r.rt, r.folder(), o)
 	require.NoError(t, err)
@@ -108,6 +132,9 @@ func (r *reference) folder() string { return r.Path(r.about.Model) }
 func (r *reference) testPaper(t *testing.T) {
 	r.paper = r.open(t, vlm.Options{Paper: true})
 	for name, c := range r.about.Cases {
+		if !r.wanted(name) {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			if c.Of != nil {
 				r.testSeveral(t, name, c.Of)
@@ -119,8 +146,10 @@ func (r *reference) testPaper(t *testing.T) {
 			r.testCase(t, name, dualprocess.Question{Text: c.Question, Answer: c.Answer, Bare: true})
 		})
 	}
-	t.Run("gen", r.testGenerate)
-	if !t.Failed() {
+	if r.wanted("gen") {
+		t.Run("gen", r.testGenerate)
+	}
+	if !t.Failed() && r.wanted("") {
 		require.Empty(t, r.unread("image", "image_ns"), "nobody compares these keys")
 	}
 }

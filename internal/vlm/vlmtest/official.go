@@ -45,9 +45,12 @@ func (o *official) test(t *testing.T) {
 		cases[name] = true
 	}
 	for name := range cases {
+		if !o.wanted(name) {
+			continue
+		}
 		t.Run(name, func(t *testing.T) { o.testCase(t, name) })
 	}
-	if !t.Failed() {
+	if !t.Failed() && o.wanted("") {
 		require.Empty(t, o.fixture.Unread(), "nobody compares these keys")
 	}
 }
