@@ -5,7 +5,6 @@ package generator
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -15,6 +14,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/generator/flux"
 	"github.com/dualprocess/dualprocess-go/generator/pocket"
+	"github.com/dualprocess/dualprocess-go/generator/sana"
 	"github.com/dualprocess/dualprocess-go/generator/sd"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
@@ -33,19 +33,17 @@ func Open(ctx context.Context, rt *backends.Runtime, folder string) (dualprocess
 	}
 	const index = "model_index.json"
 	fsys := os.DirFS(folder)
-	var fields map[string]json.RawMessage
-	if err := weights.ReadConfig(fsys, index, &fields); err != nil {
+	class, err := weights.ReadField[string](fsys, index, "_class_name")
+	if err != nil {
 		return nil, fmt.Errorf("generator: open %s: %w", folder, err)
-	}
-	var class string
-	if err := json.Unmarshal(fields["_class_name"], &class); err != nil {
-		return nil, fmt.Errorf("generator: %s: _class_name: %w", filepath.Join(folder, index), err)
 	}
 	switch class {
 	case pocket.Pipeline:
 		return pocket.OpenFS(rt, fsys)
 	case flux.Pipeline:
 		return flux.Open(ctx, rt, folder, flux.Options{})
+	case sana.Pipeline:
+		return sana.Open(ctx, rt, folder, sana.Options{})
 	case sd.Pipeline:
 		return sd.Open(ctx, rt, folder, sd.Options{})
 	}

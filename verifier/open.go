@@ -5,7 +5,6 @@ package verifier
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -31,13 +30,9 @@ func Open(ctx context.Context, rt *backends.Runtime, folder string) (dualprocess
 	}
 	const config = "config.json"
 	fsys := os.DirFS(folder)
-	var fields map[string]json.RawMessage
-	if err := weights.ReadConfig(fsys, config, &fields); err != nil {
+	architectures, err := weights.ReadField[[]string](fsys, config, "architectures")
+	if err != nil {
 		return nil, fmt.Errorf("verifier: open %s: %w", folder, err)
-	}
-	var architectures []string
-	if err := json.Unmarshal(fields["architectures"], &architectures); err != nil {
-		return nil, fmt.Errorf("verifier: %s: architectures: %w", filepath.Join(folder, config), err)
 	}
 	if slices.Contains(architectures, pocket.Architecture) {
 		return pocket.OpenFS(rt, fsys)
