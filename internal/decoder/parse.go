@@ -41,9 +41,8 @@ func parse(data []byte, others []string) (Config, error) {
 		if err := checkOuter(outer, others); err != nil {
 			return Config{}, err
 		}
-	}
-	for _, name := range append(others, "text_config") {
-		delete(text, name)
+	} else {
+		text = without(outer, others)
 	}
 	around, err := decodeAround(outer)
 	if err != nil {
@@ -63,11 +62,17 @@ func parse(data []byte, others []string) (Config, error) {
 // checkOuter refuses fields around text_config that nobody reads. Some versions
 // repeat the language model's fields there, and read them under text_config.
 func checkOuter(outer map[string]json.RawMessage, others []string) error {
-	rest := maps.Clone(outer)
-	for _, name := range append(others, "text_config") {
+	return strict(without(outer, others), new(fields))
+}
+
+// without returns an object's fields but for text_config and others.
+func without(object map[string]json.RawMessage, others []string) map[string]json.RawMessage {
+	rest := maps.Clone(object)
+	delete(rest, "text_config")
+	for _, name := range others {
 		delete(rest, name)
 	}
-	return strict(rest, new(fields))
+	return rest
 }
 
 // around is what the object that holds text_config has to say about it.

@@ -45,8 +45,11 @@ func (f *pass) check(cfg Config) {
 	if b := f.past.Keys[0].Shape().Dim(0); b != f.batch() {
 		exceptions.Panicf("decoder: a past of batch %d, a span of batch %d", b, f.batch())
 	}
-	if f.past.Used != nil && (f.in.Groups != nil || f.length() > f.past.Len()) {
-		exceptions.Panicf("decoder: groups behind a cache, or %d tokens for %d places", f.length(), f.past.Len())
+	if f.past.Used != nil && f.length() != 1 {
+		exceptions.Panicf("decoder: %d tokens at once behind a cache", f.length())
+	}
+	if f.past.Used != nil {
+		f.in.Groups = nil // of one token alone
 	}
 }
 
@@ -89,17 +92,19 @@ func (f *pass) join() {
 	f.valid = f.write(before, span)
 }
 
-// write puts the span's x behind those before, on axis 1.
+// write puts the span's x [B, S, ...] behind those before, [B, T, ...].
 func (f *pass) write(before, x *Node) *Node {
 	if f.past.Used == nil {
 		return Concatenate([]*Node{before, x}, 1)
 	}
-	at := make([]*Node, x.Rank())
-	for axis := range at {
-		at[axis] = Const(x.Graph(), int32(0))
+	// A choice and not DynamicUpdateSlice, which the pure Go backend lacks. Either
+	// copies the cache: it is an input and an output.
+	dims := before.Shape().Dimensions
+	here := InsertAxes(Equal(f.keys, f.queries), 0) // [1, T]
+	for range len(dims) - 2 {
+		here = InsertAxes(here, -1)
 	}
-	at[1] = f.past.Used
-	return DynamicUpdateSlice(before, x, at)
+	return Where(BroadcastToDims(here, dims...), BroadcastToDims(x, dims...), before)
 }
 
 // extend returns all keys and values that the span's tokens may see in layer i.

@@ -31,10 +31,10 @@ func (p *Past) Len() int {
 	return p.Keys[0].Shape().Dim(1)
 }
 
-// Cache returns the past with room for capacity tokens in all. Spans that follow
-// are written into it and its shape stays, so that the same executable generates
-// every further token. The caller sees to it that no more tokens come than fit.
-// No gradient is needed of it, and Span.Groups are not supported behind it.
+// Cache returns the past with room for capacity tokens in all. What follows is
+// written into it, one token at a time, and its shape stays, so that the same
+// executable generates every further token. Tokens that no longer fit are lost:
+// the caller sees to it that none come.
 func (p *Past) Cache(capacity int) *Past {
 	if p.Used != nil || capacity < p.Len() {
 		exceptions.Panicf("decoder: a cache of %d places for a past of %d tokens", capacity, p.Len())

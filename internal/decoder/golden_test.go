@@ -1,0 +1,305 @@
+package decoder
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+// tolerance of the fixtures' README for hidden states and logits, relative to the
+// largest element.
+const tolerance = 2e-5
+
+// reference is a fixture of a vision-language model, of which we run the text model.
+type reference struct {
+	*golden.Fixture
+	rt         *backends.Runtime
+	m          *Decoder
+	imageToken int32
+}
+
+// beside are the fields of composite configurations that belong to others.
+var beside = []string{
+	"vision_config", "perceiver_config", "image_token_id", "image_token_index", "video_token_id", "vision_start_token_id",
+	"vision_end_token_id", "vision_token_id", "boi_token_index", "eoi_token_index", "mm_tokens_per_image",
+	"ignore_index", "image_seq_length", "projector_hidden_act", "vision_feature_layer", "vision_feature_select_strategy",
+	"multimodal_projector_bias", "image_token",
+}
+
+// places are where checkpoints keep their text model and its head.
+var places = struct{ text, head []string }{
+	[]string{"language_model.model", "model.text_model", "model.language_model", "model"},
+	[]string{"language_model.lm_head", "lm_head"},
+}
+
+func read(t testing.TB, rt *backends.Runtime, f *golden.Fixture, folder string) *reference {
+	data, err := os.ReadFile(f.Path(folder + "/config.json"))
+	require.NoError(t, err)
+	cfg, err := ParseConfig(data, beside...)
+	require.NoError(t, err)
+	r := &reference{Fixture: f, rt: rt}
+	var tokens struct{ ID, Index int32 }
+	var object map[string]json.RawMessage
+	require.NoError(t, json.Unmarshal(data, &object))
+	for _, name := range []string{"image_token_id", "image_token_index"} {
+		if value, ok := object[name]; ok {
+			require.NoError(t, json.Unmarshal(value, &tokens.ID))
+		}
+	}
+	r.imageToken = tokens.ID
+	var at weights.Cursor
+	others := func(name string) bool { return !strings.HasPrefix(name, at.Path()+".") }
+	err = weights.LoadTo(rt.Backend, os.DirFS(f.Folder), folder, rt.Store, weights.Root(rt.Store, "/verifier"), others,
+		func(c weights.Cursor) {
+			at = c.Layout("embed_tokens.weight", places.text...)
+			r.m = NewWithHead(at, c.Layout("weight", places.head...), cfg)
+		})
+	require.NoError(t, err)
+	return r
+}
+
+// TestGolden compares the text models of the five verifiers with transformers.
+func TestGolden(t *testing.T) {
+	rt := golden.Runtime(t)
+	for _, f := range golden.Fixtures(t, golden.Verifier) {
+		t.Run(f.Name, func(t *testing.T) {
+			var about struct{ Model string }
+			f.Decode(t, &about)
+			r := read(t, rt, f, about.Model)
+			ran := 0
+			for _, name := range []string{"a", "ns", "a_bidir"} {
+				if f.Has(name + ".inputs_embeds") {
+					t.Run(name, func(t *testing.T) { r.testCase(t, name) })
+					ran++
+				}
+			}
+			require.NotZero(t, ran)
+			t.Run("b", func(t *testing.T) { r.testQuestion(t, "b") })
+			t.Run("c", func(t *testing.T) { r.testQuestion(t, "c") })
+			t.Run("gen", r.testGenerate)
+		})
+	}
+}
+
+// span is one case, on its way into the graph.
+type span struct {
+	embeds    *tensors.Tensor // [1, T, hidden]
+	ids       []int32
+	positions *tensors.Tensor // [axes, T]
+	groups    *tensors.Tensor // [T]
+}
+
+func (s span) inputs() []any { return []any{s.embeds, s.positions, s.groups} }
+
+// of is the span as the inputs of a graph.
+func of(in []*Node) Span { return Span{Embeds: in[0], Positions: in[1], Groups: in[2]} }
+
+// span reads a case that has its embeddings.
+func (r *reference) span(t testing.TB, name string) span {
+	values, shape := r.Floats(t, name+".inputs_embeds")
+	s := span{embeds: tensors.FromFlatDataAndDimensions(values, append([]int{1}, shape...)...), ids: r.Ints(t, name+".input_ids")}
+	if r.Has(name + ".position_ids") {
+		s.positions = tensors.FromFlatDataAndDimensions(r.Ints(t, name+".position_ids"), 3, shape[0])
+	}
+	s.complete(name == "a_bidir", r.imageToken)
+	return s
+}
+
+// complete fills in plain positions and the groups.
+func (s *span) complete(bidirectional bool, imageToken int32) {
+	n := len(s.ids)
+	plain, groups := make([]int32, n), make([]int32, n)
+	for i := range plain {
+		plain[i] = int32(i)
+		if bidirectional && s.ids[i] == imageToken {
+			groups[i] = 1
+		}
+	}
+	if s.positions == nil {
+		s.positions = tensors.FromFlatDataAndDimensions(plain, 1, n)
+	}
+	s.groups = tensors.FromFlatDataAndDimensions(groups, n)
+}
+
+func (r *reference) testCase(t *testing.T, name string) {
+	s := r.span(t, name)
+	layers, _ := r.Floats(t, name+".decoder_layers")
+	got := golden.Run(t, r.rt, func(p *nn.Probe, in []*Node) {
+		h, _ := r.m.Apply(p, of(in[:3]), nil)
+		p.See("logits", r.m.Logits(h))
+		p.See("embeds", Sub(r.m.Embed(in[3], in[0].DType()), in[0]))
+	}, append(s.inputs(), [][]int32{s.ids})...)
+	size := len(s.ids) * r.m.config.Hidden
+	require.Len(t, layers, r.m.config.Layers*size)
+	for i := range r.m.config.Layers {
+		near(t, got.Floats(t, "layers."+string(rune('0'+i))), layers[i*size:(i+1)*size])
+	}
+	r.near(t, name+".final_norm", got.Floats(t, "norm"))
+	logits := got.Floats(t, "logits")
+	if r.Has(name + ".logits") {
+		r.near(t, name+".logits", logits)
+	}
+	r.near(t, name+".answer_logits", r.answers(t, name, logits))
+	for i, id := range s.ids {
+		if id != r.imageToken {
+			for _, d := range got.Floats(t, "embeds")[i*r.m.config.Hidden : (i+1)*r.m.config.Hidden] {
+				require.InDelta(t, 0, d, 1e-5, "embedding of token %d", i)
+			}
+		}
+	}
+}
+
+func (r *reference) near(t *testing.T, key string, got []float32) {
+	t.Helper()
+	want, _ := r.Floats(t, key)
+	near(t, got, want)
+}
+
+func near(t *testing.T, got, want []float32) {
+	t.Helper()
+	require.NoError(t, golden.Close(got, want, tolerance))
+}
+
+// answers picks the logits that predict the answer.
+func (r *reference) answers(t testing.TB, name string, logits []float32) (rows []float32) {
+	v := r.m.config.Vocabulary
+	for _, at := range r.Ints(t, name+".label_positions") {
+		rows = append(rows, logits[(int(at)-1)*v:int(at)*v]...)
+	}
+	return rows
+}
+
+// question makes the span of another question about a's picture: the words'
+// embeddings, and the picture's from a.
+func (r *reference) question(t testing.TB, name string) span {
+	s := span{ids: r.Ints(t, name+".input_ids")}
+	features, _ := r.Floats(t, "a.projector_output")
+	words := golden.Run(t, r.rt, func(p *nn.Probe, in []*Node) {
+		p.See("words", r.m.Embed(in[0], r.rt.DType))
+	}, [][]int32{s.ids}).Floats(t, "words")
+	h := r.m.config.Hidden
+	for i, id := range s.ids {
+		if id == r.imageToken {
+			features = features[copy(words[i*h:(i+1)*h], features):]
+		}
+	}
+	require.Empty(t, features)
+	s.embeds = tensors.FromFlatDataAndDimensions(words, 1, len(s.ids), h)
+	if r.Has("a.position_ids") {
+		s.positions = r.extend(t, len(s.ids))
+	}
+	s.complete(false, 0)
+	return s
+}
+
+// extend continues a's positions, which end in text, to n tokens.
+func (r *reference) extend(t testing.TB, n int) *tensors.Tensor {
+	old := r.Ints(t, "a.position_ids")
+	size := len(old) / 3
+	var all []int32
+	for axis := range 3 {
+		row := slices.Clone(old[axis*size : (axis+1)*size])
+		for len(row) < n {
+			row = append(row, row[len(row)-1]+1)
+		}
+		all = append(all, row[:n]...)
+	}
+	return tensors.FromFlatDataAndDimensions(all, 3, n)
+}
+
+func (r *reference) testQuestion(t *testing.T, name string) {
+	s := r.question(t, name)
+	got := golden.Run(t, r.rt, func(p *nn.Probe, in []*Node) {
+		h, _ := r.m.Apply(nil, of(in), nil)
+		p.See("logits", r.m.Logits(h))
+	}, s.inputs()...)
+	r.near(t, name+".answer_logits", r.answers(t, name, got.Floats(t, "logits")))
+}
+
+// testGenerate continues a's prompt greedily with two compilations: the prompt's
+// and that of any further token.
+func (r *reference) testGenerate(t *testing.T) {
+	prefix, want := r.Ints(t, "gen.prefix_ids"), r.Ints(t, "gen.new_ids")
+	s := r.span(t, "a")
+	positions := r.positions(t, s, len(prefix)+len(want))
+	compiled := 0
+	exec := func(build func(in []*Node) []*Node) *model.Exec {
+		e, err := model.NewExec(r.rt.Backend, r.rt.Store, func(_ *model.Scope, in []*Node) []*Node {
+			compiled++
+			return build(in)
+		})
+		require.NoError(t, err)
+		return e
+	}
+	first := exec(func(in []*Node) []*Node {
+		h, past := r.m.Apply(nil, Span{Embeds: in[0], Positions: in[1]}, nil)
+		return append([]*Node{r.last(h)}, past.Cache(len(prefix)+len(want)).Nodes()...)
+	})
+	step := exec(func(in []*Node) []*Node {
+		x := r.m.Embed(Reshape(in[0], 1, 1), r.rt.DType)
+		h, past := r.m.Apply(nil, Span{Embeds: x, Positions: in[1]}, CacheOf(in[2:]))
+		return append([]*Node{r.last(h)}, past.Nodes()...)
+	})
+	embeds := r.prompt(t, s, prefix)
+	out, err := first.Call(embeds, positions(0, len(prefix)))
+	require.NoError(t, err)
+	var ids []int32
+	for {
+		ids = append(ids, tensors.MustCopyFlatData[int32](out[0])[0])
+		if len(ids) == len(want) {
+			break
+		}
+		args := []any{out[0], positions(len(prefix)+len(ids)-1, 1)}
+		for _, x := range out[1:] {
+			args = append(args, x)
+		}
+		out, err = step.Call(args...)
+		require.NoError(t, err)
+	}
+	require.Equal(t, want, ids)
+	require.Equal(t, 2, compiled)
+}
+
+// last is the likeliest word after the last token, int32 [1].
+func (r *reference) last(hidden *Node) *Node {
+	at := Squeeze(Slice(hidden, AxisRange(), AxisElem(-1)), 1)
+	return ArgMax(r.m.Logits(at), -1)
+}
+
+// prompt is a's prompt, whose tokens must be those of a's span.
+func (r *reference) prompt(t *testing.T, s span, prefix []int32) *tensors.Tensor {
+	require.LessOrEqual(t, len(prefix), len(s.ids))
+	require.Equal(t, prefix, s.ids[:len(prefix)])
+	values := tensors.MustCopyFlatData[float32](s.embeds)
+	return tensors.FromFlatDataAndDimensions(values[:len(prefix)*r.m.config.Hidden], 1, len(prefix), r.m.config.Hidden)
+}
+
+// positions returns a function that cuts the positions of some tokens.
+func (r *reference) positions(t *testing.T, s span, n int) func(from, count int) *tensors.Tensor {
+	axes, all := 1, make([]int32, n)
+	for i := range all {
+		all[i] = int32(i)
+	}
+	if r.Has("a.position_ids") {
+		axes, all = 3, tensors.MustCopyFlatData[int32](r.extend(t, n))
+	}
+	return func(from, count int) *tensors.Tensor {
+		var cut []int32
+		for axis := range axes {
+			cut = append(cut, all[axis*n+from:axis*n+from+count]...)
+		}
+		return tensors.FromFlatDataAndDimensions(cut, axes, count)
+	}
+}
