@@ -146,7 +146,6 @@ func (c VisionConfig) check() error {
 	err := errors.Join(
 		weights.Require("model_type", c.ModelType, "siglip_vision_model"),
 		c.Pretrained.Check(),
-		weights.Require("hidden_act", c.Activation, "gelu_pytorch_tanh", "gelu"),
 		weights.Require("num_channels", c.Channels, 3),
 		weights.CheckSizes(
 			weights.Size{Name: "hidden_size", Value: c.Hidden, Limit: 1 << 16},

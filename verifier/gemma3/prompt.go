@@ -1,0 +1,69 @@
+package gemma3
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+
+	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
+	"github.com/dualprocess/dualprocess-go/internal/vlm"
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+// The special tokens of the prompt.
+const (
+	begin      = "<bos>"
+	turnBegin  = "<start_of_turn>"
+	turnEnd    = "<end_of_turn>"
+	imageBegin = "<start_of_image>"
+	imageSoft  = "<image_soft_token>"
+	imageEnd   = "<end_of_image>"
+)
+
+const (
+	user   = turnBegin + "user\n"
+	answer = turnEnd + "\n" + turnBegin + "model\n" // ends the user's turn and begins the model's
+
+	// picture is what the processor makes of an image. Its empty lines join those
+	// around them: the tokenizer has tokens for runs of newlines.
+	picture = "\n\n" + imageBegin + imageSoft + imageEnd + "\n\n"
+
+	// instruction is the system prompt of the paper's reference; the template itself has none.
+	instruction = "You are a helpful assistant.\n\n"
+)
+
+// Prompt implements vlm.Model: the chat template's text of one turn with an image
+// and a question.
+//
+// The template begins with <bos>, so that the tokenizer must not add its own. The
+// reference lets it: its prompts have two.
+func (m *network) Prompt(question string) vlm.Prompt {
+	if m.paper {
+		return vlm.Prompt{Parts: vlm.Ask(begin+user+instruction+picture, question, answer), Template: true}
+	}
+	return vlm.Prompt{Parts: vlm.Ask(begin+user+picture, trim(question), answer)}
+}
+
+// trim cuts off white space as the template's filter does, which is Python's strip.
+func trim(s string) string {
+	return strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || '\x1c' <= r && r <= '\x1f' })
+}
+
+// checkTokens compares the tokenizer with the configuration: a prompt whose control
+// tokens are text, or others than the model's, would only make it worse.
+func (c Config) checkTokens(t *tokenizer.Tokenizer) error {
+	for _, name := range []string{begin, turnBegin, turnEnd} {
+		if _, ok := t.ID(name); !ok {
+			return fmt.Errorf("%w: the tokenizer has no token %s", weights.ErrConfig, name)
+		}
+	}
+	for _, token := range []struct {
+		field, name string
+		id          int
+	}{{"boi_token_index", imageBegin, c.Begin}, {"eoi_token_index", imageEnd, c.End}, {"image_token_index", imageSoft, c.Soft}} {
+		if id, ok := t.ID(token.name); !ok || id != token.id {
+			return fmt.Errorf("%w: %s is %d, the tokenizer's %s is %d", weights.ErrConfig, token.field, token.id, token.name, id)
+		}
+	}
+	return nil
+}
