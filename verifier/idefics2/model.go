@@ -28,6 +28,9 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
+// name of the package, in errors.
+const name = "idefics2"
+
 // Options of Open. The zero value is the model as its makers use it.
 type Options = vlm.Options
 
@@ -58,7 +61,7 @@ var _ vlm.Model = (*network)(nil)
 func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (*Verifier, error) {
 	v, err := OpenFS(ctx, rt, os.DirFS(folder), o)
 	if err != nil {
-		return nil, fmt.Errorf("idefics2: open %s: %w", folder, err)
+		return nil, fmt.Errorf("%s: open %s: %w", name, folder, err)
 	}
 	return v, nil
 }
@@ -71,7 +74,7 @@ func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*
 		return nil, err
 	}
 	m := &network{config: config, dtype: rt.DType, paper: o.Paper}
-	s := vlm.Setup{Name: "idefics2", Model: m, Marker: config.ImageToken, Image: config.ImageToken}
+	s := vlm.Setup{Name: name, Model: m, Marker: config.ImageToken, Image: config.ImageToken}
 	if s.Tokenizer, err = tokenizer.Open(fsys, "."); err != nil {
 		return nil, err
 	}

@@ -36,18 +36,23 @@ func (m *network) Prompt(question string) vlm.Prompt {
 
 // Layout implements vlm.Model. Pictures of every size have as many tokens.
 func (m *network) Layout(picture vision.Size) (vlm.Layout, error) {
-	size := m.target(picture)
-	patch := m.config.Vision.PatchSize
-	grid := vision.Size{Height: size.Height / patch, Width: size.Width / patch}
+	size, grid := m.target(picture), m.grid(picture)
 	if grid.Area() == 0 || max(size.Height, size.Width) > largest {
 		return vlm.Layout{}, fmt.Errorf("%w: a picture of %s would be looked at as %s, want %d to %d pixels a side",
-			vlm.ErrPictureSize, picture, size, patch, largest)
+			vlm.ErrPictureSize, picture, size, m.config.Vision.PatchSize, largest)
 	}
 	tokens := slices.Repeat([]int{m.config.ImageToken}, m.config.Resampler.Latents)
 	return vlm.Layout{
 		Tokens:      slices.Concat([]int{m.border}, tokens, []int{m.border}),
 		Activations: m.config.activations(grid.Area()),
 	}, nil
+}
+
+// grid is the number of patches that the tower makes of a picture; what is left
+// over at the right and the bottom is not seen.
+func (m *network) grid(picture vision.Size) vision.Size {
+	size, patch := m.target(picture), m.config.Vision.PatchSize
+	return vision.Size{Height: size.Height / patch, Width: size.Width / patch}
 }
 
 // largest is the longest edge, in pixels, that is believed to be meant.
