@@ -15,8 +15,8 @@ import (
 // vision_config.model_type.
 const Architecture = "LlavaForConditionalGeneration"
 
-// VisionType is the vision_config.model_type of LLaVA's tower.
-const VisionType = "clip_vision_model"
+// VisionModelType is the vision_config.model_type of LLaVA's tower.
+const VisionModelType = "clip_vision_model"
 
 // Config of a LLaVA verifier: the JSON files of its folder, as transformers 4.36 to
 // 5.23 write them. What the files leave out, as those of the real checkpoints do
@@ -122,7 +122,7 @@ func (f modelFile) config() (c Config, err error) {
 // vision reads the tower's configuration: what transformers fills in is CLIP's
 // base model where a field is missing, and its large one where all are.
 func (f modelFile) vision() (VisionConfig, error) {
-	c := VisionConfig{ModelType: VisionType, Channels: 3, Activation: "quick_gelu", Epsilon: 1e-5}
+	c := VisionConfig{ModelType: VisionModelType, Channels: 3, Activation: "quick_gelu", Epsilon: 1e-5}
 	if f.Vision == nil || string(f.Vision) == "null" {
 		c.Hidden, c.Intermediate, c.Layers, c.Heads, c.ImageSize, c.PatchSize = 1024, 4096, 24, 16, 336, 14
 		return c, nil
@@ -151,7 +151,7 @@ func (f modelFile) text() (decoder.Config, error) {
 
 func (c VisionConfig) check() error {
 	err := errors.Join(
-		weights.Require("model_type", c.ModelType, VisionType),
+		weights.Require("model_type", c.ModelType, VisionModelType),
 		c.Pretrained.Check(),
 		weights.Require("num_channels", c.Channels, 3),
 		weights.CheckSizes(
