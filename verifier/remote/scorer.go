@@ -1,0 +1,224 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"math"
+	"strings"
+	"sync/atomic"
+
+	"github.com/openai/openai-go/v3"
+
+	"github.com/dualprocess/dualprocess-go/dualprocess"
+)
+
+// Scorer asks a model behind an endpoint about pictures. It may be used by several
+// goroutines at once.
+type Scorer struct {
+	options Options
+	service openai.ChatCompletionService
+	hide    func(string) string
+	dialect atomic.Pointer[dialect] // what the endpoint was found to understand
+}
+
+var _ dualprocess.Scorer = (*Scorer)(nil)
+
+// New checks the options and reads the key. It does not connect. The error wraps
+// ErrOptions, with the field's name, or ErrKey.
+func New(o Options) (*Scorer, error) {
+	key, err := o.resolve()
+	if err != nil {
+		return nil, fmt.Errorf("remote: %w", err)
+	}
+	s := &Scorer{options: o, service: newService(o, key), hide: hider(key)}
+	d := newDialect(o)
+	s.dialect.Store(&d)
+	return s, nil
+}
+
+// String names the model and its endpoint.
+func (s *Scorer) String() string {
+	return fmt.Sprintf("%s at %s", s.options.Model, s.options.BaseURL)
+}
+
+// Rating is what was found about a picture.
+type Rating struct {
+	// P is that of the wanted answer, as the library's verifiers give it: the
+	// probability of its tokens, averaged over them. Spellings that differ by case,
+	// spaces and decoration are summed. Without log-probabilities it is 1 or 0.
+	P float64
+	// Yes and No are the same for these two answers, whatever answer is wanted.
+	Yes, No float64
+	// Unresolved is the probability of texts that begin as the wanted answer does
+	// and that the endpoint did not follow: P is a bound from below, by so much.
+	Unresolved float64
+	// FromLogProbs tells whether the numbers rest on log-probabilities, or on Text.
+	FromLogProbs bool
+	// Text is what the model said, thoughts removed.
+	Text string
+}
+
+// Normalised returns P(Yes) / (P(Yes) + P(No)), NaN where the model said neither.
+func (r Rating) Normalised() float64 { return r.Yes / (r.Yes + r.No) }
+
+// Score returns P(answer), in [0, 1], as Rate finds it; with Options.Normalise, and
+// if Yes or No is wanted, in relation to the other of the two.
+func (s *Scorer) Score(ctx context.Context, img image.Image, q dualprocess.Question) (float64, error) {
+	r, err := s.Rate(ctx, img, q)
+	if err != nil {
+		return 0, err
+	}
+	if n := r.Normalised(); s.options.Normalise && !math.IsNaN(n) {
+		switch fold(q.Answer) {
+		case yes:
+			return n, nil
+		case no:
+			return 1 - n, nil
+		}
+	}
+	return r.P, nil
+}
+
+// Rate asks a question about a picture over which its overlay already lies. The
+// error wraps one of the package's sentinels or the context's error; where the
+// endpoint answered with a status, it is a StatusError.
+func (s *Scorer) Rate(ctx context.Context, img image.Image, q dualprocess.Question) (Rating, error) {
+	if q.Text == "" || fold(q.Answer) == "" {
+		return Rating{}, fmt.Errorf("remote: %w: a question needs text and answer", dualprocess.ErrTask)
+	}
+	reply, err := s.reply(ctx, img, q.Prompt(), *s.dialect.Load(), true)
+	if err != nil {
+		return Rating{}, fmt.Errorf("remote: %w", err)
+	}
+	r, err := s.rate(reply, q.Answer)
+	if err != nil {
+		return Rating{}, fmt.Errorf("remote: %w", err)
+	}
+	return r, nil
+}
+
+// rate reads a reply.
+func (s *Scorer) rate(reply reply, answer string) (Rating, error) {
+	if len(reply.tokens) > 0 && s.options.Basis != Text {
+		r, ok := rateTokens(reply, answer)
+		if ok {
+			return r, nil
+		}
+	} else if s.options.Basis == LogProbs {
+		return Rating{}, ErrNoLogProbs
+	}
+	if s.options.Basis == LogProbs {
+		return Rating{}, fmt.Errorf("%w: it began with neither Yes nor No: %q", ErrAnswer, s.quote(reply.text))
+	}
+	r, ok := rateText(reply.text, answer)
+	if !ok {
+		return Rating{}, fmt.Errorf("%w: %q", ErrAnswer, s.quote(reply.text))
+	}
+	return r, nil
+}
+
+// quote makes a reply fit for an error.
+func (s *Scorer) quote(text string) string { return shorten(s.hide(text)) }
+
+// Generate returns what the model says about a picture, in at most so many tokens.
+// Its errors are those of Rate.
+func (s *Scorer) Generate(ctx context.Context, img image.Image, prompt string, tokens int) (string, error) {
+	if prompt == "" || tokens < 1 {
+		return "", fmt.Errorf("remote: %w: a prompt and at least one token are needed", dualprocess.ErrTask)
+	}
+	d := *s.dialect.Load()
+	d.alternatives, d.tokens = 0, int64(tokens)
+	reply, err := s.reply(ctx, img, prompt, d, false)
+	if err != nil {
+		return "", fmt.Errorf("remote: %w", err)
+	}
+	return reply.text, nil
+}
+
+// reply is what the model said.
+type reply struct {
+	text   string  // without thoughts and the spaces around it; never empty
+	tokens []token // of the text, if the endpoint gave log-probabilities
+}
+
+// reply asks in a dialect until the endpoint understands it. What it learns by
+// that is kept for the next question if learn is set.
+func (s *Scorer) reply(ctx context.Context, img image.Image, prompt string, d dialect, learn bool) (reply, error) {
+	picture, err := dataURL(img, s.options.MaxSide)
+	if err != nil {
+		return reply{}, err
+	}
+	for {
+		params := s.params(picture, prompt)
+		d.fill(&params)
+		completion, err := s.ask(ctx, params)
+		next, again := s.adapt(d, completion, err, learn)
+		switch {
+		case again && s.options.Basis == LogProbs && next.alternatives == 0 && learn:
+			return reply{}, fmt.Errorf("%w: %w", ErrNoLogProbs, err)
+		case again:
+			if d = next; learn {
+				s.dialect.Store(&next)
+			}
+		case err != nil:
+			return reply{}, err
+		default:
+			return s.read(completion)
+		}
+	}
+}
+
+// adapt returns the dialect in which to ask again, and whether that is of use.
+func (s *Scorer) adapt(d dialect, c *openai.ChatCompletion, err error, learn bool) (dialect, bool) {
+	var refusal *StatusError
+	switch {
+	case errors.As(err, &refusal):
+		return d.relax(refusal)
+	case err == nil && learn && cutOff(c):
+		return d.think(s.options)
+	}
+	return d, false
+}
+
+// params is a request in no dialect yet: one turn of the user, first the picture,
+// then the text, as the library's verifiers ask.
+func (s *Scorer) params(picture, prompt string) openai.ChatCompletionNewParams {
+	params := openai.ChatCompletionNewParams{
+		Model: s.options.Model,
+		Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage([]openai.ChatCompletionContentPartUnionParam{
+			openai.ImageContentPart(openai.ChatCompletionContentPartImageImageURLParam{URL: picture, Detail: s.options.Detail}),
+			openai.TextContentPart(prompt),
+		})},
+	}
+	if len(s.options.Extra) > 0 {
+		params.SetExtraFields(s.options.Extra)
+	}
+	return params
+}
+
+// cutOff reports whether the model had no tokens left when it began to answer.
+func cutOff(c *openai.ChatCompletion) bool {
+	return len(c.Choices) > 0 && c.Choices[0].FinishReason == "length" && answerText(c.Choices[0].Message.Content) == ""
+}
+
+// read checks a completion.
+func (s *Scorer) read(c *openai.ChatCompletion) (reply, error) {
+	if len(c.Choices) == 0 {
+		return reply{}, fmt.Errorf("%w: it has no choices", ErrResponse)
+	}
+	choice := c.Choices[0]
+	if refusal := strings.TrimSpace(choice.Message.Refusal); refusal != "" {
+		return reply{}, fmt.Errorf("%w: it refuses: %q", ErrAnswer, s.quote(refusal))
+	}
+	text := answerText(choice.Message.Content)
+	if text == "" {
+		return reply{}, fmt.Errorf("%w: nothing was said, and it ended for %q", ErrAnswer, s.quote(choice.FinishReason))
+	}
+	tokens, err := readTokens(choice.Logprobs.Content)
+	if err != nil {
+		return reply{}, err
+	}
+	return reply{text, afterThoughts(tokens)}, nil
+}
