@@ -1,0 +1,217 @@
+// Package sana is the text-to-image generator Sana (Xie et al., 2024): a
+// transformer with linear attention over the latents of an autoencoder that
+// compresses 32-fold, led by classifier-free guidance. It loads folders in
+// diffusers' layout and does what diffusers' SanaPipeline does.
+//
+// Latents are laid out as in the pipeline, [batch, channels, height/32, width/32].
+package sana
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/autoencoder"
+	"github.com/dualprocess/dualprocess-go/internal/guidance"
+	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline"
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+	"github.com/dualprocess/dualprocess-go/lora"
+)
+
+// Generator is Sana on a runtime.
+type Generator struct {
+	config      Config
+	options     Options // with every default filled in
+	runtime     *backends.Runtime
+	encoder     *encoder
+	transformer *Transformer
+	decoder     *autoencoder.DCDecoder
+	schedule    schedule
+}
+
+var (
+	_ dualprocess.Generator    = (*Generator)(nil)
+	_ dualprocess.Presetter    = (*Generator)(nil)
+	_ dualprocess.Leveler      = (*Generator)(nil)
+	_ dualprocess.Multistepper = (*Generator)(nil)
+	_ dualprocess.Releaser     = (*Generator)(nil)
+)
+
+// Open loads the generator in folder. Its weights become frozen variables of the
+// runtime's store, in the precision of the files.
+func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (*Generator, error) {
+	g, err := OpenFS(ctx, rt, os.DirFS(folder), o)
+	if err != nil {
+		return nil, fmt.Errorf("sana: open %s: %w", folder, err)
+	}
+	return g, nil
+}
+
+// OpenFS is Open for any file system; only files of the operating system are
+// mapped into memory.
+func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*Generator, error) {
+	g := &Generator{runtime: rt}
+	var err error
+	if g.config, err = ReadConfig(fsys); err != nil {
+		return nil, err
+	}
+	if g.options, err = o.resolved(g.config); err != nil {
+		return nil, err
+	}
+	g.config.Scheduler.Shift = g.options.Shift
+	g.schedule = newSchedule(g.config.Scheduler, g.options.Solver, g.options.Steps)
+	root := weights.Root(rt.Store, "/generator")
+	if err := g.load(ctx, fsys, root); err != nil {
+		return nil, errors.Join(err, rt.Store.DeleteVariablesInScope(root))
+	}
+	return g, nil
+}
+
+func (g *Generator) load(ctx context.Context, fsys fs.FS, root string) (err error) {
+	rt := g.runtime
+	if g.encoder, err = newEncoder(rt, fsys, g.config.Gemma, root+"/text_encoder", g.options.TextTokens, *g.options.Instruction); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := weights.LoadTo(rt.Backend, fsys, "transformer", rt.Store, root+"/transformer", nil, func(c weights.Cursor) {
+		g.transformer = NewTransformer(c, g.config.Transformer)
+	}); err != nil {
+		return err
+	}
+	return weights.LoadTo(rt.Backend, fsys, "vae", rt.Store, root+"/vae", autoencoder.DCEncoderSurplus, func(c weights.Cursor) {
+		g.decoder = autoencoder.NewDCDecoder(c, g.config.Autoencoder)
+	})
+}
+
+// guided says whether there are two predictions for every picture.
+func (g *Generator) guided() bool { return guidance.Wanted(*g.options.Guidance) }
+
+// size is the height and width of the latents.
+func (g *Generator) size() (height, width int) {
+	pixels := g.config.Autoencoder.Factor()
+	return g.options.Height / pixels, g.options.Width / pixels
+}
+
+// Encode returns Gemma's states of the prompt, float32 [1, TextTokens, width], and
+// their mask [1, TextTokens]; under guidance also those of the negative prompt,
+// which gets no instruction. What is too long is cut, as in the pipeline. The
+// latest prompts are remembered.
+func (g *Generator) Encode(ctx context.Context, prompt string) (dualprocess.Inputs, error) {
+	inputs, err := g.encoder.encode(ctx, prompt, true)
+	if err == nil && g.guided() {
+		var negative dualprocess.Inputs
+		negative, err = g.encoder.encode(ctx, g.options.NegativePrompt, false)
+		inputs = append(inputs, negative...)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("sana: %w", err)
+	}
+	return inputs, nil
+}
+
+// Release frees the text encoder's weights; an Encode of a new prompt loads them
+// again.
+func (g *Generator) Release() error {
+	if err := g.encoder.release(); err != nil {
+		return fmt.Errorf("sana: release: %w", err)
+	}
+	return nil
+}
+
+// Latents returns Gaussian noise, float32 [seeds, channels, height, width].
+func (g *Generator) Latents(seeds ...int64) (*tensors.Tensor, error) {
+	height, width := g.size()
+	return pipeline.Noise(seeds, g.config.Transformer.InChannels, height, width), nil
+}
+
+// Steps is the number of denoising steps.
+func (g *Generator) Steps() int { return g.options.Steps }
+
+// Levels is the number of noise levels that the model was trained on.
+func (g *Generator) Levels() int { return g.config.Scheduler.TrainTimesteps }
+
+// Predict returns the velocity after guidance.
+func (g *Generator) Predict(d *lora.Delta, latents, i *Node, cond []*Node) *Node {
+	return g.predict(nil, d, latents, Reshape(pipeline.At(g.schedule.times, i), 1), cond)
+}
+
+// predict is Predict at timesteps from 0 to 1000, float32 [1] or one for every row
+// of the network's batch.
+func (g *Generator) predict(p *nn.Probe, d *lora.Delta, latents, times *Node, cond []*Node) *Node {
+	network := func(x *Node, cond []*Node) *Node {
+		in := inputs{latents: ConvertDType(x, g.runtime.DType), text: cond[0], mask: cond[1], time: times}
+		checkpoint := g.runtime.Checkpoints(g.options.Checkpoint, x.Shape().Dim(0)*g.activations())
+		return ConvertDType(g.transformer.apply(p, d, in, checkpoint), dtypes.Float32)
+	}
+	x := TransposeAllAxes(latents, 0, 2, 3, 1)
+	if g.guided() {
+		x = guidance.Predict(*g.options.Guidance, x, cond[2:], cond[:2], network)
+	} else {
+		x = network(x, cond)
+	}
+	return TransposeAllAxes(x, 0, 3, 1, 2)
+}
+
+// activations estimates the bytes that the backward pass of one row of the
+// transformer's batch keeps without checkpointing: per block and token some 20
+// vectors, 12 in the gated convolution's 2·Ratio times the width, and the weights
+// of the attention to the text in float32 twice.
+func (g *Generator) activations() int {
+	c := g.config.Transformer
+	height, width := g.size()
+	numbers := (20*c.Width() + 12*2*c.inner()) * g.runtime.DType.Size()
+	return c.Layers * height * width * (numbers + 8**c.CrossHeads*g.options.TextTokens)
+}
+
+// Clean returns x - σᵢ·v.
+func (g *Generator) Clean(latents, prediction, i *Node) *Node {
+	return Sub(latents, Mul(pipeline.At(g.schedule.sigmas, i), prediction))
+}
+
+// Step returns the latents of step i+1 by Euler's rule.
+func (g *Generator) Step(latents, prediction, i *Node) *Node {
+	change := Sub(pipeline.At(g.schedule.next, i), pipeline.At(g.schedule.sigmas, i))
+	return Add(latents, Mul(change, prediction))
+}
+
+// StepAfter returns the latents of step i+1 by the solver of the options.
+func (g *Generator) StepAfter(latents, prediction, previous, i *Node) *Node {
+	next := g.Step(latents, prediction, i)
+	if g.options.Solver == Euler {
+		return next
+	}
+	change := Sub(g.Clean(latents, prediction, i), previous)
+	return Add(next, Mul(pipeline.At(g.schedule.look, i), change))
+}
+
+// Noise returns the latents of step i on the straight line from clean to noise.
+func (g *Generator) Noise(clean, noise, i *Node) *Node {
+	sigma := pipeline.At(g.schedule.sigmas, i)
+	return Add(Mul(OneMinus(sigma), clean), Mul(sigma, noise))
+}
+
+// Decode draws the pictures, [batch, height, width, 3].
+func (g *Generator) Decode(latents *Node) *Node {
+	x := g.decoder.Apply(nil, ConvertDType(TransposeAllAxes(latents, 0, 2, 3, 1), g.runtime.DType))
+	return ConvertDType(MulScalar(AddScalar(x, 1), 0.5), dtypes.Float32)
+}
+
+// Preset suggests the paper's targets, all attention and the gated convolutions,
+// and its learning rate for Sana.
+func (g *Generator) Preset() dualprocess.Preset {
+	return dualprocess.Preset{
+		LearningRate: 5e-6,
+		Targets:      []string{"to_k", "to_q", "to_v", "to_out.0", "ff.conv_inverted", "ff.conv_depth", "ff.conv_point"},
+	}
+}
