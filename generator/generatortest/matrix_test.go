@@ -1,0 +1,85 @@
+package generatortest_test
+
+import (
+	"testing"
+
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/generator/pocket"
+	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/lora"
+	"github.com/dualprocess/dualprocess-go/verifier"
+	pocketverifier "github.com/dualprocess/dualprocess-go/verifier/pocket"
+)
+
+// side of the pictures in the matrix: one that all models can do with.
+const side = 64
+
+// TestDistillMatrix distils every verifier into every generator, all open on one
+// runtime, twice: the adapters are equal bit for bit. What is new joins by its
+// fixture.
+func TestDistillMatrix(t *testing.T) {
+	rt, err := backends.Open(t.Context(), backends.Options{Backend: backend(), NoDownload: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, rt.Close()) })
+	verifiers := openVerifiers(t, rt)
+	for generatorName, g := range openGenerators(t, rt) {
+		for verifierName, v := range verifiers {
+			t.Run(generatorName+" with "+verifierName, func(t *testing.T) {
+				first, second := distilled(t, rt, g, v), distilled(t, rt, g, v)
+				require.Equal(t, first, second)
+				for k, p := range first.Params() {
+					zeros := make([]float32, p.Shape().Size())
+					require.NotEqual(t, zeros, tensors.MustCopyFlatData[float32](p), "matrix %d of %s learnt nothing", k%2, first.Layers()[k/2])
+				}
+			})
+		}
+	}
+}
+
+func openGenerators(t *testing.T, rt *backends.Runtime) map[string]dualprocess.Generator {
+	own, err := pocket.Open(rt)
+	require.NoError(t, err)
+	all := map[string]dualprocess.Generator{"pocket": own}
+	for _, f := range golden.Fixtures(t, golden.Generator) {
+		all[f.Name], err = open(t.Context(), t, rt, f, side, side)
+		require.NoError(t, err, f.Name)
+	}
+	return all
+}
+
+func openVerifiers(t *testing.T, rt *backends.Runtime) map[string]dualprocess.Verifier {
+	own, err := pocketverifier.Open(rt)
+	require.NoError(t, err)
+	all := map[string]dualprocess.Verifier{"pocket": own}
+	for _, f := range golden.Fixtures(t, golden.Verifier) {
+		var about struct{ Model string }
+		f.Decode(t, &about)
+		all[f.Name], err = verifier.Open(t.Context(), rt, f.Path(about.Model))
+		require.NoError(t, err, f.Name)
+	}
+	return all
+}
+
+// distilled makes a few updates of a new adapter, with words that even the pocket
+// models know.
+func distilled(t *testing.T, rt *backends.Runtime, g dualprocess.Generator, v dualprocess.Verifier) *lora.Adapter {
+	made := 0
+	a, err := dualprocess.Distill(t.Context(), dualprocess.Task{
+		Runtime: rt, Generator: g, Verifier: v,
+		Prompts:   []string{"a meadow at day"},
+		Questions: []dualprocess.Question{{Text: "Is the horizon in the upper half of the picture?", Answer: "Yes"}},
+		Adapter:   lora.Config{Rank: 2}, Updates: 2, Seed: 5,
+		Progress: func(u dualprocess.Update) {
+			require.False(t, u.Skipped, "%s is not finite", u.Fault)
+			require.Positive(t, u.GradientNorm)
+			made++
+		},
+	})
+	require.NoError(t, err)
+	require.Equal(t, 2, made)
+	return a
+}

@@ -1,0 +1,184 @@
+package sd
+
+import (
+	"bytes"
+	"io/fs"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/safetensors"
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+// fixture returns the files of the project's own fixture.
+func fixture(t testing.TB) fstest.MapFS {
+	for _, f := range golden.Fixtures(t, golden.Generator) {
+		var a about
+		if f.Decode(t, &a); a.Spec.Family == "sd" {
+			return f.Model(t, "model")
+		}
+	}
+	require.Fail(t, "no such fixture")
+	return nil
+}
+
+// replace changes text in a file.
+func replace(t *testing.T, files fstest.MapFS, name, old, new string) {
+	require.Contains(t, string(files[name].Data), old)
+	files[name] = &fstest.MapFile{Data: bytes.Replace(files[name].Data, []byte(old), []byte(new), 1)}
+}
+
+func TestReadConfigRefuses(t *testing.T) {
+	const index, unet, scheduler = "model_index.json", "unet/config.json", "scheduler/scheduler_config.json"
+	for _, test := range []struct{ file, old, new, names string }{
+		{index, `"PNDMScheduler"`, `"EulerDiscreteScheduler"`, "scheduler"},
+		{index, `"unet"`, `"transformer"`, "transformer"},
+		{index, `"AutoencoderKL"`, `"AutoencoderTiny"`, "vae"},
+		{unet, `"act_fn": "silu"`, `"act_fn": "relu"`, "act_fn"},
+		{unet, `"act_fn": "silu"`, `"act_fn": "silu", "new_field": 1`, "new_field"},
+		{unet, `"act_fn": "silu"`, `"act_fn": "silu", "addition_embed_type": "text_time"`, "addition_embed_type"},
+		{unet, `"act_fn": "silu"`, `"act_fn": "silu", "only_cross_attention": true`, "only_cross_attention"},
+		{unet, `"act_fn": "silu"`, `"act_fn": "silu", "mid_block_type": "UNetMidBlock2D"`, "mid_block_type"},
+		{unet, `"attention_head_dim": 4`, `"attention_head_dim": 5`, "attention_head_dim"},
+		{unet, `"attention_head_dim": 4`, `"attention_head_dim": [4, 4]`, "attention_head_dim"},
+		{unet, `"attention_head_dim": 4`, `"attention_head_dim": "4"`, unet},
+		{unet, `"center_input_sample": false`, `"center_input_sample": true`, "center_input_sample"},
+		{unet, `"cross_attention_dim": 24`, `"cross_attention_dim": 32`, "cross_attention_dim"},
+		{unet, `"DownBlock2D"`, `"AttnDownBlock2D"`, "down_block_types"},
+		{unet, `"UpBlock2D"`, `"SimpleCrossAttnUpBlock2D"`, "up_block_types"},
+		{unet, `"downsample_padding": 1`, `"downsample_padding": 0`, "downsample_padding"},
+		{unet, `"in_channels": 4`, `"in_channels": 9`, "in_channels"},
+		{unet, `"layers_per_block": 1`, `"layers_per_block": 1000`, "layers_per_block"},
+		{unet, `"norm_num_groups": 8`, `"norm_num_groups": 7`, "norm_num_groups"},
+		{unet, `"norm_eps": 1e-05`, `"norm_eps": -1`, "norm_eps"},
+		{scheduler, `"beta_start": 0.00085`, `"beta_start": 0`, "beta_start"},
+		{scheduler, `"scaled_linear"`, `"sigmoid"`, "beta_schedule"},
+		{scheduler, `"steps_offset": 1`, `"steps_offset": 1, "thresholding": true`, "thresholding"},
+		{scheduler, `"steps_offset": 1`, `"steps_offset": 1, "prediction_type": "flow"`, "prediction_type"},
+		{scheduler, `"steps_offset": 1`, `"steps_offset": 1, "rescale_betas_zero_snr": true`, "rescale_betas_zero_snr"},
+		{scheduler, `"num_train_timesteps": 1000`, `"num_train_timesteps": 1`, "num_train_timesteps"},
+		{"vae/config.json", `"norm_num_groups": 4`, `"norm_num_groups": 3`, "norm_num_groups"},
+		{"text_encoder/config.json", `"quick_gelu"`, `"gelu"`, "hidden_act"},
+	} {
+		t.Run(test.file+" "+test.new, func(t *testing.T) {
+			files := fixture(t)
+			replace(t, files, test.file, test.old, test.new)
+			_, err := ReadConfig(files)
+			require.ErrorContains(t, err, test.names)
+			require.ErrorContains(t, err, strings.Split(test.file, "/")[0])
+		})
+	}
+}
+
+// TestReadConfig accepts what later versions of diffusers write into the same
+// files, and the parts that pipelines have and we have no use for.
+func TestReadConfig(t *testing.T) {
+	files := fixture(t)
+	replace(t, files, "unet/config.json", `"act_fn": "silu"`, `"act_fn": "silu", "only_cross_attention": false, "num_class_embeds": null,
+		"resnet_time_scale_shift": "default", "upcast_attention": true, "dropout": 0.0`)
+	replace(t, files, "unet/config.json", `"attention_head_dim": 4`, `"attention_head_dim": [2, 4, 8, 8]`)
+	replace(t, files, "model_index.json", `"feature_extractor": [
+    null,
+    null
+  ]`, `"feature_extractor": ["transformers", "CLIPImageProcessor"]`)
+	c, err := ReadConfig(files)
+	require.NoError(t, err)
+	require.Equal(t, 8, c.UNet.Heads.at(2))
+	require.Equal(t, 0.18215, c.Autoencoder.Scaling)
+}
+
+func TestOptions(t *testing.T) {
+	c, err := ReadConfig(fixture(t))
+	require.NoError(t, err)
+	o, err := Options{}.resolved(c)
+	require.NoError(t, err)
+	require.Equal(t, Options{Height: 512, Width: 512, Steps: 50, Guidance: new(7.5)}, o)
+	for field, o := range map[string]Options{
+		"Height":     {Height: 70},
+		"Width":      {Width: -8},
+		"Steps":      {Steps: 1000},
+		"Guidance":   {Guidance: new(-1.0)},
+		"Checkpoint": {Checkpoint: 7},
+	} {
+		_, err := o.resolved(c)
+		require.ErrorIs(t, err, ErrOptions)
+		require.ErrorContains(t, err, field)
+	}
+}
+
+// TestOpenRefuses spoils the folder of a checkpoint in one way at a time.
+func TestOpenRefuses(t *testing.T) {
+	const vae, shard = "vae/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model-00002-of-00003.safetensors"
+	rt := golden.Runtime(t)
+	for name, test := range map[string]struct {
+		spoil func(files fstest.MapFS)
+		want  error
+		names string
+	}{
+		"missing shard": {func(files fstest.MapFS) { delete(files, shard) }, fs.ErrNotExist, shard},
+		"truncated": {func(files fstest.MapFS) {
+			files[vae] = &fstest.MapFile{Data: files[vae].Data[:len(files[vae].Data)-4]}
+		}, safetensors.ErrFormat, vae},
+		"another name": {func(files fstest.MapFS) {
+			replace(t, files, vae, `"decoder.mid_block.attentions.0.query.weight"`, `"decoder.mid_block.attentions.0.quarry.weight"`)
+		}, weights.ErrMissing, "decoder.mid_block.attentions.0.to_q.weight"},
+		"surplus": {func(files fstest.MapFS) {
+			replace(t, files, "unet/config.json", `"CrossAttnDownBlock2D"`, `"DownBlock2D"`)
+		}, weights.ErrSurplus, "down_blocks.0.attentions.0"},
+		"another shape": {func(files fstest.MapFS) {
+			replace(t, files, "text_encoder/config.json", `"intermediate_size": 48`, `"intermediate_size": 49`)
+		}, weights.ErrShape, "mlp.fc1.weight"},
+		"linear projections": {func(files fstest.MapFS) {
+			replace(t, files, "unet/config.json", `"act_fn": "silu"`, `"act_fn": "silu", "use_linear_projection": true`)
+		}, weights.ErrShape, "proj_in.weight"},
+		"no tokenizer": {func(files fstest.MapFS) { delete(files, "tokenizer/vocab.json") }, fs.ErrNotExist, "vocab.json"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files := fixture(t)
+			test.spoil(files)
+			before := rt.Store.NumVariables()
+			_, err := OpenFS(t.Context(), rt, files, Options{})
+			require.ErrorIs(t, err, test.want)
+			require.ErrorContains(t, err, test.names)
+			require.Equal(t, before, rt.Store.NumVariables(), "nothing stays behind")
+		})
+	}
+}
+
+// TestEncode sees what guidance needs beside the prompt, and lets the text encoder
+// go.
+func TestEncode(t *testing.T) {
+	rt, files := golden.Runtime(t), fixture(t)
+	open := func(o Options) *Generator {
+		g, err := OpenFS(t.Context(), rt, files, o)
+		require.NoError(t, err)
+		return g
+	}
+	g := open(Options{Height: 40, Width: 56})
+	all := rt.Store.NumVariables()
+	noise, err := g.Latents(1, 2)
+	require.NoError(t, err)
+	require.Equal(t, []int{2, 4, 5, 7}, noise.Shape().Dimensions)
+
+	plain, err := g.Encode(t.Context(), "a red horse")
+	require.NoError(t, err)
+	require.Len(t, plain, 2)
+	require.NoError(t, g.Release())
+	require.Less(t, rt.Store.NumVariables(), all)
+	none, err := g.Encode(t.Context(), "")
+	require.NoError(t, err)
+	require.True(t, none[0].Equal(plain[1]))
+	require.Less(t, rt.Store.NumVariables(), all, "what is remembered needs no weights")
+
+	negative, err := open(Options{NegativePrompt: "a red horse"}).Encode(t.Context(), "")
+	require.NoError(t, err)
+	require.True(t, negative[0].Equal(plain[1]) && negative[1].Equal(plain[0]))
+	alone, err := open(Options{Guidance: new(1.0), Checkpoint: backends.CheckpointOff}).Encode(t.Context(), "a red horse")
+	require.NoError(t, err)
+	require.Len(t, alone, 1)
+}
