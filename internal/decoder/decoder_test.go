@@ -344,3 +344,68 @@ func half(x *tensors.Tensor) *tensors.Tensor {
 	}
 	return tensors.FromFlatDataAndDimensions(out, x.Shape().Dimensions...)
 }
+
+// TestHalfPrecision: bfloat16 gives finite numbers near those of float32.
+func TestHalfPrecision(t *testing.T) {
+	for name, backend := range map[string]string{"qwen": "go", "gemma2": "go", "gemma3": "xla:cpu"} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, backend, kinds()[name], dtypes.BFloat16)
+			out := b.run(t, func(in Span, more []*Node) (out []*Node) {
+				for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16} {
+					s := in
+					s.Checkpoint = dtype == dtypes.BFloat16
+					s.Embeds = ConvertDType(Add(in.Embeds, ConvertDType(b.m.Embed(more[0], dtype), dtypes.Float32)), dtype)
+					h, past := b.m.Apply(nil, s, nil)
+					assert.Equal(t, dtype, h.DType())
+					assert.Equal(t, dtype, past.Keys[0].DType())
+					logits := b.m.Logits(h)
+					assert.Equal(t, dtypes.Float32, logits.DType())
+					out = append(out, logits, Gradient(ReduceAllSum(Square(logits)), in.Embeds)[0])
+					if dtype == dtypes.BFloat16 { // of the same hidden states
+						out = append(out, b.m.Logits(ConvertDType(h, dtypes.Float32)))
+					}
+				}
+				return out
+			}, [][]int32{{1, 2, 3, 4, 5, 6, 7, 8, 49}, {0, 0, 0, 0, 0, 0, 0, 0, 0}})
+			for i := range 2 {
+				require.NoError(t, golden.Close(out[i+2], out[i], 0.1))
+			}
+			require.NoError(t, golden.Close(out[2], out[4], 1e-5), "logits are rounded")
+		})
+	}
+}
+
+// TestMisuse: what cannot be is a panic that says so.
+func TestMisuse(t *testing.T) {
+	b := newBench(t, "go", kinds()["qwen"], dtypes.Float32)
+	for want, build := range map[string]func(in Span){
+		"want [batch, tokens, 24]": func(in Span) {
+			b.m.Apply(nil, Span{Embeds: Slice(in.Embeds, AxisElem(0), AxisRange(), AxisRange(0, 3))}, nil)
+		},
+		"positions are [2 9]":  func(in Span) { in.Positions = Slice(in.Positions, AxisRange(0, 2)); b.m.Apply(nil, in, nil) },
+		"no head":              func(in Span) { (&Decoder{config: b.m.config}).Logits(in.Embeds) },
+		"only a cache crosses": func(in Span) { _, p := b.m.Apply(nil, in, nil); p.Nodes() },
+		"cache of 8 places":    func(in Span) { _, p := b.m.Apply(nil, in, nil); p.Cache(length - 1) },
+		"behind a cache":       func(in Span) { _, p := b.m.Apply(nil, in, nil); b.m.Apply(nil, in, p.Cache(length)) },
+		"are no cache":         func(in Span) { CacheOf([]*Node{in.Embeds}) },
+		"past of batch 2": func(in Span) {
+			_, p := b.m.Apply(nil, in, nil)
+			in.Embeds = Slice(in.Embeds, AxisElem(0))
+			b.m.Apply(nil, in, p)
+		},
+		"past of 1 layers": func(in Span) {
+			_, p := b.m.Apply(nil, in, nil)
+			b.m.Apply(nil, in, &Past{Keys: p.Keys[:1], Values: p.Values[:1]})
+		},
+	} {
+		t.Run(want, func(t *testing.T) {
+			exec, err := model.NewExec(b.rt.Backend, b.rt.Store, func(_ *model.Scope, in []*Node) *Node {
+				build(Span{Embeds: in[0], Positions: in[1]})
+				return in[0]
+			})
+			require.NoError(t, err)
+			_, err = exec.Call(b.embeds, b.positions)
+			require.ErrorContains(t, err, want)
+		})
+	}
+}

@@ -80,25 +80,23 @@ func defaults(modelType string) (*fields, error) {
 	switch modelType {
 	case "llama":
 		return &fields{kind: llama, Layers: 32, Hidden: 4096, Intermediate: 11008, Heads: 32,
-			Vocabulary: 32000, Epsilon: 1e-6, Activation: "silu", Theta: ptr(1e4)}, nil
+			Vocabulary: 32000, Epsilon: 1e-6, Activation: "silu", Theta: new(1e4)}, nil
 	case "mistral":
-		return &fields{kind: mistral, Layers: 32, Hidden: 4096, Intermediate: 14336, Heads: 32, KVHeads: ptr(8),
-			Vocabulary: 32000, Epsilon: 1e-6, Activation: "silu", Theta: ptr(1e4),
-			SlidingWindow: ptr(4096)}, nil
+		return &fields{kind: mistral, Layers: 32, Hidden: 4096, Intermediate: 14336, Heads: 32, KVHeads: new(8),
+			Vocabulary: 32000, Epsilon: 1e-6, Activation: "silu", Theta: new(1e4),
+			SlidingWindow: new(4096)}, nil
 	case "qwen2_5_vl", "qwen2_5_vl_text":
-		return &fields{kind: qwen2, Layers: 80, Hidden: 8192, Intermediate: 29568, Heads: 64, KVHeads: ptr(8),
-			Vocabulary: 152064, Epsilon: 1e-5, Activation: "silu", Theta: ptr(1e6),
-			SlidingWindow: ptr(4096), UseSlidingWindow: ptr(false), MaxWindowLayers: ptr(80)}, nil
+		return &fields{kind: qwen2, Layers: 80, Hidden: 8192, Intermediate: 29568, Heads: 64, KVHeads: new(8),
+			Vocabulary: 152064, Epsilon: 1e-5, Activation: "silu", Theta: new(1e6),
+			SlidingWindow: new(4096), UseSlidingWindow: new(false), MaxWindowLayers: new(80)}, nil
 	case "gemma2":
-		return &fields{kind: gemma2, Layers: 26, Hidden: 2304, Intermediate: 9216, Heads: 8, KVHeads: ptr(4), HeadDim: ptr(256),
-			Vocabulary: 256000, Epsilon: 1e-6, HiddenActivation: ptr("gelu_pytorch_tanh"), Theta: ptr(1e4),
-			SlidingWindow: ptr(4096), QueryScalar: ptr(256.), AttentionCap: ptr(50.), LogitCap: ptr(30.)}, nil
+		return &fields{kind: gemma2, Layers: 26, Hidden: 2304, Intermediate: 9216, Heads: 8, KVHeads: new(4), HeadDim: new(256),
+			Vocabulary: 256000, Epsilon: 1e-6, HiddenActivation: new("gelu_pytorch_tanh"), Theta: new(1e4),
+			SlidingWindow: new(4096), QueryScalar: new(256.), AttentionCap: new(50.), LogitCap: new(30.)}, nil
 	case "gemma3_text":
-		return &fields{kind: gemma3, Layers: 26, Hidden: 2304, Intermediate: 9216, Heads: 8, KVHeads: ptr(4), HeadDim: ptr(256),
-			Vocabulary: 262208, Epsilon: 1e-6, HiddenActivation: ptr("gelu_pytorch_tanh"), Theta: ptr(1e6),
-			LocalTheta: ptr(1e4), SlidingWindow: ptr(4096), QueryScalar: ptr(256.)}, nil
+		return &fields{kind: gemma3, Layers: 26, Hidden: 2304, Intermediate: 9216, Heads: 8, KVHeads: new(4), HeadDim: new(256),
+			Vocabulary: 262208, Epsilon: 1e-6, HiddenActivation: new("gelu_pytorch_tanh"), Theta: new(1e6),
+			LocalTheta: new(1e4), SlidingWindow: new(4096), QueryScalar: new(256.)}, nil
 	}
 	return nil, weights.Require("model_type", modelType, "llama", "mistral", "qwen2_5_vl", "qwen2_5_vl_text", "gemma2", "gemma3_text")
 }
-
-func ptr[T any](v T) *T { return &v }

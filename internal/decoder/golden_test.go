@@ -50,15 +50,13 @@ func read(t testing.TB, rt *backends.Runtime, f *golden.Fixture, folder string) 
 	cfg, err := ParseConfig(data, beside...)
 	require.NoError(t, err)
 	r := &reference{Fixture: f, rt: rt}
-	var tokens struct{ ID, Index int32 }
 	var object map[string]json.RawMessage
 	require.NoError(t, json.Unmarshal(data, &object))
 	for _, name := range []string{"image_token_id", "image_token_index"} {
 		if value, ok := object[name]; ok {
-			require.NoError(t, json.Unmarshal(value, &tokens.ID))
+			require.NoError(t, json.Unmarshal(value, &r.imageToken))
 		}
 	}
-	r.imageToken = tokens.ID
 	var at weights.Cursor
 	others := func(name string) bool { return !strings.HasPrefix(name, at.Path()+".") }
 	err = weights.LoadTo(rt.Backend, os.DirFS(f.Folder), folder, rt.Store, weights.Root(rt.Store, "/verifier"), others,
@@ -89,6 +87,7 @@ func TestGolden(t *testing.T) {
 			t.Run("b", func(t *testing.T) { r.testQuestion(t, "b") })
 			t.Run("c", func(t *testing.T) { r.testQuestion(t, "c") })
 			t.Run("gen", r.testGenerate)
+			t.Run("official", r.testOfficial)
 		})
 	}
 }
@@ -151,7 +150,7 @@ func (r *reference) testCase(t *testing.T, name string) {
 	if r.Has(name + ".logits") {
 		r.near(t, name+".logits", logits)
 	}
-	r.near(t, name+".answer_logits", r.answers(t, name, logits))
+	r.near(t, name+".answer_logits", r.answers(r.Ints(t, name+".label_positions"), logits))
 	for i, id := range s.ids {
 		if id != r.imageToken {
 			for _, d := range got.Floats(t, "embeds")[i*r.m.config.Hidden : (i+1)*r.m.config.Hidden] {
@@ -173,9 +172,9 @@ func near(t *testing.T, got, want []float32) {
 }
 
 // answers picks the logits that predict the answer.
-func (r *reference) answers(t testing.TB, name string, logits []float32) (rows []float32) {
+func (r *reference) answers(labels []int32, logits []float32) (rows []float32) {
 	v := r.m.config.Vocabulary
-	for _, at := range r.Ints(t, name+".label_positions") {
+	for _, at := range labels {
 		rows = append(rows, logits[(int(at)-1)*v:int(at)*v]...)
 	}
 	return rows
@@ -225,7 +224,38 @@ func (r *reference) testQuestion(t *testing.T, name string) {
 		h, _ := r.m.Apply(nil, of(in), nil)
 		p.See("logits", r.m.Logits(h))
 	}, s.inputs()...)
-	r.near(t, name+".answer_logits", r.answers(t, name, got.Floats(t, "logits")))
+	r.near(t, name+".answer_logits", r.answers(r.Ints(t, name+".label_positions"), got.Floats(t, "logits")))
+}
+
+// testOfficial runs the cases of the model's own processing that have embeddings.
+func (r *reference) testOfficial(t *testing.T) {
+	f := r.Beside(t, "official")
+	if f == nil {
+		t.Skip("the fixture has none")
+	}
+	ran := 0
+	for _, key := range f.Keys() {
+		name, ok := strings.CutSuffix(key, "/inputs_embeds")
+		if !ok {
+			continue
+		}
+		ran++
+		values, shape := f.Floats(t, key)
+		s := span{embeds: tensors.FromFlatDataAndDimensions(values, append([]int{1}, shape...)...), ids: f.Ints(t, name+"/input_ids")}
+		if f.Has(name + "/position_ids") {
+			s.positions = tensors.FromFlatDataAndDimensions(f.Ints(t, name+"/position_ids"), 3, shape[0])
+		}
+		s.complete(f.Has(name+"/token_type_ids"), r.imageToken)
+		got := golden.Run(t, r.rt, func(p *nn.Probe, in []*Node) {
+			h, _ := r.m.Apply(nil, of(in), nil)
+			p.See("logits", r.m.Logits(h))
+		}, s.inputs()...).Floats(t, "logits")
+		near(t, r.answers(f.Ints(t, name+"/label_positions"), got), floats(t, f, name+"/answer_logits"))
+		if f.Has(name + "/logits") {
+			near(t, got, floats(t, f, name+"/logits"))
+		}
+	}
+	require.NotZero(t, ran)
 }
 
 // testGenerate continues a's prompt greedily with two compilations: the prompt's

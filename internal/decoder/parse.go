@@ -124,9 +124,7 @@ func strict(object map[string]json.RawMessage, v any) error {
 	if err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
+	if err := weights.Decode(data, v); err != nil {
 		return fmt.Errorf("%w: %w", weights.ErrConfig, err)
 	}
 	return nil

@@ -1,7 +1,6 @@
 package decoder
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 
@@ -94,9 +93,7 @@ func (f *fields) scaling(name string, data json.RawMessage, theta *float64) (s s
 		return s, err
 	}
 	if given(data) { // what is known of the type is known of its fields
-		d := json.NewDecoder(bytes.NewReader(data))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&s); err != nil {
+		if err := weights.Decode(data, &s); err != nil {
 			return s, fmt.Errorf("%w: %s: %w", weights.ErrConfig, name, err)
 		}
 	}
@@ -123,7 +120,7 @@ func (f *fields) complete(name, kind string, s *scaling) error {
 		s.Sections = []int{16, 24, 24} // what transformers 5 fills in
 	}
 	if s.Factor == nil {
-		s.Factor = ptr(1.)
+		s.Factor = new(1.)
 	}
 	return nil
 }
