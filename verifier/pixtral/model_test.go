@@ -243,3 +243,17 @@ func TestLayoutsOfCheckpoints(t *testing.T) {
 	})
 	require.Equal(t, want.Floats(t, "log_prob"), rate(t, rt, v, size).Floats(t, "log_prob"))
 }
+
+// TestPaperLeavesOddSizes shows pictures that are no whole number of patches, for
+// which the reference's prompt had more tokens than the picture has patches.
+func TestPaperLeavesOddSizes(t *testing.T) {
+	rt := golden.Runtime(t)
+	v := open(t, rt, Options{Paper: true}, nil)
+	size := vision.Size{Height: 50, Width: 47}
+	layout, err := own(v).Layout(size)
+	require.NoError(t, err)
+	require.Len(t, layout.Tokens, 3*(2+1))
+	gradient := rate(t, rt, v, size).Floats(t, "gradient")
+	require.NotZero(t, slices.Max(gradient))
+	require.Zero(t, gradient[len(gradient)-4], "of a pixel that is not seen")
+}
