@@ -2,6 +2,7 @@ package decoder
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -18,9 +19,9 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
-// tolerance of the fixtures' README for hidden states and logits, relative to the
-// largest element.
-const tolerance = 2e-5
+// tolerance for hidden states and logits, relative to the largest element, which
+// is 3 to 12. The fixtures' README asks for 5e-5; we were within 1.5e-5.
+const tolerance = 1e-5
 
 // reference is a fixture of a vision-language model, of which we run the text model.
 type reference struct {
@@ -30,12 +31,18 @@ type reference struct {
 	imageToken int32
 }
 
-// beside are the fields of composite configurations that belong to others.
-var beside = []string{
-	"vision_config", "perceiver_config", "image_token_id", "image_token_index", "video_token_id", "vision_start_token_id",
-	"vision_end_token_id", "vision_token_id", "boi_token_index", "eoi_token_index", "mm_tokens_per_image",
-	"ignore_index", "image_seq_length", "projector_hidden_act", "vision_feature_layer", "vision_feature_select_strategy",
-	"multimodal_projector_bias", "image_token",
+// beside returns the fields of composite configurations that belong to others: all
+// but a few around text_config, and some that we know where there is none.
+func beside(object map[string]json.RawMessage) (names []string) {
+	if object["text_config"] == nil {
+		return []string{"vision_config", "image_token_id", "video_token_id", "vision_start_token_id", "vision_end_token_id", "vision_token_id"}
+	}
+	for name := range object {
+		if name != "text_config" && name != "model_type" && name != "tie_word_embeddings" {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // places are where checkpoints keep their text model and its head.
@@ -47,12 +54,12 @@ var places = struct{ text, head []string }{
 func read(t testing.TB, rt *backends.Runtime, f *golden.Fixture, folder string) *reference {
 	data, err := os.ReadFile(f.Path(folder + "/config.json"))
 	require.NoError(t, err)
-	cfg, err := ParseConfig(data, beside...)
-	require.NoError(t, err)
-	r := &reference{Fixture: f, rt: rt}
 	var object map[string]json.RawMessage
 	require.NoError(t, json.Unmarshal(data, &object))
-	for _, name := range []string{"image_token_id", "image_token_index"} {
+	cfg, err := ParseConfig(data, beside(object)...)
+	require.NoError(t, err)
+	r := &reference{Fixture: f, rt: rt}
+	for _, name := range []string{"image_token_id", "image_token_index"} { // versions differ
 		if value, ok := object[name]; ok {
 			require.NoError(t, json.Unmarshal(value, &r.imageToken))
 		}
@@ -143,7 +150,7 @@ func (r *reference) testCase(t *testing.T, name string) {
 	size := len(s.ids) * r.m.config.Hidden
 	require.Len(t, layers, r.m.config.Layers*size)
 	for i := range r.m.config.Layers {
-		near(t, got.Floats(t, "layers."+string(rune('0'+i))), layers[i*size:(i+1)*size])
+		near(t, got.Floats(t, fmt.Sprint("layers.", i)), layers[i*size:(i+1)*size])
 	}
 	r.near(t, name+".final_norm", got.Floats(t, "norm"))
 	logits := got.Floats(t, "logits")

@@ -208,3 +208,17 @@ func TestParseConfigVariants(t *testing.T) {
 	assert.Equal(t, Rotary{5e5, 1}, parse(llava7B, object{"rope_parameters": object{"rope_theta": 5e5, "rope_type": "default"}}).Rotary[0])
 	assert.Equal(t, Rotary{7e3, 1}, parse(gemma4B, object{"rope_local_base_freq": 7e3}).Rotary[0])
 }
+
+// FuzzParseConfig: whatever comes, a configuration that is accepted makes sense.
+func FuzzParseConfig(f *testing.F) {
+	for _, data := range []string{qwen3B, qwen5, llava7B, pixtral12B, idefics8B, gemma4B, gemma5, gemma2B} {
+		f.Add([]byte(data))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c, err := ParseConfig(data, outside...)
+		if err == nil {
+			require.NoError(t, c.check())
+			require.Len(t, c.Windows, c.Layers)
+		}
+	})
+}
