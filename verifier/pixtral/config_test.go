@@ -85,48 +85,52 @@ func TestReadConfigOfEveryVersion(t *testing.T) {
 	require.Equal(t, older.ImageToken, same.ImageToken)
 }
 
+const config, picture, processor = "config.json", "preprocessor_config.json", "processor_config.json"
+
+// refused are values that no folder may have.
+var refused = []struct {
+	file, path string
+	value      any
+}{
+	{config, "architectures", []string{"Mistral3ForConditionalGeneration"}},
+	{config, "model_type", "mistral3"},
+	{config, "image_token_index", 1 << 20},
+	{config, "projector_hidden_act", "tanh"},
+	{config, "vision_feature_layer", -2},
+	{config, "vision_feature_layer", []int{-2, -1}},
+	{config, "vision_feature_select_strategy", "default"},
+	{config, "spatial_merge_size", 2},
+	{config, "quantization_config", map[string]any{"bits": 4}},
+	{config, "text_config.model_type", "gpt2"},
+	{config, "text_config.num_hidden_layers", 0},
+	{config, "text_config.unheard_of", 1},
+	{config, "vision_config.model_type", "clip_vision_model"},
+	{config, "vision_config.num_hidden_layers", 2_000_000_000},
+	{config, "vision_config.num_attention_heads", 5},
+	{config, "vision_config.num_attention_heads", 0},
+	{config, "vision_config.num_attention_heads", 48},
+	{config, "vision_config.head_dim", 16},
+	{config, "vision_config.hidden_size", "48"},
+	{config, "vision_config.patch_size", 0},
+	{config, "vision_config.num_channels", 1},
+	{config, "vision_config.hidden_act", "tanh"},
+	{config, "vision_config.rope_theta", -1},
+	{config, "vision_config.rope_parameters", map[string]any{"rope_type": "yarn"}},
+	{config, "vision_config.layer_norm_eps", 1e-5},
+	{picture, "size.shortest_edge", 378},
+	{picture, "size", map[string]any{"longest_edge": 1 << 20}},
+	{picture, "size", map[string]any{"height": 100}},
+	{picture, "do_center_crop", true},
+	{picture, "do_rescale", false},
+	{picture, "resample", 1},
+	{picture, "image_mean", []int{0}},
+	{processor, "patch_size", 14},
+	{processor, "spatial_merge_size", 2},
+	{processor, "image_tokens", 8},
+}
+
 func TestReadConfigRefuses(t *testing.T) {
-	const config, picture, processor = "config.json", "preprocessor_config.json", "processor_config.json"
-	for _, test := range []struct {
-		file, path string
-		value      any
-	}{
-		{config, "architectures", []string{"Mistral3ForConditionalGeneration"}},
-		{config, "model_type", "mistral3"},
-		{config, "image_token_index", 1 << 20},
-		{config, "projector_hidden_act", "tanh"},
-		{config, "vision_feature_layer", -2},
-		{config, "vision_feature_layer", []int{-2, -1}},
-		{config, "vision_feature_select_strategy", "default"},
-		{config, "spatial_merge_size", 2},
-		{config, "quantization_config", map[string]any{"bits": 4}},
-		{config, "text_config.model_type", "gpt2"},
-		{config, "text_config.num_hidden_layers", 0},
-		{config, "text_config.unheard_of", 1},
-		{config, "vision_config.model_type", "clip_vision_model"},
-		{config, "vision_config.num_hidden_layers", 2_000_000_000},
-		{config, "vision_config.num_attention_heads", 5},
-		{config, "vision_config.num_attention_heads", 0},
-		{config, "vision_config.num_attention_heads", 48},
-		{config, "vision_config.head_dim", 16},
-		{config, "vision_config.hidden_size", "48"},
-		{config, "vision_config.patch_size", 0},
-		{config, "vision_config.num_channels", 1},
-		{config, "vision_config.hidden_act", "tanh"},
-		{config, "vision_config.rope_theta", -1},
-		{config, "vision_config.rope_parameters", map[string]any{"rope_type": "yarn"}},
-		{config, "vision_config.layer_norm_eps", 1e-5},
-		{picture, "size.shortest_edge", 378},
-		{picture, "size", map[string]any{"longest_edge": 1 << 20}},
-		{picture, "size", map[string]any{"height": 100}},
-		{picture, "do_center_crop", true},
-		{picture, "do_rescale", false},
-		{picture, "resample", 1},
-		{picture, "image_mean", []int{0}},
-		{processor, "patch_size", 14},
-		{processor, "spatial_merge_size", 2},
-		{processor, "image_tokens", 8},
-	} {
+	for _, test := range refused {
 		t.Run(fmt.Sprint(test.path, test.value), func(t *testing.T) {
 			files := vlmtest.Files(t, name)
 			vlmtest.Set(t, files, test.file, test.path, test.value)

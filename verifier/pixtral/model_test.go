@@ -24,9 +24,16 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
-// TestOpenRefuses spoils the folder of a checkpoint in one way at a time.
-func TestOpenRefuses(t *testing.T) {
-	const checkpoint, config = "model.safetensors", "config.json"
+// spoilt is a way to damage the folder of a checkpoint.
+type spoilt struct {
+	spoil func(files fstest.MapFS)
+	want  error
+	names string
+}
+
+// damages are all ways, by name.
+func damages(t *testing.T) map[string]spoilt {
+	const checkpoint = "model.safetensors"
 	rename := func(files fstest.MapFS, old, to string) {
 		vlmtest.Rewrite(t, files, func(x *safetensors.Tensor) {
 			if x.Name == old {
@@ -34,12 +41,7 @@ func TestOpenRefuses(t *testing.T) {
 			}
 		})
 	}
-	rt := golden.Runtime(t)
-	for name, test := range map[string]struct {
-		spoil func(files fstest.MapFS)
-		want  error
-		names string
-	}{
+	return map[string]spoilt{
 		"no weights": {func(files fstest.MapFS) { delete(files, checkpoint) }, fs.ErrNotExist, checkpoint},
 		"truncated": {func(files fstest.MapFS) {
 			files[checkpoint] = &fstest.MapFile{Data: files[checkpoint].Data[:len(files[checkpoint].Data)-4]}
@@ -65,7 +67,13 @@ func TestOpenRefuses(t *testing.T) {
 			vlmtest.Set(t, files, config, "image_token_index", 5)
 		}, weights.ErrConfig, "image_token_index"},
 		"options": {func(fstest.MapFS) {}, nil, "Checkpoint"},
-	} {
+	}
+}
+
+// TestOpenRefuses spoils the folder of a checkpoint in one way at a time.
+func TestOpenRefuses(t *testing.T) {
+	rt := golden.Runtime(t)
+	for name, test := range damages(t) {
 		t.Run(name, func(t *testing.T) {
 			files, o := vlmtest.Files(t, "pixtral"), Options{}
 			test.spoil(files)
