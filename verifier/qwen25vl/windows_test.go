@@ -47,7 +47,7 @@ func TestOrder(t *testing.T) {
 
 // TestCut brings numbers into the order of the windows and back.
 func TestCut(t *testing.T) {
-	rt := golden.Runtime(t)
+	rt := runtime(t)
 	for _, w := range someWindows {
 		t.Run(fmt.Sprint(w), func(t *testing.T) {
 			const batch, width = 2, 3
