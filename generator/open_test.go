@@ -8,12 +8,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/generator/flux"
+	"github.com/dualprocess/dualprocess-go/generator/sana"
 	"github.com/dualprocess/dualprocess-go/generator/sd"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
 )
 
 // families are the kinds of fixtures that the models' own tests compare.
-var families = map[string]any{"flux": &flux.Generator{}, "sd": &sd.Generator{}}
+var families = map[string]any{"flux": &flux.Generator{}, "sana": &sana.Generator{}, "sd": &sd.Generator{}}
 
 // TestGoldenFamilies sees to it that no fixture of a generator is passed over.
 func TestGoldenFamilies(t *testing.T) {

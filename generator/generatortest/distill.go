@@ -10,6 +10,7 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
@@ -19,8 +20,15 @@ import (
 func (s *subject) testSample(t *testing.T) {
 	const weight = 0.5
 	x := s.latents(t, 3)
+	previous, after := x, s.stepAfter(t)
 	for i := range s.g.Steps() {
-		_, _, x = s.step(t, x, i, weight, s.cond[0])
+		prediction, clean, next := s.step(t, x, i, weight, s.cond[0])
+		if after != nil {
+			out, err := after.Call(x, prediction, previous, int32(i))
+			require.NoError(t, err)
+			next = out[0]
+		}
+		x, previous = next, clean
 	}
 	want := flat(s.picture(t, x))
 	got := s.sample(t, weight, 3).(*image.NRGBA)
@@ -34,6 +42,21 @@ func (s *subject) testSample(t *testing.T) {
 		levels = 24
 	}
 	require.LessOrEqual(t, worst, levels)
+}
+
+// stepAfter compiles the step of a sampler that looks back; it is nil for one that
+// does not.
+func (s *subject) stepAfter(t *testing.T) *model.Exec {
+	m, ok := s.g.(dualprocess.Multistepper)
+	if !ok {
+		return nil
+	}
+	exec, err := model.NewExec(s.rt.Backend, s.rt.Store, func(_ *model.Scope, in []*Node) []*Node {
+		return []*Node{m.StepAfter(in[0], in[1], in[2], in[3])}
+	})
+	require.NoError(t, err)
+	t.Cleanup(exec.Finalize)
+	return exec
 }
 
 func (s *subject) sample(t *testing.T, weight float64, seed int64) image.Image {

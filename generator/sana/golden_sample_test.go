@@ -151,7 +151,9 @@ func (r *reference) testLatentGradients(t *testing.T) {
 				loss := p.See("loss", ReduceAllMean(Square(Sub(picture, target))))
 				p.See("grad", Gradient(loss, start)[0])
 			}, flatten(r.Tensor(t, "in.latents"), r.Tensor(t, "in.target"), r.cond(t, g))...)
-			r.Compare(t, prefix+"image", got.Floats(t, "image"), tolerance)
+			if r.Has(prefix + "image") { // the project's own copy is trimmed
+				r.Compare(t, prefix+"image", got.Floats(t, "image"), tolerance)
+			}
 			r.Compare(t, prefix+"loss", got.Floats(t, "loss"), tolerance)
 			r.Compare(t, prefix+"grad", got.Floats(t, "grad"), gradientTolerance)
 		})
