@@ -143,7 +143,8 @@ func (f modelFile) text() (decoder.Config, error) {
 }
 
 func (c VisionConfig) check() error {
-	err := errors.Join(
+	_, err := c.encoder()
+	err = errors.Join(err,
 		weights.Require("model_type", c.ModelType, "siglip_vision_model"),
 		c.Pretrained.Check(),
 		weights.Require("num_channels", c.Channels, 3),

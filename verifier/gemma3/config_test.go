@@ -164,7 +164,7 @@ func TestReadConfigRefuses(t *testing.T) {
 		{config, `"hidden_size": 1152`, `"hidden_size": 1150`, "vision_config"},
 		{config, `"image_size": 896`, `"image_size": [896, 896]`, "image_size"},
 		{config, `"patch_size": 14`, `"patch_size": 0`, "patch_size"},
-		{config, `"patch_size": 14`, `"patch_size": 14, "hidden_act": "quick_gelu"`, "hidden_act"},
+		{config, `"patch_size": 14`, `"patch_size": 14, "hidden_act": "tanh"`, "hidden_act"},
 		{config, `"patch_size": 14`, `"patch_size": 14, "num_channels": 4`, "num_channels"},
 		{picture, `"do_resize": true`, `"do_resize": false`, "do_resize"},
 		{picture, `"do_pan_and_scan": null`, `"do_pan_and_scan": true`, "do_pan_and_scan"},

@@ -111,7 +111,7 @@ func newNetwork(rt *backends.Runtime, fsys fs.FS, o Options, together bool) (*ne
 	}
 	m := &network{config: c, dtype: rt.DType, paper: o.Paper, together: together}
 	if m.blocks, err = c.Vision.encoder(); err != nil {
-		return nil, fmt.Errorf("config.json: %w", err)
+		return nil, fmt.Errorf("config.json: vision_config: %w", err)
 	}
 	return m, nil
 }

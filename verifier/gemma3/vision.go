@@ -25,7 +25,7 @@ type tower struct {
 func (c VisionConfig) encoder() (vision.EncoderConfig, error) {
 	activation, err := nn.Activation(c.Activation)
 	if err != nil {
-		return vision.EncoderConfig{}, fmt.Errorf("vision_config: hidden_act: %w", err)
+		return vision.EncoderConfig{}, fmt.Errorf("hidden_act: %w", err)
 	}
 	return vision.EncoderConfig{
 		Layers: c.Layers, Hidden: c.Hidden, Intermediate: c.Intermediate, Heads: c.Heads, Epsilon: c.Epsilon, Activation: activation,
