@@ -236,7 +236,7 @@ func (r *reference) testQuestion(t *testing.T, name string) {
 
 // testOfficial runs the cases of the model's own processing that have embeddings.
 func (r *reference) testOfficial(t *testing.T) {
-	f := r.Beside(t, "official")
+	f := r.Beside(t, "official"+r.Variant())
 	if f == nil {
 		t.Skip("the fixture has none")
 	}
