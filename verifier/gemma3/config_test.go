@@ -129,55 +129,59 @@ func replace(t *testing.T, files fstest.MapFS, name, old, new string) {
 	files[name] = &fstest.MapFile{Data: []byte(strings.Replace(string(files[name].Data), old, new, 1))}
 }
 
+const window = `"sliding_window": 1024`
+
+// badFields are settings of the 4B's folder, each replaced by another, and what the
+// error names.
+var badFields = []struct{ file, old, new, names string }{
+	{config, `"model_type": "gemma3"`, `"model_type": "gemma3n"`, "model_type"},
+	{config, `["Gemma3ForConditionalGeneration"]`, `["Gemma3ForCausalLM"]`, "architectures"},
+	{config, `"mm_tokens_per_image": 256`, `"mm_tokens_per_image": 0`, "mm_tokens_per_image"},
+	{config, `"mm_tokens_per_image": 256`, `"mm_tokens_per_image": 200`, "mm_tokens_per_image"},
+	{config, `"mm_tokens_per_image": 256`, `"mm_tokens_per_image": 16384`, "mm_tokens_per_image"},
+	{config, `"boi_token_index": 255999`, `"boi_token_index": -1`, "boi_token_index"},
+	{config, `"image_token_index": 262144`, `"image_token_index": 262208`, "image_token_index"},
+	{config, `"initializer_range": 0.02`, `"quantization_config": {}`, "quantization_config"},
+	{config, window, `"sliding_window": null`, "sliding_window"},
+	{config, window, `"sliding_window": 0`, "sliding_window"},
+	{config, window, window + `, "sliding_window_pattern": 0`, "sliding_window_pattern"},
+	{config, window, window + `, "layer_types": ["full_attention"]`, "layer_types"},
+	{config, window, window + `, "hidden_activation": "relu"`, "hidden_act"},
+	{config, window, window + `, "attn_logit_softcapping": 50.0`, "attn_logit_softcapping"},
+	{config, window, window + `, "final_logit_softcapping": 30.0`, "final_logit_softcapping"},
+	{config, window, window + `, "use_bidirectional_attention": true`, "use_bidirectional_attention"},
+	{config, window, window + `, "vocab_size": -1`, "vocab_size"},
+	{config, window, window + `, "head_dim": 255`, "head_dim"},
+	{config, window, window + `, "num_key_value_heads": 3`, "num_key_value_heads"},
+	{config, window, window + `, "num_attention_heads": 2000000000`, "num_attention_heads"},
+	{config, window, window + `, "rms_norm_eps": 0`, "rms_norm_eps"},
+	{config, window, window + `, "query_pre_attn_scalar": 0`, "query_pre_attn_scalar"},
+	{config, window, window + `, "rope_theta": 0`, "rope_theta"},
+	{config, window, window + `, "num_experts": 8`, "num_experts"},
+	{config, `"rope_type": "linear"`, `"rope_type": "yarn"`, "rope_type"},
+	{config, `"factor": 8.0, `, ``, "factor"},
+	{config, `"factor": 8.0`, `"factor": -8.0`, "factor"},
+	{config, `"factor": 8.0`, `"factor": 8.0, "beta_fast": 1`, "beta_fast"},
+	{config, `"hidden_size": 1152`, `"hidden_size": 1150`, "vision_config"},
+	{config, `"image_size": 896`, `"image_size": [896, 896]`, "image_size"},
+	{config, `"patch_size": 14`, `"patch_size": 0`, "patch_size"},
+	{config, `"patch_size": 14`, `"patch_size": 14, "hidden_act": "tanh"`, "hidden_act"},
+	{config, `"patch_size": 14`, `"patch_size": 14, "num_channels": 4`, "num_channels"},
+	{pictures, `"do_resize": true`, `"do_resize": false`, "do_resize"},
+	{pictures, `"do_pan_and_scan": null`, `"do_pan_and_scan": true`, "do_pan_and_scan"},
+	{pictures, `"resample": 2`, `"resample": 1`, "resample"},
+	{pictures, `"size": {"height": 896, "width": 896}`, `"size": {"height": 896, "width": 448}`, "size.width"},
+	{pictures, `"size": {"height": 896, "width": 896}`, `"size": {"shortest_edge": 896}`, "shortest_edge"},
+	{pictures, `"image_mean": [0.5, 0.5, 0.5]`, `"image_mean": []`, "image_mean"},
+	{pictures, `"image_std": [0.5, 0.5, 0.5]`, `"image_std": [0.5, 0, 0.5]`, "image_std"},
+	{pictures, `"rescale_factor": 0.00392156862745098`, `"rescale_factor": 1`, "rescale_factor"},
+	{processor, `"image_seq_length": 256`, `"image_seq_length": 64`, "image_seq_length"},
+	{processor, `"image_seq_length": 256`, `"image_sequence": 256`, "image_sequence"},
+	{processor, `{`, `{"image_processor": {"do_rescale": false}, `, "do_rescale"},
+}
+
 func TestReadConfigRefuses(t *testing.T) {
-	const config, picture, processor = "config.json", "preprocessor_config.json", "processor_config.json"
-	const text = `"sliding_window": 1024`
-	for _, test := range []struct{ file, old, new, names string }{
-		{config, `"model_type": "gemma3"`, `"model_type": "gemma3n"`, "model_type"},
-		{config, `["Gemma3ForConditionalGeneration"]`, `["Gemma3ForCausalLM"]`, "architectures"},
-		{config, `"mm_tokens_per_image": 256`, `"mm_tokens_per_image": 0`, "mm_tokens_per_image"},
-		{config, `"mm_tokens_per_image": 256`, `"mm_tokens_per_image": 200`, "mm_tokens_per_image"},
-		{config, `"mm_tokens_per_image": 256`, `"mm_tokens_per_image": 16384`, "mm_tokens_per_image"},
-		{config, `"boi_token_index": 255999`, `"boi_token_index": -1`, "boi_token_index"},
-		{config, `"image_token_index": 262144`, `"image_token_index": 262208`, "image_token_index"},
-		{config, `"initializer_range": 0.02`, `"quantization_config": {}`, "quantization_config"},
-		{config, text, `"sliding_window": null`, "sliding_window"},
-		{config, text, `"sliding_window": 0`, "sliding_window"},
-		{config, text, text + `, "sliding_window_pattern": 0`, "sliding_window_pattern"},
-		{config, text, text + `, "layer_types": ["full_attention"]`, "layer_types"},
-		{config, text, text + `, "hidden_activation": "relu"`, "hidden_act"},
-		{config, text, text + `, "attn_logit_softcapping": 50.0`, "attn_logit_softcapping"},
-		{config, text, text + `, "final_logit_softcapping": 30.0`, "final_logit_softcapping"},
-		{config, text, text + `, "use_bidirectional_attention": true`, "use_bidirectional_attention"},
-		{config, text, text + `, "vocab_size": -1`, "vocab_size"},
-		{config, text, text + `, "head_dim": 255`, "head_dim"},
-		{config, text, text + `, "num_key_value_heads": 3`, "num_key_value_heads"},
-		{config, text, text + `, "num_attention_heads": 2000000000`, "num_attention_heads"},
-		{config, text, text + `, "rms_norm_eps": 0`, "rms_norm_eps"},
-		{config, text, text + `, "query_pre_attn_scalar": 0`, "query_pre_attn_scalar"},
-		{config, text, text + `, "rope_theta": 0`, "rope_theta"},
-		{config, text, text + `, "num_experts": 8`, "num_experts"},
-		{config, `"rope_type": "linear"`, `"rope_type": "yarn"`, "rope_type"},
-		{config, `"factor": 8.0, `, ``, "factor"},
-		{config, `"factor": 8.0`, `"factor": -8.0`, "factor"},
-		{config, `"factor": 8.0`, `"factor": 8.0, "beta_fast": 1`, "beta_fast"},
-		{config, `"hidden_size": 1152`, `"hidden_size": 1150`, "vision_config"},
-		{config, `"image_size": 896`, `"image_size": [896, 896]`, "image_size"},
-		{config, `"patch_size": 14`, `"patch_size": 0`, "patch_size"},
-		{config, `"patch_size": 14`, `"patch_size": 14, "hidden_act": "tanh"`, "hidden_act"},
-		{config, `"patch_size": 14`, `"patch_size": 14, "num_channels": 4`, "num_channels"},
-		{picture, `"do_resize": true`, `"do_resize": false`, "do_resize"},
-		{picture, `"do_pan_and_scan": null`, `"do_pan_and_scan": true`, "do_pan_and_scan"},
-		{picture, `"resample": 2`, `"resample": 1`, "resample"},
-		{picture, `"size": {"height": 896, "width": 896}`, `"size": {"height": 896, "width": 448}`, "size.width"},
-		{picture, `"size": {"height": 896, "width": 896}`, `"size": {"shortest_edge": 896}`, "shortest_edge"},
-		{picture, `"image_mean": [0.5, 0.5, 0.5]`, `"image_mean": []`, "image_mean"},
-		{picture, `"image_std": [0.5, 0.5, 0.5]`, `"image_std": [0.5, 0, 0.5]`, "image_std"},
-		{picture, `"rescale_factor": 0.00392156862745098`, `"rescale_factor": 1`, "rescale_factor"},
-		{processor, `"image_seq_length": 256`, `"image_seq_length": 64`, "image_seq_length"},
-		{processor, `"image_seq_length": 256`, `"image_sequence": 256`, "image_sequence"},
-		{processor, `{`, `{"image_processor": {"do_rescale": false}, `, "do_rescale"},
-	} {
+	for _, test := range badFields {
 		t.Run(test.file+" "+test.new, func(t *testing.T) {
 			files := realFolder(real4B)
 			replace(t, files, test.file, test.old, test.new)
@@ -187,7 +191,7 @@ func TestReadConfigRefuses(t *testing.T) {
 		})
 	}
 	files := realFolder(real4B)
-	replace(t, files, config, text, text+`, "vocab_size": -1`)
+	replace(t, files, config, window, window+`, "vocab_size": -1`)
 	_, err := ReadConfig(files)
 	require.ErrorIs(t, err, weights.ErrConfig)
 }

@@ -27,57 +27,72 @@ func rename(t *testing.T, files fstest.MapFS, to func(name string) string) {
 	vlmtest.Rewrite(t, files, func(x *safetensors.Tensor) { x.Name = to(x.Name) })
 }
 
-// TestOpenRefuses spoils the folder of a checkpoint in one way at a time.
-func TestOpenRefuses(t *testing.T) {
-	const checkpoint, config = "model.safetensors", "config.json"
-	change := func(old, to string) func(t *testing.T, files fstest.MapFS) {
-		return func(t *testing.T, files fstest.MapFS) {
-			rename(t, files, func(name string) string {
-				if name == old {
-					return to
-				}
-				return name
-			})
-		}
-	}
-	set := func(path string, value any) func(t *testing.T, files fstest.MapFS) {
-		return func(t *testing.T, files fstest.MapFS) { vlmtest.Set(t, files, config, path, value) }
-	}
-	spoil := func(name string, data func(old []byte) []byte) func(t *testing.T, files fstest.MapFS) {
-		return func(_ *testing.T, files fstest.MapFS) {
-			if now := data(files[name].Data); now == nil {
-				delete(files, name)
-			} else {
-				files[name] = &fstest.MapFile{Data: now}
+// spoil changes the files of a checkpoint.
+type spoil func(t *testing.T, files fstest.MapFS)
+
+// named gives a tensor another name.
+func named(old, to string) spoil {
+	return func(t *testing.T, files fstest.MapFS) {
+		rename(t, files, func(name string) string {
+			if name == old {
+				return to
 			}
+			return name
+		})
+	}
+}
+
+// set changes a field of config.json.
+func set(path string, value any) spoil {
+	return func(t *testing.T, files fstest.MapFS) { vlmtest.Set(t, files, "config.json", path, value) }
+}
+
+// content changes the bytes of a file; nil removes it.
+func content(name string, change func(old []byte) []byte) spoil {
+	return func(_ *testing.T, files fstest.MapFS) {
+		if data := change(files[name].Data); data != nil {
+			files[name] = &fstest.MapFile{Data: data}
+		} else {
+			delete(files, name)
 		}
 	}
+}
+
+const (
+	checkpoint = "model.safetensors"
+	tokens     = "tokenizer.json"
+)
+
+// badFolders are folders spoilt in one way each, with the error and what it names.
+var badFolders = map[string]struct {
+	spoil spoil
+	want  error
+	names string
+}{
+	"no weights":         {content(checkpoint, func([]byte) []byte { return nil }), fs.ErrNotExist, checkpoint},
+	"truncated":          {content(checkpoint, func(old []byte) []byte { return old[:len(old)-4] }), safetensors.ErrFormat, checkpoint},
+	"no projection":      {named("multi_modal_projector.mm_input_projection_weight", ""), weights.ErrMissing, "mm_input_projection_weight"},
+	"no norm of queries": {named("language_model.model.layers.0.self_attn.q_norm.weight", ""), weights.ErrMissing, "q_norm"},
+	"another name":       {named("vision_tower.vision_model.post_layernorm.bias", "bias"), weights.ErrSurplus, `"bias"`},
+	"fewer layers":       {set("text_config.num_hidden_layers", 4), weights.ErrSurplus, "language_model.model.layers.4"},
+	"fewer blocks":       {set("vision_config.num_hidden_layers", 3), weights.ErrSurplus, "vision_model.encoder.layers.3"},
+	"another shape":      {set("text_config.head_dim", 26), weights.ErrShape, "self_attn"},
+	"a head of its own":  {set("text_config.tie_word_embeddings", false), weights.ErrMissing, "lm_head.weight"},
+	"more patches":       {set("vision_config.image_size", 126), weights.ErrConfig, "size.height"},
+	"another image":      {set("image_token_index", 30), weights.ErrConfig, "image_token_index"},
+	"another beginning":  {set("boi_token_index", 25), weights.ErrConfig, "boi_token_index"},
+	"a small vocabulary": {set("text_config.vocab_size", 24), weights.ErrConfig, "vocabulary"},
+	"no tokenizer":       {content(tokens, func([]byte) []byte { return []byte("{") }), tokenizer.ErrFormat, tokens},
+	"no turns": {content(tokens, func(old []byte) []byte {
+		return []byte(strings.ReplaceAll(string(old), turnBegin, "<start_of_turm>"))
+	}), weights.ErrConfig, turnBegin},
+	"no ends": {content("generation_config.json", func([]byte) []byte { return []byte(`{"eos_token_id": "x"}`) }), nil, "eos_token_id"},
+}
+
+func TestOpenRefuses(t *testing.T) {
 	rt := plain(t)
 	before := rt.Store.NumVariables()
-	for name, test := range map[string]struct {
-		spoil func(t *testing.T, files fstest.MapFS)
-		want  error
-		names string
-	}{
-		"no weights":         {spoil(checkpoint, func([]byte) []byte { return nil }), fs.ErrNotExist, checkpoint},
-		"truncated":          {spoil(checkpoint, func(old []byte) []byte { return old[:len(old)-4] }), safetensors.ErrFormat, checkpoint},
-		"no projection":      {change("multi_modal_projector.mm_input_projection_weight", ""), weights.ErrMissing, "mm_input_projection_weight"},
-		"no norm of queries": {change("language_model.model.layers.0.self_attn.q_norm.weight", ""), weights.ErrMissing, "q_norm"},
-		"another name":       {change("vision_tower.vision_model.post_layernorm.bias", "bias"), weights.ErrSurplus, `"bias"`},
-		"fewer layers":       {set("text_config.num_hidden_layers", 4), weights.ErrSurplus, "language_model.model.layers.4"},
-		"fewer blocks":       {set("vision_config.num_hidden_layers", 3), weights.ErrSurplus, "vision_model.encoder.layers.3"},
-		"another shape":      {set("text_config.head_dim", 26), weights.ErrShape, "self_attn"},
-		"a head of its own":  {set("text_config.tie_word_embeddings", false), weights.ErrMissing, "lm_head.weight"},
-		"more patches":       {set("vision_config.image_size", 126), weights.ErrConfig, "size.height"},
-		"another image":      {set("image_token_index", 30), weights.ErrConfig, "image_token_index"},
-		"another beginning":  {set("boi_token_index", 25), weights.ErrConfig, "boi_token_index"},
-		"a small vocabulary": {set("text_config.vocab_size", 24), weights.ErrConfig, "vocabulary"},
-		"no tokenizer":       {spoil("tokenizer.json", func([]byte) []byte { return []byte("{") }), tokenizer.ErrFormat, "tokenizer.json"},
-		"no turns": {spoil("tokenizer.json", func(old []byte) []byte {
-			return []byte(strings.ReplaceAll(string(old), "<start_of_turn>", "<start_of_turm>"))
-		}), weights.ErrConfig, "<start_of_turn>"},
-		"ends": {spoil("generation_config.json", func([]byte) []byte { return []byte(`{"eos_token_id": "x"}`) }), nil, "eos_token_id"},
-	} {
+	for name, test := range badFolders {
 		t.Run(name, func(t *testing.T) {
 			files := vlmtest.Files(t, "gemma3")
 			test.spoil(t, files)

@@ -82,48 +82,61 @@ func norm(values []float32) float64 {
 	return math.Sqrt(sum)
 }
 
-// TestVariants changes settings of the fixture's checkpoint, one or a few at a time.
-// The losses, and norms of their gradients by the picture, are those of transformers
-// 5.23 (eager attention) with the same changes.
-func TestVariants(t *testing.T) {
-	const config, picture, processor = "config.json", "preprocessor_config.json", "processor_config.json"
+const (
+	config    = "config.json"
+	pictures  = "preprocessor_config.json"
+	processor = "processor_config.json"
+)
+
+// change sets a field of a file.
+type change struct {
+	file, path string
+	value      any
+}
+
+// variant is the fixture's checkpoint with some settings changed: the loss, and the
+// norm of its gradient by the picture.
+type variant struct {
+	name       string
+	changes    []change
+	loss, grad float64
+}
+
+// variants are what transformers 5.23 computes (eager attention) with the same changes.
+func variants() []variant {
 	const text = "text_config."
-	type set struct {
-		file, path string
-		value      any
-	}
 	scaled := map[string]any{"rope_type": "linear", "factor": 4, "rope_theta": 20000}
 	plainly := map[string]any{"rope_type": "default", "rope_theta": 500}
 	kinds := []string{"full_attention", "sliding_attention", "sliding_attention", "full_attention", "sliding_attention"}
-	for _, test := range []struct {
-		name       string
-		sets       []set
-		loss, grad float64
-	}{
+	return []variant{
 		{"as it is", nil, 7.358477, 0.857837},
-		{"window within the picture", []set{{config, text + "sliding_window", 6}}, 6.059782, 2.209579},
-		{"window of one", []set{{config, text + "sliding_window", 1}}, 9.542685, 0.952253},
-		{"window within the question", []set{{config, text + "sliding_window", 20}}, 7.328785, 0.599155},
-		{"fewer tokens", []set{{config, "mm_tokens_per_image", 4}, {processor, "image_seq_length", 4}}, 9.443975, 0.727286},
-		{"all local", []set{{config, text + "sliding_window_pattern", vlmtest.Absent{}}, {config, text + "sliding_window", 9}}, 7.988925, 0.016530},
-		{"all global", []set{{config, text + "sliding_window_pattern", 1}}, 7.407157, 2.185760},
-		{"layer types", []set{{config, text + "layer_types", kinds}, {config, text + "sliding_window", 9}}, 9.239791, 2.084159},
-		{"no scaling", []set{{config, text + "rope_scaling", nil}, {config, text + "query_pre_attn_scalar", 24}}, 6.937158, 2.023691},
-		{"other bases", []set{{config, text + "rope_theta", 5000}, {config, text + "rope_local_base_freq", 300}}, 7.650790, 1.106836},
-		{"rope parameters", []set{
+		{"window within the picture", []change{{config, text + "sliding_window", 6}}, 6.059782, 2.209579},
+		{"window of one", []change{{config, text + "sliding_window", 1}}, 9.542685, 0.952253},
+		{"window within the question", []change{{config, text + "sliding_window", 20}}, 7.328785, 0.599155},
+		{"fewer tokens", []change{{config, "mm_tokens_per_image", 4}, {processor, "image_seq_length", 4}}, 9.443975, 0.727286},
+		{"all local", []change{{config, text + "sliding_window_pattern", vlmtest.Absent{}}, {config, text + "sliding_window", 9}}, 7.988925, 0.016530},
+		{"all global", []change{{config, text + "sliding_window_pattern", 1}}, 7.407157, 2.185760},
+		{"layer types", []change{{config, text + "layer_types", kinds}, {config, text + "sliding_window", 9}}, 9.239791, 2.084159},
+		{"no scaling", []change{{config, text + "rope_scaling", nil}, {config, text + "query_pre_attn_scalar", 24}}, 6.937158, 2.023691},
+		{"other bases", []change{{config, text + "rope_theta", 5000}, {config, text + "rope_local_base_freq", 300}}, 7.650790, 1.106836},
+		{"rope parameters", []change{
 			{config, text + "rope_scaling", vlmtest.Absent{}},
 			{config, text + "rope_parameters", map[string]any{"full_attention": scaled, "sliding_attention": plainly}},
 		}, 6.061771, 1.231937},
-		{"pixels left over", []set{{picture, "size", map[string]int{"height": 118, "width": 125}}}, 7.586905, 1.165334},
-		{"another filter", []set{
-			{picture, "resample", 3}, {picture, "image_mean", []float64{0.4, 0.5, 0.6}}, {picture, "image_std", []float64{0.3, 0.25, 0.2}},
+		{"pixels left over", []change{{pictures, "size", map[string]int{"height": 118, "width": 125}}}, 7.586905, 1.165334},
+		{"another filter", []change{
+			{pictures, "resample", 3}, {pictures, "image_mean", []float64{0.4, 0.5, 0.6}}, {pictures, "image_std", []float64{0.3, 0.25, 0.2}},
 		}, 7.859497, 2.656417},
-		{"epsilons", []set{{config, text + "rms_norm_eps", 1e-2}, {config, "vision_config.layer_norm_eps", 1e-2}}, 7.135934, 0.808080},
-	} {
+		{"epsilons", []change{{config, text + "rms_norm_eps", 1e-2}, {config, "vision_config.layer_norm_eps", 1e-2}}, 7.135934, 0.808080},
+	}
+}
+
+func TestVariants(t *testing.T) {
+	for _, test := range variants() {
 		t.Run(test.name, func(t *testing.T) {
 			rt := plain(t)
 			got := rate(t, rt, opened(t, rt, Options{}, func(files fstest.MapFS) {
-				for _, s := range test.sets {
+				for _, s := range test.changes {
 					vlmtest.Set(t, files, s.file, s.path, s.value)
 				}
 			}))
