@@ -80,11 +80,10 @@ func (s *subject) testGradients(t *testing.T) {
 	defer exec.Finalize()
 	out, err := exec.Call(s.given(s.latents(t, 3), 0, 1, s.cond[0])...)
 	require.NoError(t, err)
-	layers := s.adapter.Layers()
 	for k, gradient := range out {
 		name := "the latents"
-		if k < 2*len(layers) {
-			name = [2]string{"A", "B"}[k%2] + " of " + layers[k/2].String()
+		if k < len(out)-1 {
+			name = matrix(s.adapter, k)
 		}
 		require.True(t, finite(gradient), "gradient of %s", name)
 		require.NotZero(t, difference(t, flat(gradient), make([]float32, gradient.Shape().Size())), "gradient of %s is zero", name)

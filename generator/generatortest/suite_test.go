@@ -51,7 +51,8 @@ func backend() string {
 }
 
 // TestGenerators runs the suite on every generator of the library. Pictures are
-// not square where that is possible.
+// not square where that is possible, and the smallest in which attention at a
+// U-Net's lowest resolution has a choice.
 func TestGenerators(t *testing.T) {
 	t.Run("pocket", func(t *testing.T) {
 		generatortest.Run(t, func(_ context.Context, rt *backends.Runtime) (dualprocess.Generator, error) { return pocket.Open(rt) },
@@ -60,7 +61,7 @@ func TestGenerators(t *testing.T) {
 	for _, f := range golden.Fixtures(t, golden.Generator) {
 		t.Run(f.Name, func(t *testing.T) {
 			generatortest.Run(t, func(ctx context.Context, rt *backends.Runtime) (dualprocess.Generator, error) {
-				return open(ctx, t, rt, f, 32, 64)
+				return open(ctx, t, rt, f, 96, 128)
 			}, generatortest.Options{Backend: backend()})
 		})
 	}

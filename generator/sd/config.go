@@ -71,6 +71,7 @@ func ReadConfig(fsys fs.FS) (c Config, err error) {
 func (c Config) check() error {
 	return errors.Join(
 		weights.Require("unet: in_channels", c.UNet.InChannels, c.Autoencoder.LatentChannels),
+		weights.Require("unet: out_channels", c.UNet.OutChannels, c.Autoencoder.LatentChannels),
 		weights.Require("unet: cross_attention_dim", c.UNet.TextWidth, c.CLIP.Width),
 	)
 }

@@ -7,10 +7,14 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/gomlx/compute/dtypes"
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
@@ -125,7 +129,7 @@ func TestOpenRefuses(t *testing.T) {
 			files[vae] = &fstest.MapFile{Data: files[vae].Data[:len(files[vae].Data)-4]}
 		}, safetensors.ErrFormat, vae},
 		"another name": {func(files fstest.MapFS) {
-			replace(t, files, vae, `"decoder.mid_block.attentions.0.query.weight"`, `"decoder.mid_block.attentions.0.quarry.weight"`)
+			replace(t, files, vae, `"decoder.mid_block.attentions.0.query.weight"`, `"decoder.mid_block.attentions.0.quary.weight"`)
 		}, weights.ErrMissing, "decoder.mid_block.attentions.0.to_q.weight"},
 		"surplus": {func(files fstest.MapFS) {
 			replace(t, files, "unet/config.json", `"CrossAttnDownBlock2D"`, `"DownBlock2D"`)
@@ -181,4 +185,31 @@ func TestEncode(t *testing.T) {
 	alone, err := open(Options{Guidance: new(1.0), Checkpoint: backends.CheckpointOff}).Encode(t.Context(), "a red horse")
 	require.NoError(t, err)
 	require.Len(t, alone, 1)
+}
+
+// TestHalf compares a prediction and a picture in bfloat16 with those in float32.
+func TestHalf(t *testing.T) {
+	rt, err := backends.Open(t.Context(), backends.Options{Backend: "go"})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, rt.Close()) })
+	g, err := OpenFS(t.Context(), rt, fixture(t), Options{Height: 40, Width: 56})
+	require.NoError(t, err)
+	cond, err := g.Encode(t.Context(), "a red horse")
+	require.NoError(t, err)
+	noise, err := g.Latents(1)
+	require.NoError(t, err)
+	run := func() golden.Results {
+		return golden.Run(t, rt, func(p *nn.Probe, in []*Node) {
+			prediction := g.Predict(nil, in[0], in[1], in[2:])
+			clean := g.Clean(in[0], prediction, in[1])
+			p.See("prediction", prediction)
+			p.See("gradient", Gradient(ReduceAllSum(Square(g.Decode(clean))), in[0])[0])
+		}, inputs([]any{noise, int32(25)}, cond)...)
+	}
+	full := run()
+	rt.DType = dtypes.BFloat16
+	for name, x := range run() {
+		require.NoError(t, golden.Close(tensors.MustCopyFlatData[float32](x), full.Floats(t, name), 0.1), name)
+		require.Error(t, golden.Close(tensors.MustCopyFlatData[float32](x), full.Floats(t, name), 1e-5), name)
+	}
 }

@@ -156,13 +156,13 @@ func (c *UNetConfig) checkSizes() error {
 	errs := []error{
 		weights.CheckSizes(
 			weights.Size{Name: "in_channels", Value: c.InChannels, Limit: 1 << 10},
+			weights.Size{Name: "out_channels", Value: c.OutChannels, Limit: 1 << 10},
 			weights.Size{Name: "the length of block_out_channels", Value: len(c.Channels), Limit: 8},
 			weights.Size{Name: "layers_per_block", Value: c.LayersPerBlock, Limit: 64},
 			weights.Size{Name: "transformer_layers_per_block", Value: c.Layers, Limit: 64},
 			weights.Size{Name: "cross_attention_dim", Value: c.TextWidth, Limit: 1 << 16},
 			weights.Size{Name: "norm_num_groups", Value: c.Groups, Limit: 1 << 12},
 		),
-		weights.Require("out_channels", c.OutChannels, c.InChannels),
 		weights.Require("the length of down_block_types", len(c.DownBlocks), len(c.Channels)),
 		weights.Require("the length of up_block_types", len(c.UpBlocks), len(c.Channels)),
 		weights.Require("the length of attention_head_dim", len(c.Heads), 1, len(c.Channels)),
