@@ -19,11 +19,12 @@ const gemmaTolerance = 2e-4
 
 // TestGoldenGemma2 compares Gemma 2 as Sana's encoder of padded prompts.
 func TestGoldenGemma2(t *testing.T) {
-	rt := golden.Runtime(t)
+	rt, found := golden.Runtime(t), false
 	for _, f := range golden.Fixtures(t, golden.Generator) {
 		if !f.Has("text.gemma.out_plain") {
 			continue // of another generator
 		}
+		found = true
 		t.Run(f.Name, func(t *testing.T) {
 			const folder = "model/text_encoder"
 			data, err := os.ReadFile(f.Path(folder + "/config.json"))
@@ -39,6 +40,7 @@ func TestGoldenGemma2(t *testing.T) {
 			}, [][]int32{f.Ints(t, "text.gemma.ids_plain")}, [][]int32{f.Ints(t, "text.gemma.mask_plain")}))
 		})
 	}
+	require.True(t, found)
 }
 
 // testGemma2 compares all rows of the output, those of the padding included, and

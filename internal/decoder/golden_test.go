@@ -270,25 +270,8 @@ func (r *reference) testOfficial(t *testing.T) {
 func (r *reference) testGenerate(t *testing.T) {
 	prefix, want := r.Ints(t, "gen.prefix_ids"), r.Ints(t, "gen.new_ids")
 	s := r.span(t, "a")
-	positions := r.positions(t, s, len(prefix)+len(want))
-	compiled := 0
-	exec := func(build func(in []*Node) []*Node) *model.Exec {
-		e, err := model.NewExec(r.rt.Backend, r.rt.Store, func(_ *model.Scope, in []*Node) []*Node {
-			compiled++
-			return build(in)
-		})
-		require.NoError(t, err)
-		return e
-	}
-	first := exec(func(in []*Node) []*Node {
-		h, past := r.m.Apply(nil, Span{Embeds: in[0], Positions: in[1]}, nil)
-		return append([]*Node{r.last(h)}, past.Cache(len(prefix)+len(want)).Nodes()...)
-	})
-	step := exec(func(in []*Node) []*Node {
-		x := r.m.Embed(Reshape(in[0], 1, 1), r.rt.DType)
-		h, past := r.m.Apply(nil, Span{Embeds: x, Positions: in[1]}, CacheOf(in[2:]))
-		return append([]*Node{r.last(h)}, past.Nodes()...)
-	})
+	positions, compiled := r.positions(t, s, len(prefix)+len(want)), 0
+	first, step := r.generator(t, len(prefix)+len(want), &compiled)
 	embeds := r.prompt(t, s, prefix)
 	out, err := first.Call(embeds, positions(0, len(prefix)))
 	require.NoError(t, err)
@@ -307,6 +290,30 @@ func (r *reference) testGenerate(t *testing.T) {
 	}
 	require.Equal(t, want, ids)
 	require.Equal(t, 2, compiled)
+}
+
+// generator returns the executables of a prompt (embeddings and positions) and of
+// one more token (its id, its position, the cache). Both return the next token's
+// id and the cache, and count their compilations.
+func (r *reference) generator(t *testing.T, capacity int, compiled *int) (first, step *model.Exec) {
+	exec := func(build func(in []*Node) (*Node, *Past)) *model.Exec {
+		e, err := model.NewExec(r.rt.Backend, r.rt.Store, func(_ *model.Scope, in []*Node) []*Node {
+			*compiled++
+			hidden, cache := build(in)
+			return append([]*Node{r.last(hidden)}, cache.Nodes()...)
+		})
+		require.NoError(t, err)
+		return e
+	}
+	first = exec(func(in []*Node) (*Node, *Past) {
+		hidden, past := r.m.Apply(nil, Span{Embeds: in[0], Positions: in[1]}, nil)
+		return hidden, past.Cache(capacity)
+	})
+	step = exec(func(in []*Node) (*Node, *Past) {
+		x := r.m.Embed(Reshape(in[0], 1, 1), r.rt.DType)
+		return r.m.Apply(nil, Span{Embeds: x, Positions: in[1]}, CacheOf(in[2:]))
+	})
+	return first, step
 }
 
 // last is the likeliest word after the last token, int32 [1].

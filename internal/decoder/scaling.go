@@ -20,27 +20,11 @@ type scaling struct {
 // rotary finds the frequencies of each layer: from rope_scaling beside rope_theta,
 // or from rope_parameters, which in Gemma 3 hold an object per type of layer.
 func (f *fields) rotary(c *Config) error {
-	name, data := "rope_parameters", f.RopeParameters
-	if given(f.RopeScaling) {
-		if given(data) {
-			return bad("rope_scaling and rope_parameters are both given")
-		}
-		name, data = "rope_scaling", f.RopeScaling
+	name, full, sliding, err := f.scalings()
+	if err != nil {
+		return err
 	}
-	var byType map[string]json.RawMessage
-	if given(data) {
-		if err := json.Unmarshal(data, &byType); err != nil {
-			return fmt.Errorf("%w: %s: %w", weights.ErrConfig, name, err)
-		}
-	}
-	full, sliding := byType["full_attention"], byType["sliding_attention"]
-	if nested := full != nil || sliding != nil; nested && f.kind == gemma3 {
-		if err := checkTypes(name, byType); err != nil {
-			return err
-		}
-		data = full
-	}
-	global, err := f.scaling(name, data, f.Theta)
+	global, err := f.scaling(name, full, f.Theta)
 	if err != nil {
 		return err
 	}
@@ -59,6 +43,30 @@ func (f *fields) rotary(c *Config) error {
 		c.Rotary = append(c.Rotary, Rotary{Theta: *s.Theta, Factor: *s.Factor})
 	}
 	return nil
+}
+
+// scalings finds the objects for layers that see everything and for those with a
+// window, and the name of the field that holds them. Where there is but one
+// object it is the former.
+func (f *fields) scalings() (name string, full, sliding json.RawMessage, err error) {
+	name, data := "rope_parameters", f.RopeParameters
+	if given(f.RopeScaling) {
+		if given(data) {
+			return "", nil, nil, bad("rope_scaling and rope_parameters are both given")
+		}
+		name, data = "rope_scaling", f.RopeScaling
+	}
+	var byType map[string]json.RawMessage
+	if given(data) {
+		if err := json.Unmarshal(data, &byType); err != nil {
+			return "", nil, nil, fmt.Errorf("%w: %s: %w", weights.ErrConfig, name, err)
+		}
+	}
+	full, sliding = byType["full_attention"], byType["sliding_attention"]
+	if f.kind != gemma3 || full == nil && sliding == nil {
+		return name, data, nil, nil
+	}
+	return name, full, sliding, checkTypes(name, byType)
 }
 
 // checkTypes refuses what stands beside the objects per type of layer.
