@@ -59,8 +59,7 @@ func Example() {
 	log.Println(len(images), "pictures with the horizon at 0.3 of the height")
 }
 
-// Models in Hugging Face's layout are opened by their folder. FLUX and Qwen2.5-VL
-// come next: until then Open says that it does not support them.
+// Models in Hugging Face's layout are opened by their folder.
 func Example_folders() {
 	ctx := context.Background()
 	rt, err := backends.Open(ctx, backends.Options{})
