@@ -102,3 +102,30 @@ func TestClose(t *testing.T) {
 func TestGroups(t *testing.T) {
 	assert.Equal(t, map[string][]string{"a": {"a.b", "a.c.d"}, "e": {"e"}}, Groups([]string{"a.b", "a.c.d", "e"}))
 }
+
+// TestVariants finds several fixtures of one folder, those beside them, and files
+// of no fixture.
+func TestVariants(t *testing.T) {
+	root := t.TempDir()
+	write(t, root, overlayJSON)
+	for _, stem := range []string{"golden_half", "official"} {
+		require.NoError(t, os.WriteFile(filepath.Join(root, stem+".json"), []byte(overlayJSON), 0o600))
+		require.NoError(t, os.Link(filepath.Join(root, "golden.safetensors"), filepath.Join(root, stem+".safetensors")))
+	}
+	require.NoError(t, os.Link(filepath.Join(root, "golden.safetensors"), filepath.Join(root, "resize.safetensors")))
+	t.Setenv(Env, root)
+	variants := map[string]*Fixture{}
+	for _, f := range Fixtures(t, Overlay) {
+		variants[f.Variant()] = f
+	}
+	require.Contains(t, variants, "_half")
+	assert.Equal(t, filepath.Base(root)+"_half", variants["_half"].Name)
+	official := variants["_half"].Beside(t, "official")
+	require.NotNil(t, official)
+	assert.True(t, official.Has("same.image"))
+	assert.False(t, official.Has("other.image"))
+	assert.Nil(t, official.Beside(t, "missing"))
+	files := Files(t, "resize")
+	require.NotEmpty(t, files)
+	assert.Equal(t, root, files[len(files)-1].Folder)
+}

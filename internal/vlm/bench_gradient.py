@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 from transformers import AutoImageProcessor, AutoModelForImageTextToText
 
-WARM, RUNS = 1, 1
+WARM, RUNS = 2, 7
 
 
 def picture(height, width):

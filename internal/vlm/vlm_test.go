@@ -1,0 +1,185 @@
+package vlm_test
+
+import (
+	"context"
+	"image"
+	"image/color"
+	"math"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/vlm"
+	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
+	"github.com/dualprocess/dualprocess-go/verifier/llava"
+)
+
+// opened opens the fixture's LLaVA.
+func opened(t *testing.T, rt *backends.Runtime, change func(files fstest.MapFS)) *vlm.Verifier {
+	t.Helper()
+	files := vlmtest.Files(t, "llava")
+	if change != nil {
+		change(files)
+	}
+	v, err := llava.OpenFS(t.Context(), rt, files, llava.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, v.Release()) })
+	return v
+}
+
+// drawn is a picture of some size, with a see-through corner.
+func drawn(height, width int) image.Image {
+	img := image.NewNRGBA(image.Rect(0, 0, width, height))
+	for y := range height {
+		for x := range width {
+			img.SetNRGBA(x, y, color.NRGBA{uint8(5 * x), uint8(7 * y), uint8(3 * (x + y)), 255})
+		}
+	}
+	img.SetNRGBA(0, 0, color.NRGBA{200, 0, 0, 100})
+	return img
+}
+
+// TestScore compares Score and YesNo with what the core computes by LogProbs, also
+// for answers of several tokens and questions that share an executable.
+func TestScore(t *testing.T) {
+	rt := vlmtest.Plain(t)
+	v, img := opened(t, rt, nil), drawn(30, 44)
+	questions := []dualprocess.Question{
+		{Text: "Is it red?", Answer: "Yes"}, {Text: "Is it blue?", Answer: "No"}, {Text: "What is it, please?", Answer: "A golden horse on a bridge"},
+	}
+	want, err := dualprocess.Score(t.Context(), rt, v, questions, img)
+	require.NoError(t, err)
+	for k, q := range questions {
+		got, err := v.Score(t.Context(), img, q)
+		require.NoError(t, err)
+		assert.InEpsilon(t, want[0][k], got, 1e-4, q.Text)
+	}
+	both, err := dualprocess.Score(t.Context(), rt, v, []dualprocess.Question{{Text: "Is it red?", Answer: "Yes"}, {Text: "Is it red?", Answer: "No"}}, img)
+	require.NoError(t, err)
+	yes, err := v.YesNo(t.Context(), img, dualprocess.Question{Text: "Is it red?", Answer: "whatever"})
+	require.NoError(t, err)
+	assert.InEpsilon(t, both[0][0]/(both[0][0]+both[0][1]), yes, 1e-4)
+}
+
+// TestGenerate: the same every time, and a longer text begins as a shorter one.
+// The fixtures' greedy texts are compared by TestGolden of each model.
+func TestGenerate(t *testing.T) {
+	const question, tokens = "What do you see? Прав?", 20 // more than a step in lengths
+	rt := vlmtest.Plain(t)
+	v, img := opened(t, rt, nil), drawn(30, 44)
+	text, err := v.Generate(t.Context(), img, question, tokens)
+	require.NoError(t, err)
+	again, err := v.Generate(t.Context(), img, question, tokens)
+	require.NoError(t, err)
+	require.Equal(t, text, again)
+
+	picture := tensors.FromFlatDataAndDimensions(make([]float32, 30*44*3), 1, 30, 44, 3)
+	long, err := vlm.Continue(t.Context(), v, picture, question, tokens)
+	require.NoError(t, err)
+	require.Len(t, long, tokens)
+	short, err := vlm.Continue(t.Context(), v, picture, question, 3)
+	require.NoError(t, err)
+	require.Equal(t, long[:3], short)
+
+	one, err := v.Generate(t.Context(), img, question, 1)
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(text, one), "%q begins with %q", text, one)
+}
+
+func TestGenerateEnds(t *testing.T) {
+	rt, img := vlmtest.Plain(t), drawn(20, 20)
+	free, err := opened(t, rt, nil).Generate(t.Context(), img, "What is it?", 1)
+	require.NoError(t, err)
+	v := opened(t, rt, nil)
+	id, ok := vlm.Pieces(v).Tokenizer.ID(free)
+	if !ok {
+		id, ok = vlm.Pieces(v).Tokenizer.ID("▁" + strings.TrimSpace(free))
+	}
+	require.True(t, ok, "%q", free)
+	ended := opened(t, rt, func(files fstest.MapFS) { vlmtest.Set(t, files, "generation_config.json", "eos_token_id", id) })
+	text, err := ended.Generate(t.Context(), img, "What is it?", 5)
+	require.NoError(t, err)
+	require.Empty(t, text)
+}
+
+func TestHostErrors(t *testing.T) {
+	rt := vlmtest.Plain(t)
+	v, img := opened(t, rt, nil), drawn(20, 20)
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	q := dualprocess.Question{Text: "Is it?", Answer: "Yes"}
+	for name, call := range map[string]func(ctx context.Context, img image.Image, q dualprocess.Question) error{
+		"Score": func(ctx context.Context, img image.Image, q dualprocess.Question) error {
+			_, err := v.Score(ctx, img, q)
+			return err
+		},
+		"YesNo": func(ctx context.Context, img image.Image, q dualprocess.Question) error {
+			_, err := v.YesNo(ctx, img, q)
+			return err
+		},
+		"Generate": func(ctx context.Context, img image.Image, q dualprocess.Question) error {
+			_, err := v.Generate(ctx, img, q.Text, 3)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.ErrorIs(t, call(cancelled, img, q), context.Canceled)
+			require.ErrorIs(t, call(t.Context(), image.NewNRGBA(image.Rect(3, 3, 3, 9)), q), vlm.ErrPictureSize)
+			require.ErrorIs(t, call(t.Context(), img, dualprocess.Question{Answer: "Yes"}), vlm.ErrQuestion)
+			require.ErrorIs(t, call(t.Context(), img, dualprocess.Question{Text: "\xff", Answer: "Yes"}), vlm.ErrQuestion)
+			require.NoError(t, call(t.Context(), img, q))
+		})
+	}
+	_, err := v.Generate(t.Context(), img, "Is it?", 0)
+	require.ErrorContains(t, err, "0 tokens")
+	_, err = v.Prepare(cancelled, q, 20, 20)
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+// TestPrograms asks about more sizes than are kept compiled, and from several
+// goroutines.
+func TestPrograms(t *testing.T) {
+	rt := vlmtest.Plain(t)
+	v := opened(t, rt, nil)
+	q := dualprocess.Question{Text: "Is it?", Answer: "Yes"}
+	first, err := v.Score(t.Context(), drawn(20, 20), q)
+	require.NoError(t, err)
+	for side := range 10 {
+		_, err := v.Score(t.Context(), drawn(21+side, 20), q)
+		require.NoError(t, err)
+	}
+	require.NoError(t, v.Release())
+	var group sync.WaitGroup
+	for range 3 {
+		group.Go(func() {
+			p, err := v.Score(t.Context(), drawn(20, 20), q)
+			assert.NoError(t, err)
+			assert.InDelta(t, math.Log(first), math.Log(p), 1e-5)
+		})
+	}
+	group.Wait()
+}
+
+func TestReadEnds(t *testing.T) {
+	for content, want := range map[string][]int{
+		`{"eos_token_id": 7}`: {7}, `{"eos_token_id": [7, 9]}`: {7, 9}, `{"eos_token_id": null}`: {3}, `{}`: {3},
+	} {
+		got, err := vlm.ReadEnds(fstest.MapFS{"generation_config.json": {Data: []byte(content)}}, 3)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+	got, err := vlm.ReadEnds(fstest.MapFS{}, 3)
+	require.NoError(t, err)
+	require.Equal(t, []int{3}, got)
+	for _, content := range []string{`{"eos_token_id": "x"}`, `{`, `{"eos_token_id": [1.5]}`} {
+		_, err := vlm.ReadEnds(fstest.MapFS{"generation_config.json": {Data: []byte(content)}})
+		require.ErrorContains(t, err, "generation_config.json")
+	}
+}
