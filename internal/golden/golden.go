@@ -142,7 +142,10 @@ func name(root string, f *Fixture) string {
 	if err != nil || inside == "." {
 		inside = filepath.Base(f.Folder)
 	}
-	return filepath.ToSlash(inside) + strings.TrimPrefix(f.stem, goldenStem)
+	if variant, ok := strings.CutPrefix(f.stem, goldenStem); ok {
+		return filepath.ToSlash(inside) + variant
+	}
+	return filepath.ToSlash(filepath.Join(inside, f.stem))
 }
 
 // kindOf recognises a fixture by the fields of its golden.json.
