@@ -81,6 +81,18 @@ func (s *Scorer) Score(ctx context.Context, img image.Image, q dualprocess.Quest
 	return r.P, nil
 }
 
+// YesNo returns P(Yes) / (P(Yes) + P(No)): how much the model rather says Yes than
+// No, whatever else it might say. q.Answer does not matter. Its errors are those of
+// Rate.
+func (s *Scorer) YesNo(ctx context.Context, img image.Image, q dualprocess.Question) (float64, error) {
+	q.Answer = "Yes"
+	r, err := s.Rate(ctx, img, q)
+	if err != nil {
+		return 0, err
+	}
+	return r.Normalised(), nil
+}
+
 // Rate asks a question about a picture over which its overlay already lies. The
 // error wraps one of the package's sentinels or the context's error; where the
 // endpoint answered with a status, it is a StatusError.
@@ -123,14 +135,14 @@ func (s *Scorer) rate(reply reply, answer string) (Rating, error) {
 func (s *Scorer) quote(text string) string { return shorten(s.hide(text)) }
 
 // Generate returns what the model says about a picture, in at most so many tokens.
-// Its errors are those of Rate.
-func (s *Scorer) Generate(ctx context.Context, img image.Image, prompt string, tokens int) (string, error) {
-	if prompt == "" || tokens < 1 {
-		return "", fmt.Errorf("remote: %w: a prompt and at least one token are needed", dualprocess.ErrTask)
+// The question is put as it is, without a suffix. Its errors are those of Rate.
+func (s *Scorer) Generate(ctx context.Context, img image.Image, question string, tokens int) (string, error) {
+	if question == "" || tokens < 1 {
+		return "", fmt.Errorf("remote: %w: a question and at least one token are needed", dualprocess.ErrTask)
 	}
 	d := *s.dialect.Load()
 	d.alternatives, d.tokens = 0, int64(tokens)
-	reply, err := s.reply(ctx, img, prompt, d, false)
+	reply, err := s.reply(ctx, img, question, d, false)
 	if err != nil {
 		return "", fmt.Errorf("remote: %w", err)
 	}

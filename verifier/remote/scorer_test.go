@@ -56,6 +56,9 @@ func TestScoreFromLogProbs(t *testing.T) {
 	assert.True(t, r.FromLogProbs)
 	assert.Equal(t, "Yes.", r.Text)
 
+	p, err := s.YesNo(t.Context(), red, dualprocess.Question{Text: "Is it red?"})
+	require.NoError(t, err)
+	assert.InDelta(t, .75, p, 1e-9)
 	for answer, want := range map[string][2]float64{"Yes": {.6, .75}, " no": {.2, .25}, "maybe": {.05, .05}} {
 		q := dualprocess.Question{Text: "Is it red?", Answer: answer}
 		p, err := s.Score(t.Context(), red, q)
