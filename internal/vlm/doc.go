@@ -12,6 +12,11 @@
 //	USER: [image] | Is it red? ASSISTANT: Yes
 //	    prefix    |          question
 //
+// Prompts are one small function per model, tested against what transformers makes
+// of the checkpoint's chat template. A Jinja library was tried in their place:
+// gonja 2.9.1 renders Qwen's, Idefics2's and Pixtral's templates exactly, does not
+// know LLaVA's "generation" blocks and cannot parse Gemma 3's.
+//
 // The prefix depends on the picture alone. It goes through the model once, and
 // every question attends to its keys and values.
 package vlm

@@ -19,8 +19,7 @@ import (
 // exec compiles a graph function of latents, step, weight, the prompt's condition
 // and an adapter's matrices.
 func (e *endToEnd) exec(t *testing.T, build func(latents, i *Node, d *lora.Delta, cond, params []*Node) []*Node) func(latents *tensors.Tensor, i int, weight float64, a *lora.Adapter) []*tensors.Tensor {
-	cond, err := e.generator.Encode(t.Context(), e.prompt(t))
-	require.NoError(t, err)
+	cond := e.cond
 	exec, err := model.NewExec(e.rt.Backend, e.rt.Store, func(_ *model.Scope, in []*Node) []*Node {
 		params := in[3+len(cond):]
 		return build(in[0], in[1], e.start.Delta(params, in[2]), in[3:3+len(cond)], params)

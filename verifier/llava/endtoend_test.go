@@ -37,6 +37,7 @@ type endToEnd struct {
 	generator *scripted
 	verifier  *llava.Verifier
 	questions []dualprocess.Question
+	cond      dualprocess.Inputs // of the prompt
 	start     *lora.Adapter
 }
 
@@ -124,6 +125,8 @@ func (e *endToEnd) open(t *testing.T) {
 		}
 		e.questions = append(e.questions, q)
 	}
+	e.cond, err = e.generator.Encode(t.Context(), e.prompt(t))
+	require.NoError(t, err)
 	e.start = e.adapter(t)
 }
 
@@ -139,15 +142,13 @@ func (e *endToEnd) prompt(t *testing.T) string {
 
 // adapter has the fixture's A, and B of zeros.
 func (e *endToEnd) adapter(t *testing.T) *lora.Adapter {
-	cond, err := e.generator.Encode(t.Context(), e.prompt(t))
-	require.NoError(t, err)
 	noise, err := e.generator.Latents(0)
 	require.NoError(t, err)
 	graph := NewGraph(e.rt.Backend, "layers")
 	defer graph.Finalize()
 	model.SetStore(graph, e.rt.Store)
 	var nodes []*Node
-	for k, x := range cond {
+	for k, x := range e.cond {
 		nodes = append(nodes, Parameter(graph, fmt.Sprint("cond", k), x.Shape()))
 	}
 	recorder := lora.Record()
