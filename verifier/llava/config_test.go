@@ -81,12 +81,15 @@ func TestReadOtherVersions(t *testing.T) {
 	}
 }
 
-func TestReadConfigRefuses(t *testing.T) {
-	for _, bad := range []struct {
-		file, path string
-		value      any
-		names      string
-	}{
+// badField is a value that is refused, by an error that names it.
+type badField struct {
+	file, path string
+	value      any
+	names      string
+}
+
+func badFields() []badField {
+	return []badField{
 		{config, "architectures", []string{"LlavaNextForConditionalGeneration"}, "architectures"},
 		{config, "model_type", "llava_next", "model_type"},
 		{config, "vision_feature_layer", -26, "vision_feature_layer"},
@@ -113,7 +116,11 @@ func TestReadConfigRefuses(t *testing.T) {
 		{processor, "patch_size", 16, "patch_size"},
 		{processor, "vision_feature_select_strategy", "full", "vision_feature_select_strategy"},
 		{processor, "image_token", "<img>", "image_token"},
-	} {
+	}
+}
+
+func TestReadConfigRefuses(t *testing.T) {
+	for _, bad := range badFields() {
 		t.Run(bad.file+" "+bad.path, func(t *testing.T) {
 			files := realFolder(realText7B)
 			vlmtest.Set(t, files, bad.file, bad.path, bad.value)
