@@ -204,3 +204,29 @@ func finite(values []float32) bool {
 	}
 	return true
 }
+
+// TestConvGradient compares the gradient by the input with a difference, which is
+// exact for what is linear.
+func TestConvGradient(t *testing.T) {
+	onEach(t, func(t *testing.T, rt *backends.Runtime, c weights.Cursor, rng *rand.Rand) {
+		for i, k := range []struct{ kernel, stride, padding, size int }{
+			{1, 1, 0, 8}, {3, 1, 1, 8}, {3, 2, 1, 8}, {3, 2, 1, 7}, {3, 2, 0, 9}, {5, 2, 2, 8}, {7, 4, 3, 16}, // odd
+			{2, 1, 0, 8}, {2, 2, 0, 8}, {4, 1, 1, 8}, {4, 2, 1, 8}, {4, 3, 1, 8}, {4, 4, 0, 8}, {6, 2, 2, 9}, // even
+		} {
+			l := NewConv2D(c.In("layer", i), 3, 5, k.kernel, k.stride, k.padding)
+			require.NoError(t, c.Err())
+			shape := []int{2, k.size, k.size, 3}
+			difference := run(t, rt, func(in []*Node) []*Node {
+				loss := func(x *Node) *Node {
+					y := l.Apply(x)
+					return ReduceAllSum(Mul(y, Sin(IotaFull(x.Graph(), y.Shape()))))
+				}
+				x, direction := in[0], in[1]
+				predicted := ReduceAllSum(Mul(Gradient(loss(x), x)[0], direction))
+				return []*Node{predicted, Sub(loss(Add(x, direction)), loss(x))}
+			}, random(rng, shape...), random(rng, shape...))
+			predicted, real := tensors.ToScalar[float32](difference[0]), tensors.ToScalar[float32](difference[1])
+			assert.InDelta(t, real, predicted, 1e-3, "%+v", k)
+		}
+	})
+}
