@@ -1,13 +1,13 @@
 """What BenchmarkGradient measures, in PyTorch: the loss and its gradient by the pixels, eager and compiled.
 
     DUALPROCESS_BENCH=/tmp/bench go test ./internal/vlm -run '^$' -bench Gradient/second
-    python internal/vlm/bench_gradient.py /tmp/bench/second [model ...]
+    python internal/vlm/bench_gradient.py /tmp/bench/second [--eager] [model ...]
 
 Needs torch, torchvision and transformers 5. Same checkpoints, picture and question; the losses must agree.
 """
 
+import argparse
 import json
-import sys
 import time
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def picture(height, width):
     return values.view(height, width, 3).permute(2, 0, 1).contiguous()
 
 
-def measure(folder, device):
+def measure(folder, device, compiles):
     about = json.loads((folder / "bench.json").read_text())
     dtype = {"F32": torch.float32, "BF16": torch.bfloat16}[about["dtype"]]
     model = AutoModelForImageTextToText.from_pretrained(folder, dtype=dtype).eval().requires_grad_(False).to(device)
@@ -51,7 +51,7 @@ def measure(folder, device):
         assert image.grad.abs().max() > 0
         return loss.item()
 
-    for name, function in (("eager", model), ("compiled", torch.compile(model))):
+    for name, function in (("eager", model), ("compiled", torch.compile(model)))[: 2 if compiles else 1]:
         began = time.perf_counter()
         for _ in range(WARM):
             loss = run(function)
@@ -66,11 +66,15 @@ def measure(folder, device):
 
 
 def main():
-    root, names = Path(sys.argv[1]), sys.argv[2:]
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("models", nargs="*")
+    parser.add_argument("--eager", action="store_true", help="do not compile")
+    args = parser.parse_args()
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    for folder in sorted(root.iterdir()):
-        if not names or folder.name in names:
-            measure(folder, device)
+    for folder in sorted(args.folder.iterdir()):
+        if not args.models or folder.name in args.models:
+            measure(folder, device, not args.eager)
 
 
 if __name__ == "__main__":
