@@ -54,17 +54,6 @@ func (d *damage) soften(rng *rand.Rand) {
 	}
 }
 
-// disturb adds the harmless noise of the second round to pixels and latents.
-func (d *damage) disturb(rng *rand.Rand) {
-	const pixels, latents = 0.25, 0.45
-	if rng.IntN(4) > 0 {
-		d.noise = float32(pixels * rng.Float64())
-	}
-	if d.decode && !d.counts && rng.IntN(4) > 0 {
-		d.latentNoise(rng, latents*rng.Float64())
-	}
-}
-
 // ruin adds damage that counts, one kind of many.
 func (d *damage) ruin(rng *rand.Rand, latentSize, channels int) {
 	d.counts = true

@@ -25,17 +25,12 @@ type plan struct {
 	flat  float64 // share of the steps before the cosine decay begins
 	ema   float64 // decay of the running average that is kept as the result
 	noise float64 // greatest standard deviation of what is added to latents
-	more  int     // steps of a second round, after those of the first
-	again float64 // its peak learning rates over those of the first
 }
 
 // rate is the share of the peak learning rate at a step: 60 steps of warm-up,
-// flat, then a cosine down to two percent; and the same once more in a second round.
+// flat, then a cosine down to two percent.
 func (p plan) rate(step int) float64 {
 	const warmUp, floor = 60, 0.02
-	if p.more > 0 && step >= p.steps {
-		return p.again * plan{steps: p.more}.rate(step-p.steps)
-	}
 	x := float64(step) / float64(p.steps)
 	factor := 1.0
 	if x > p.flat {

@@ -15,13 +15,13 @@ var (
 	autoencoderPlan = plan{name: "autoencoder", steps: 4000, batch: 32, seed: 11, adam: 2.5e-3, decay: 1e-4, flat: 0.35, ema: 0.998, noise: 0.3}
 	decoderPlan     = plan{name: "decoder", steps: 2000, batch: 32, seed: 15, adam: 1.5e-3, decay: 1e-4, flat: 0.2, ema: 0.995, noise: 0.12}
 	generatorPlan   = plan{name: "generator", steps: 4000, batch: 64, seed: 12, adam: 2e-3, muon: 0.02, flat: 0.35, ema: 0.998}
-	verifierPlan    = plan{name: "verifier", steps: 5000, batch: 40, seed: 13, adam: 1.5e-3, muon: 0.02, flat: 0.48, ema: 0.998, more: 900, again: 0.4}
+	verifierPlan    = plan{name: "verifier", steps: 6400, batch: 40, seed: 13, adam: 1.5e-3, muon: 0.02, flat: 0.375, ema: 0.998}
 )
 
 // planned applies the options to a plan.
 func (o Options) planned(p plan) plan {
 	if o.Steps > 0 {
-		p.steps, p.more = o.Steps, 0
+		p.steps = o.Steps
 	}
 	return p
 }
@@ -82,10 +82,7 @@ func TrainGenerator(ctx context.Context, rt *backends.Runtime, o Options) error 
 }
 
 // The verifier's training has phases: drawn pictures alone, until it reads them;
-// then decoded and ruined ones too; then what the generator makes. In a second
-// round all of them are noisy: the answers hardly need it, but the gradient does.
-// Of a verifier that reads well and was never made to be smooth it points
-// anywhere, and distillation fails.
+// then decoded and ruined ones too; then what the generator makes.
 const (
 	verifierDrawn   = 2000 // steps
 	verifierDecoded = 3000 // steps, the first phase included
@@ -117,11 +114,7 @@ func TrainVerifier(ctx context.Context, rt *backends.Runtime, o Options) error {
 	if v.pool, err = o.generated(ctx, rt, v.codec); err != nil {
 		return err
 	}
-	if err := f.train(ctx, o, p.steps, v.drawBatch); err != nil {
-		return err
-	}
-	v.smooth = true
-	return f.train(ctx, o, p.steps+p.more, v.drawBatch)
+	return f.train(ctx, o, p.steps, v.drawBatch)
 }
 
 // generated makes pictures with the trained generator.

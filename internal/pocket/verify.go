@@ -26,7 +26,6 @@ type verifier struct {
 	codec    *codec // nil until pictures are decoded
 	examiner examiner
 	pool     *picturePool // nil until there are generated pictures
-	smooth   bool         // in the second round
 }
 
 func newVerifier(rt *backends.Runtime, seed uint64) (*verifier, error) {
@@ -65,7 +64,6 @@ func (v *verifier) drawExam(rng *rand.Rand) exam {
 	var p *scenes.Picture
 	if v.pool != nil && rng.Float64() < pooledShare {
 		s, p = v.pool.pick(rng)
-		d.decode = v.smooth && rng.IntN(2) == 0
 	} else {
 		s = scenes.Random(rng, scenes.Broad)
 		if rng.Float64() < absentShare {
@@ -78,9 +76,6 @@ func (v *verifier) drawExam(rng *rand.Rand) exam {
 		d.ruin(rng, size, channels)
 	} else {
 		d.soften(rng)
-	}
-	if v.smooth {
-		d.disturb(rng)
 	}
 	x, err := v.examiner.examine(rng, s, p, d)
 	if err != nil {
