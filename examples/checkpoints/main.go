@@ -1,0 +1,87 @@
+// Checkpoints distils a control of your own into a generator of your own, both
+// from folders in the layout of diffusers and Hugging Face:
+//
+//	go run ./examples/checkpoints -generator FLUX.1-schnell -verifier Qwen2.5-VL-7B-Instruct \
+//	    -prompt "a photo of a wheat field" -question "Is the horizon aligned with the red line?" -overlay line.png
+//
+// What it writes is a LoRA file that diffusers loads as it is. Without folders it
+// runs on tiny checkpoints with random weights, which the tests of this project
+// use: every step is the real one, but there is nothing to see.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/examples/internal/show"
+	"github.com/dualprocess/dualprocess-go/generator"
+	"github.com/dualprocess/dualprocess-go/overlay"
+	"github.com/dualprocess/dualprocess-go/verifier"
+)
+
+// fixtures are the tiny checkpoints, seen from the project's root.
+const fixtures = "internal/golden/testdata"
+
+// folders of the models.
+type folders struct{ generator, verifier string }
+
+func main() {
+	var f folders
+	flag.StringVar(&f.generator, "generator", filepath.FromSlash(fixtures+"/generator/flux_schnell/model"), "folder of the generator")
+	flag.StringVar(&f.verifier, "verifier", filepath.FromSlash(fixtures+"/verifier/llava/model"), "folder of the vision-language model")
+	show.Main("checkpoints", func(ctx context.Context, run *show.Run) error { return distil(ctx, run, f) })
+}
+
+func distil(ctx context.Context, run *show.Run, f folders) error {
+	for _, folder := range []string{f.generator, f.verifier} {
+		if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("there is no folder %s: name those of a generator and a verifier with -generator and -verifier", folder)
+		}
+	}
+	rt, err := backends.Open(ctx, run.Backend())
+	if err != nil {
+		return err
+	}
+	defer rt.Close()
+	g, err := generator.Open(ctx, rt, f.generator)
+	if err != nil {
+		return err
+	}
+	v, err := verifier.Open(ctx, rt, f.verifier)
+	if err != nil {
+		return err
+	}
+	// All that is not said here is the paper's default, or what suits the generator.
+	task := dualprocess.Task{
+		Runtime: rt, Generator: g, Verifier: v,
+		Prompts:   []string{"a photo of a wheat field"},
+		Questions: []dualprocess.Question{{Text: "Is the horizon aligned with the red line?", Answer: "Yes"}},
+	}
+	line, err := run.Overlay(overlay.Solid{Picture: overlay.HorizonLine{Row: 0.3}.Draw(512, 512)})
+	if err != nil {
+		return err
+	}
+	task.Questions[0].Overlay = line
+
+	control := run.Control("control", task, show.Contrast())
+	adapter, err := control.Keep(dualprocess.Distill(ctx, control.Task))
+	if err != nil {
+		return err
+	}
+	unseen := run.Unseen("a photo of the sea", "a photo of a snowy plain")
+	ratings, err := dualprocess.Evaluate(run.Finish(ctx), dualprocess.Evaluation{
+		Runtime: rt, Generator: g, Verifier: v, Adapter: adapter,
+		Questions: control.Task.Questions, Prompts: unseen, Seeds: run.Seeds(), Progress: control.Watch(),
+	})
+	if err != nil && len(ratings) == 0 {
+		return err
+	}
+	return control.Report(show.Group{Name: "unseen prompts and seeds", Ratings: ratings})
+}
