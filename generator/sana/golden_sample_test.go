@@ -17,9 +17,8 @@ import (
 
 // sampler runs a generator step by step.
 type sampler struct {
-	g      *Generator
-	step   *model.Exec
-	decode *model.Exec
+	g    *Generator
+	step *model.Exec
 }
 
 func (r *reference) sampler(t *testing.T, g *Generator, a *lora.Adapter) *sampler {
@@ -36,12 +35,23 @@ func (r *reference) sampler(t *testing.T, g *Generator, a *lora.Adapter) *sample
 		return []*Node{g.StepAfter(latents, prediction, previous, i), g.Clean(latents, prediction, i)}
 	})
 	require.NoError(t, err)
-	s.decode, err = model.NewExec(r.rt.Backend, r.rt.Store, func(_ *model.Scope, in []*Node) []*Node {
-		return []*Node{pictureOf(g, in[0])}
-	})
-	require.NoError(t, err)
-	t.Cleanup(func() { s.step.Finalize(); s.decode.Finalize() })
+	t.Cleanup(s.step.Finalize)
 	return s
+}
+
+// picture decodes latents: by one program for all generators of the fixture, which
+// have the same decoder, as that takes long to compile.
+func (r *reference) picture(t *testing.T, g *Generator, latents *tensors.Tensor) []float32 {
+	if r.decode == nil {
+		var err error
+		r.decode, err = model.NewExec(r.rt.Backend, r.rt.Store, func(_ *model.Scope, in []*Node) []*Node {
+			return []*Node{pictureOf(g, in[0])}
+		})
+		require.NoError(t, err)
+	}
+	out, err := r.decode.Call(latents)
+	require.NoError(t, err)
+	return tensors.MustCopyFlatData[float32](out[0])
 }
 
 // denoise returns the latents after every step up to end. adapted are weight and
@@ -60,9 +70,7 @@ func (s *sampler) denoise(t *testing.T, r *reference, latents *tensors.Tensor, e
 // run returns the latents after every step and the picture.
 func (s *sampler) run(t *testing.T, r *reference, adapted ...any) (latents []*tensors.Tensor, picture []float32) {
 	latents = s.denoise(t, r, r.Tensor(t, "in.latents"), s.g.Steps(), adapted...)
-	out, err := s.decode.Call(latents[len(latents)-1])
-	require.NoError(t, err)
-	return latents, tensors.MustCopyFlatData[float32](out[0])
+	return latents, r.picture(t, s.g, latents[len(latents)-1])
 }
 
 // testSampling compares full samplings: latents after every step, and pictures.

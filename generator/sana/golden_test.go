@@ -8,6 +8,7 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/backends"
@@ -28,6 +29,8 @@ type reference struct {
 	rt    *backends.Runtime
 	about about
 	conds map[string]dualprocess.Inputs // of the prompt, by the generator's settings
+
+	decode *model.Exec // of picture
 }
 
 // about is what the tests need of golden.json.
@@ -78,6 +81,9 @@ func TestGolden(t *testing.T) {
 				t.Run(group.name, group.test)
 			}
 			t.Run("every key", r.testCovered)
+			if r.decode != nil {
+				r.decode.Finalize()
+			}
 		})
 	}
 	require.True(t, found)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -25,6 +26,10 @@ const (
 	// updates are chaotic then, and rounding moves even the losses.
 	fastRate      = 1e-3
 	fastTolerance = 2e-3
+
+	// Of the gradient's norm in the second mode: where a query of linear attention is
+	// nearly zero, PyTorch's own moves by 0.5 % if the weights move by 3e-7.
+	kinkTolerance = 2e-2
 )
 
 // trainer makes updates of an adapter, one at a time, and shows everything in
@@ -53,7 +58,7 @@ func (r *reference) testTraining(t *testing.T) {
 	tr := r.trainer(t)
 	for mode, keys := range r.modes() {
 		t.Run(mode, func(t *testing.T) {
-			for lr := range rates(keys) {
+			for lr := range r.rates(keys) {
 				t.Run("lr"+lr, func(t *testing.T) { r.testRate(t, tr, mode, lr) })
 			}
 		})
@@ -73,9 +78,13 @@ func (r *reference) modes() map[string][]string {
 }
 
 // rates are the learning rates of which there are results, as written in the keys.
-func rates(keys []string) map[string]bool {
+// What is about no rate is about the model's own.
+func (r *reference) rates(keys []string) map[string]bool {
 	found := map[string]bool{}
 	for _, key := range keys {
+		if strings.HasPrefix(key, "step") {
+			found[strconv.FormatFloat(r.about.Spec.LearningRate, 'g', -1, 64)] = true
+		}
 		if rest, ok := strings.CutPrefix(key, "lr"); ok {
 			for _, end := range []string{".after", ".step"} {
 				if lr, _, ok := strings.Cut(rest, end); ok {
@@ -184,11 +193,15 @@ func (r *reference) testRate(t *testing.T, tr *trainer, mode, lr string) {
 		time, _ := r.Floats(t, at+"t")
 		sigma, _ := r.Floats(t, at+"sigma")
 		latents := tr.latentsAt(t, r, mode, k)
+		if rate < fastRate { // of this rate the fixture holds the latents
+			r.Compare(t, at+"x_t", tensors.MustCopyFlatData[float32](latents), tolerance)
+			latents = r.Tensor(t, at+"x_t")
+		}
 		s := tr.step(t, r, k, latents, time[0], sigma[0], rate)
 		if rate >= fastRate {
 			r.Compare(t, fmt.Sprintf("%slr%s.step%d.loss", prefix, lr, k), s.loss, fastTolerance)
 		} else {
-			r.compareStep(t, at, tr.g, latents, s, mode)
+			r.compareStep(t, at, tr.g, s, mode)
 		}
 		if k == 0 {
 			r.compareGradients(t, prefix+"grad/", start, s)
@@ -198,23 +211,21 @@ func (r *reference) testRate(t *testing.T, tr *trainer, mode, lr string) {
 }
 
 // compareStep compares everything within one update.
-func (r *reference) compareStep(t *testing.T, prefix string, g *Generator, latents *tensors.Tensor, s shown, mode string) {
-	optional := func(part string, got []float32, tolerance float64) {
-		if r.Has(prefix + part) {
-			r.Compare(t, prefix+part, got, tolerance)
-		}
-	}
-	r.Compare(t, prefix+"x_t", tensors.MustCopyFlatData[float32](latents), tolerance)
-	if mode == "full_intended" { // which our own levels are
+func (r *reference) compareStep(t *testing.T, prefix string, g *Generator, s shown, mode string) {
+	normTolerance := gradientTolerance
+	if mode == "full_intended" { // whose levels are our own
+		normTolerance = kinkTolerance
 		level := g.Steps() + int(r.Ints(t, prefix+"i")[0])
 		r.Compare(t, prefix+"t", g.schedule.times[level:level+1], 1.2e-7)
 		r.Compare(t, prefix+"sigma", g.schedule.sigmas[level:level+1], 1.2e-7)
 	}
 	r.Compare(t, prefix+"model_pred", s.prediction, tolerance)
 	r.Compare(t, prefix+"x0_latents", s.clean, tolerance)
-	optional("x0_image", s.picture, tolerance)
+	if r.Has(prefix + "x0_image") { // the project's own copy is trimmed
+		r.Compare(t, prefix+"x0_image", s.picture, tolerance)
+	}
 	r.Compare(t, prefix+"loss", s.loss, tolerance)
-	r.Compare(t, prefix+"grad_norm", s.norm, gradientTolerance)
+	r.Compare(t, prefix+"grad_norm", s.norm, normTolerance)
 }
 
 // compareGradients compares those of the first update.

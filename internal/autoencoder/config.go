@@ -1,5 +1,6 @@
 // Package autoencoder holds the autoencoders between pictures and the latents
-// that generators work on: KL, the one of Stable Diffusion and FLUX.
+// that generators work on: KL, the one of Stable Diffusion and FLUX, and the
+// deep-compression one (DC) of Sana.
 //
 // Pictures and latents are channels-last, [batch, height, width, channels], and
 // pictures nominally in [-1, 1]. Layers have the names of diffusers' modules;
