@@ -33,41 +33,50 @@ func replace(t *testing.T, files fstest.MapFS, name, old, new string) {
 	files[name] = &fstest.MapFile{Data: bytes.Replace(files[name].Data, []byte(old), []byte(new), 1)}
 }
 
+const (
+	index, transformer = "model_index.json", "transformer/config.json"
+	scheduler          = "scheduler/scheduler_config.json"
+	vae                = "vae/diffusion_pytorch_model.safetensors"
+	shard              = "transformer/diffusion_pytorch_model-00002-of-00003.safetensors"
+)
+
+// refused are changes of the files that make them ones that are not supported.
+var refused = []struct{ file, old, new, names string }{
+	{index, `"Gemma2Model"`, `"T5EncoderModel"`, "text_encoder"},
+	{index, `"vae"`, `"vea"`, "vea"},
+	{index, `"AutoencoderDC"`, `"AutoencoderKL"`, "vae"},
+	{transformer, `"patch_size": 1`, `"patch_size": 2`, "patch_size"},
+	{transformer, `"patch_size": 1`, `"patch_size": 1, "rope": true`, "rope"},
+	{transformer, `"num_layers": 3`, `"num_layers": -3`, "num_layers"},
+	{transformer, `"num_layers": 3`, `"num_layers": "3"`, "num_layers"},
+	{transformer, `"in_channels": 32`, `"in_channels": 16`, "out_channels"},
+	{transformer, `"cross_attention_dim": 32`, `"cross_attention_dim": 24`, "cross_attention_dim"},
+	{transformer, `"cross_attention_dim": 32`, `"cross_attention_dim": null`, "cross_attention_dim"},
+	{transformer, `"caption_channels": 24`, `"caption_channels": 25`, "caption_channels"},
+	{transformer, `"guidance_embeds": false`, `"guidance_embeds": true`, "guidance_embeds"},
+	{transformer, `"interpolation_scale": null`, `"interpolation_scale": 2`, "interpolation_scale"},
+	{transformer, `"qk_norm": null`, `"qk_norm": "rms_norm_across_heads"`, "qk_norm"},
+	{transformer, `"mlp_ratio": 2.5`, `"mlp_ratio": 0`, "mlp_ratio"},
+	{transformer, `"norm_eps": 1e-06`, `"norm_eps": 0`, "norm_eps"},
+	{transformer, `"timestep_scale": 1.0`, `"timestep_scale": -1.0`, "timestep_scale"},
+	{transformer, `"SanaTransformer2DModel"`, `"SD3Transformer2DModel"`, "_class_name"},
+	{scheduler, `"DPMSolverMultistepScheduler"`, `"SCMScheduler"`, "_class_name"},
+	{scheduler, `"DPMSolverMultistepScheduler"`, `"FlowMatchEulerDiscreteScheduler"`, "unknown field"},
+	{scheduler, `"flow_shift": 3.0`, `"flow_shift": -3.0`, "shift"},
+	{scheduler, `"use_flow_sigmas": true`, `"use_flow_sigmas": false`, "use_flow_sigmas"},
+	{scheduler, `"solver_order": 2`, `"solver_order": 3`, "solver_order"},
+	{scheduler, `"solver_type": "midpoint"`, `"solver_type": "heun"`, "solver_type"},
+	{scheduler, `"algorithm_type": "dpmsolver++"`, `"algorithm_type": "sde-dpmsolver++"`, "algorithm_type"},
+	{scheduler, `"final_sigmas_type": "zero"`, `"final_sigmas_type": "sigma_min"`, "final_sigmas_type"},
+	{scheduler, `"lambda_min_clipped": -Infinity`, `"lambda_min_clipped": -5`, "lambda_min_clipped"},
+	{"vae/config.json", `"latent_channels": 32`, `"latent_channels": 16`, "in_channels"},
+	{"vae/config.json", `"decoder_conv_act_fn": "relu"`, `"decoder_conv_act_fn": "silu"`, "decoder_conv_act_fn"},
+	{"text_encoder/config.json", `"gemma2"`, `"gemma3_text"`, "model_type"},
+	{"text_encoder/config.json", `"num_attention_heads": 4`, `"num_attention_heads": 3`, "num_attention_heads"},
+}
+
 func TestReadConfigRefuses(t *testing.T) {
-	const index, transformer, scheduler = "model_index.json", "transformer/config.json", "scheduler/scheduler_config.json"
-	for _, test := range []struct{ file, old, new, names string }{
-		{index, `"Gemma2Model"`, `"T5EncoderModel"`, "text_encoder"},
-		{index, `"vae"`, `"vea"`, "vea"},
-		{index, `"AutoencoderDC"`, `"AutoencoderKL"`, "vae"},
-		{transformer, `"patch_size": 1`, `"patch_size": 2`, "patch_size"},
-		{transformer, `"patch_size": 1`, `"patch_size": 1, "rope": true`, "rope"},
-		{transformer, `"num_layers": 3`, `"num_layers": -3`, "num_layers"},
-		{transformer, `"num_layers": 3`, `"num_layers": "3"`, "num_layers"},
-		{transformer, `"in_channels": 32`, `"in_channels": 16`, "out_channels"},
-		{transformer, `"cross_attention_dim": 32`, `"cross_attention_dim": 24`, "cross_attention_dim"},
-		{transformer, `"cross_attention_dim": 32`, `"cross_attention_dim": null`, "cross_attention_dim"},
-		{transformer, `"caption_channels": 24`, `"caption_channels": 25`, "caption_channels"},
-		{transformer, `"guidance_embeds": false`, `"guidance_embeds": true`, "guidance_embeds"},
-		{transformer, `"interpolation_scale": null`, `"interpolation_scale": 2`, "interpolation_scale"},
-		{transformer, `"qk_norm": null`, `"qk_norm": "rms_norm_across_heads"`, "qk_norm"},
-		{transformer, `"mlp_ratio": 2.5`, `"mlp_ratio": 0`, "mlp_ratio"},
-		{transformer, `"norm_eps": 1e-06`, `"norm_eps": 0`, "norm_eps"},
-		{transformer, `"timestep_scale": 1.0`, `"timestep_scale": -1.0`, "timestep_scale"},
-		{transformer, `"SanaTransformer2DModel"`, `"SD3Transformer2DModel"`, "_class_name"},
-		{scheduler, `"DPMSolverMultistepScheduler"`, `"SCMScheduler"`, "_class_name"},
-		{scheduler, `"DPMSolverMultistepScheduler"`, `"FlowMatchEulerDiscreteScheduler"`, "unknown field"},
-		{scheduler, `"flow_shift": 3.0`, `"flow_shift": -3.0`, "shift"},
-		{scheduler, `"use_flow_sigmas": true`, `"use_flow_sigmas": false`, "use_flow_sigmas"},
-		{scheduler, `"solver_order": 2`, `"solver_order": 3`, "solver_order"},
-		{scheduler, `"solver_type": "midpoint"`, `"solver_type": "heun"`, "solver_type"},
-		{scheduler, `"algorithm_type": "dpmsolver++"`, `"algorithm_type": "sde-dpmsolver++"`, "algorithm_type"},
-		{scheduler, `"final_sigmas_type": "zero"`, `"final_sigmas_type": "sigma_min"`, "final_sigmas_type"},
-		{scheduler, `"lambda_min_clipped": -Infinity`, `"lambda_min_clipped": -5`, "lambda_min_clipped"},
-		{"vae/config.json", `"latent_channels": 32`, `"latent_channels": 16`, "in_channels"},
-		{"vae/config.json", `"decoder_conv_act_fn": "relu"`, `"decoder_conv_act_fn": "silu"`, "decoder_conv_act_fn"},
-		{"text_encoder/config.json", `"gemma2"`, `"gemma3_text"`, "model_type"},
-		{"text_encoder/config.json", `"num_attention_heads": 4`, `"num_attention_heads": 3`, "num_attention_heads"},
-	} {
+	for _, test := range refused {
 		t.Run(test.file+" "+test.new, func(t *testing.T) {
 			files := fixture(t)
 			replace(t, files, test.file, test.old, test.new)
@@ -114,40 +123,40 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// TestOpenRefuses spoils the folder of a checkpoint in one way at a time.
+// spoilt are ways to spoil the folder of a checkpoint.
+var spoilt = map[string]struct {
+	spoil func(t *testing.T, files fstest.MapFS)
+	want  error
+	names string
+}{
+	"missing shard": {func(_ *testing.T, files fstest.MapFS) { delete(files, shard) }, fs.ErrNotExist, shard},
+	"truncated": {func(_ *testing.T, files fstest.MapFS) {
+		files[vae] = &fstest.MapFile{Data: files[vae].Data[:len(files[vae].Data)-4]}
+	}, safetensors.ErrFormat, vae},
+	"another name": {func(t *testing.T, files fstest.MapFS) {
+		replace(t, files, vae, `"decoder.conv_in.bias"`, `"decoder.conv_on.bias"`)
+	}, weights.ErrMissing, "decoder.conv_in.bias"},
+	"surplus": {func(t *testing.T, files fstest.MapFS) {
+		replace(t, files, transformer, `"num_layers": 3`, `"num_layers": 2`)
+	}, weights.ErrSurplus, "transformer_blocks.2"},
+	"another shape": {func(t *testing.T, files fstest.MapFS) {
+		replace(t, files, "text_encoder/config.json", `"intermediate_size": 48`, `"intermediate_size": 49`)
+	}, weights.ErrShape, "mlp.gate_proj.weight"},
+	"no tokenizer": {func(_ *testing.T, files fstest.MapFS) {
+		delete(files, "tokenizer/tokenizer.json")
+		delete(files, "tokenizer/tokenizer.model")
+	}, fs.ErrNotExist, "tokenizer"},
+	"damaged tokenizer": {func(_ *testing.T, files fstest.MapFS) {
+		files["tokenizer/tokenizer.json"] = &fstest.MapFile{Data: []byte("{")}
+	}, tokenizer.ErrFormat, "tokenizer"},
+}
+
 func TestOpenRefuses(t *testing.T) {
-	const vae = "vae/diffusion_pytorch_model.safetensors"
-	const shard = "transformer/diffusion_pytorch_model-00002-of-00003.safetensors"
-	rt := golden.Runtime(t)
-	for name, test := range map[string]struct {
-		spoil func(files fstest.MapFS)
-		want  error
-		names string
-	}{
-		"missing shard": {func(files fstest.MapFS) { delete(files, shard) }, fs.ErrNotExist, shard},
-		"truncated": {func(files fstest.MapFS) {
-			files[vae] = &fstest.MapFile{Data: files[vae].Data[:len(files[vae].Data)-4]}
-		}, safetensors.ErrFormat, vae},
-		"another name": {func(files fstest.MapFS) {
-			replace(t, files, vae, `"decoder.conv_in.bias"`, `"decoder.conv_on.bias"`)
-		}, weights.ErrMissing, "decoder.conv_in.bias"},
-		"surplus": {func(files fstest.MapFS) {
-			replace(t, files, "transformer/config.json", `"num_layers": 3`, `"num_layers": 2`)
-		}, weights.ErrSurplus, "transformer_blocks.2"},
-		"another shape": {func(files fstest.MapFS) {
-			replace(t, files, "text_encoder/config.json", `"intermediate_size": 48`, `"intermediate_size": 49`)
-		}, weights.ErrShape, "mlp.gate_proj.weight"},
-		"no tokenizer": {func(files fstest.MapFS) {
-			delete(files, "tokenizer/tokenizer.json")
-			delete(files, "tokenizer/tokenizer.model")
-		}, fs.ErrNotExist, "tokenizer"},
-		"damaged tokenizer": {func(files fstest.MapFS) {
-			files["tokenizer/tokenizer.json"] = &fstest.MapFile{Data: []byte("{")}
-		}, tokenizer.ErrFormat, "tokenizer"},
-	} {
+	rt := goRuntime(t)
+	for name, test := range spoilt {
 		t.Run(name, func(t *testing.T) {
 			files := fixture(t)
-			test.spoil(files)
+			test.spoil(t, files)
 			before := rt.Store.NumVariables()
 			_, err := OpenFS(t.Context(), rt, files, Options{})
 			require.ErrorIs(t, err, test.want)
@@ -159,7 +168,7 @@ func TestOpenRefuses(t *testing.T) {
 
 // TestRelease lets the text encoder go, and brings it back for a new prompt.
 func TestRelease(t *testing.T) {
-	rt := golden.Runtime(t)
+	rt := goRuntime(t)
 	g, err := OpenFS(t.Context(), rt, fixture(t), Options{Height: 32, Width: 64, TextTokens: 8, Instruction: new("Draw this: ")})
 	require.NoError(t, err)
 	all := rt.Store.NumVariables()
@@ -179,7 +188,7 @@ func TestRelease(t *testing.T) {
 }
 
 func TestLatents(t *testing.T) {
-	g, err := OpenFS(t.Context(), golden.Runtime(t), fixture(t), Options{Height: 32, Width: 96, TextTokens: 8})
+	g, err := OpenFS(t.Context(), goRuntime(t), fixture(t), Options{Height: 32, Width: 96, TextTokens: 8})
 	require.NoError(t, err)
 	two, err := g.Latents(7, 8)
 	require.NoError(t, err)

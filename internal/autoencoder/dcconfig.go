@@ -146,42 +146,51 @@ func (c DCConfig) check() error {
 // check returns an error that names the first field of a half that is at fault.
 func (h dcHalf) check(c DCConfig, shortcut bool) error {
 	levels := len(h.channels)
-	field := func(rest string) string { return h.name + rest }
 	if err := errors.Join(
-		weights.CheckSizes(weights.Size{Name: "the length of " + field("_block_out_channels"), Value: levels, Limit: 10}),
-		weights.Require("the length of "+field("_block_types"), len(h.blocks), 1, levels),
-		weights.Require("the length of "+field("_layers_per_block"), len(h.layers), levels),
-		weights.Require("the length of "+field("_qkv_multiscales"), len(h.scales), levels),
+		weights.CheckSizes(weights.Size{Name: "the length of " + h.field("_block_out_channels"), Value: levels, Limit: 10}),
+		weights.Require("the length of "+h.field("_block_types"), len(h.blocks), 1, levels),
+		weights.Require("the length of "+h.field("_layers_per_block"), len(h.layers), levels),
+		weights.Require("the length of "+h.field("_qkv_multiscales"), len(h.scales), levels),
 	); err != nil {
 		return err
 	}
-	for i, channels := range h.channels {
-		if err := errors.Join(
-			weights.CheckSizes(
-				weights.Size{Name: field("_block_out_channels"), Value: channels, Limit: 1 << 14},
-				weights.Size{Name: field("_layers_per_block"), Value: h.layers[i], Limit: 64},
-			),
-			weights.Require(field("_block_types"), h.blocks.at(i), resBlock, vitBlock),
-		); err != nil {
+	for i := range h.channels {
+		if err := h.checkLevel(c, i); err != nil {
 			return err
-		}
-		if i > 0 && !divides(4*h.channels[i-1], channels) {
-			return fmt.Errorf("%w: %s has %d behind %d, which does not divide 4 times that", weights.ErrConfig, field("_block_out_channels"), channels, h.channels[i-1])
-		}
-		if i > 0 && h.name == "encoder" && c.Downsample == byUnshaped && !divides(channels, 4) {
-			return fmt.Errorf("%w: %s has %d, no multiple of 4", weights.ErrConfig, field("_block_out_channels"), channels)
-		}
-		if h.blocks.at(i) == vitBlock && channels < c.HeadWidth {
-			return fmt.Errorf("%w: %s has %d, less than attention_head_dim", weights.ErrConfig, field("_block_out_channels"), channels)
-		}
-		for _, kernel := range h.scales[i] {
-			if kernel < 1 || kernel > 31 || kernel%2 == 0 {
-				return fmt.Errorf("%w: %s has a kernel of %d", weights.ErrConfig, field("_qkv_multiscales"), kernel)
-			}
 		}
 	}
 	if last := h.channels[levels-1]; shortcut && !divides(last, c.LatentChannels) {
-		return fmt.Errorf("%w: latent_channels %d does not divide %d, the last of %s", weights.ErrConfig, c.LatentChannels, last, field("_block_out_channels"))
+		return fmt.Errorf("%w: latent_channels %d does not divide %d, the last of %s", weights.ErrConfig, c.LatentChannels, last, h.field("_block_out_channels"))
+	}
+	return nil
+}
+
+// field is the name of one of the half's fields.
+func (h dcHalf) field(rest string) string { return h.name + rest }
+
+func (h dcHalf) checkLevel(c DCConfig, i int) error {
+	channels, name := h.channels[i], h.field("_block_out_channels")
+	if err := errors.Join(
+		weights.CheckSizes(
+			weights.Size{Name: name, Value: channels, Limit: 1 << 14},
+			weights.Size{Name: h.field("_layers_per_block"), Value: h.layers[i], Limit: 64},
+		),
+		weights.Require(h.field("_block_types"), h.blocks.at(i), resBlock, vitBlock),
+	); err != nil {
+		return err
+	}
+	for _, kernel := range h.scales[i] {
+		if kernel < 1 || kernel > 31 || kernel%2 == 0 {
+			return fmt.Errorf("%w: %s has a kernel of %d", weights.ErrConfig, h.field("_qkv_multiscales"), kernel)
+		}
+	}
+	switch {
+	case h.blocks.at(i) == vitBlock && channels < c.HeadWidth:
+		return fmt.Errorf("%w: %s has %d, less than attention_head_dim", weights.ErrConfig, name, channels)
+	case i > 0 && !divides(4*h.channels[i-1], channels):
+		return fmt.Errorf("%w: %s has %d behind %d, which does not divide 4 times that", weights.ErrConfig, name, channels, h.channels[i-1])
+	case i > 0 && h.name == "encoder" && c.Downsample == byUnshaped && !divides(channels, 4):
+		return fmt.Errorf("%w: %s has %d, no multiple of 4", weights.ErrConfig, name, channels)
 	}
 	return nil
 }
