@@ -4,6 +4,8 @@ import "math"
 
 // schedule is the grid of noise levels: the sampler's steps and, behind them, the
 // levels of the model's training, which Predict, Clean and Noise know as well.
+// What is distilled and what is sampled are at the same levels. (The paper's
+// reference takes steps on one grid and tells the transformer those of another.)
 type schedule struct {
 	sigmas []float32 // noise levels, from nearly 1 down
 	next   []float32 // after a step of the sampler; 0 after the last
