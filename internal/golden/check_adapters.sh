@@ -22,6 +22,14 @@ python=${DUALPROCESS_PYTHON:-$folder/bin/python}
 cannot() { printf 'adapters are not checked in diffusers: %s\n' "$1"; exit 1; }
 ready() { "$python" -c 'import diffusers, peft, sentencepiece, torch, transformers' >/dev/null 2>&1; }
 
+# run can be stopped while it waits, and stops what it waits for.
+run() {
+  "$@" &
+  local pid=$!
+  trap 'kill '"$pid"' 2>/dev/null || true; rm -rf "$folder"; exit 1' TERM
+  wait "$pid"
+}
+
 install() {
   [ -n "${DUALPROCESS_PYTHON:-}" ] && { ready || cannot "DUALPROCESS_PYTHON has not the packages of $requirements"; return; }
   if [ -e "$folder/complete" ] && ready; then return; fi
@@ -35,11 +43,11 @@ install() {
   export TMPDIR=$folder/tmp
   # The smallest package first, impatiently: where no index answers, that is known within seconds.
   local pip=("$folder/bin/python" -m pip --disable-pip-version-check install -q --no-cache-dir --no-compile)
-  if ! timeout 60 "${pip[@]}" --retries 0 --timeout 10 "$(grep '^protobuf==' "$requirements")"; then
+  if ! run timeout 60 "${pip[@]}" --retries 0 --timeout 10 "$(grep '^protobuf==' "$requirements")"; then
     rm -rf "$folder"
     cannot "no package index answers"
   fi
-  if ! timeout "$patience" nice "${pip[@]}" --only-binary :all: -r "$requirements"; then
+  if ! run timeout "$patience" nice "${pip[@]}" --only-binary :all: -r "$requirements"; then
     rm -rf "$folder"
     cannot "the packages could not be installed within $patience s"
   fi
