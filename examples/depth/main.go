@@ -67,12 +67,13 @@ func teach(ctx context.Context, run *show.Run, task dualprocess.Task, closer str
 	task.Prompts = []string{
 		"a red ball and a blue box on a table", "a green cone and a yellow ball on a floor", "a purple box and an orange cone on a beach",
 		"a yellow cone and a red box on a floor", "a blue ball and a green ball on a beach", "an orange box and a purple cone on a table",
+		"a yellow cone and a purple cone on a beach", "a green box and an orange box on a floor",
 	}
 	task.Adapter, task.Weight = lora.Config{Rank: 8, Init: lora.FanIn}, 1
-	task.LearningRate, task.Beta2 = 1.5e-3, 0.99
-	task.Updates, task.Batch, task.EndStep = 100, 6, 9
+	task.LearningRate, task.Beta2 = 2e-3, 0.99
+	task.Updates, task.Batch, task.EndStep = 100, 8, 9
 	task.WarmUp, task.Decay, task.DecayTo = 10, 40, 0.1
-	task.Drift, task.StopAt.P = 0.3, 0.93
+	task.Drift = 0.5
 
 	control := run.Control(closer+" closer", task, show.Order(closer == "A"), show.Gap(closer == "A"), show.Subject())
 	adapter, err := control.Keep(dualprocess.Distill(ctx, control.Task))

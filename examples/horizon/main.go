@@ -68,12 +68,11 @@ func teach(ctx context.Context, run *show.Run, task dualprocess.Task, row float6
 		"a meadow at night with mountains", "a desert at night", "a sea by day with clouds", "a snowfield at sunset with a tree",
 	}
 	task.Adapter, task.Weight = lora.Config{Rank: 8, Init: lora.FanIn}, 1
-	task.LearningRate, task.Beta2 = 1e-3, 0.99
-	task.Updates, task.Batch = 100, 6
+	task.LearningRate, task.Beta2 = 3e-3, 0.99
+	task.Updates, task.Batch = 100, 10
 	task.WarmUp, task.Decay, task.DecayTo = 10, 40, 0.1
-	task.EndStep = 5     // where the horizon lies is settled early; later steps only paint
-	task.Drift = 0.3     // holds the pictures to the base model's: P(answer) alone can be had with ruined ones
-	task.StopAt.P = 0.95 // further on, pictures only suffer
+	task.EndStep = 6 // where the horizon lies is settled early; later steps only paint
+	task.Drift = 0.1 // holds the pictures to the base model's: P(answer) alone can be had with ruined ones
 
 	control := run.Control(fmt.Sprintf("line at %g", row), task, show.Horizon(row), show.Subject(), show.Palette())
 	adapter, err := control.Keep(dualprocess.Distill(ctx, control.Task))

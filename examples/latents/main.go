@@ -48,8 +48,8 @@ func latents(ctx context.Context, run *show.Run) error {
 		Questions: []dualprocess.Question{{Text: "Does the horizon lie on the red line?", Answer: "Yes", Overlay: line}},
 		Seeds:     []int64{1, 2, 3, 4, 5, 6, 7, 8},
 		Adapter:   lora.Config{Rank: 8, Init: lora.FanIn}, Weight: 1,
-		LearningRate: 1.5e-3, Beta2: 0.99, WarmUp: 10, Decay: 40, DecayTo: 0.1,
-		Updates: 100, Batch: 8, EndStep: 9, Drift: 0.03,
+		LearningRate: 2e-3, Beta2: 0.99, WarmUp: 10, Decay: 40, DecayTo: 0.1,
+		Updates: 100, Batch: 8, EndStep: 6, Drift: 0.1,
 	}, show.Horizon(row), show.Subject(), show.Palette())
 	return compare(ctx, run, control)
 }

@@ -150,12 +150,9 @@ func open(t *testing.T) (*Verifier, int) {
 // heldOut is a stream of scenes that no training saw.
 const heldOut = 999_983
 
-// reached is the share of right answers per family that the embedded weights must
-// keep. The aim is 0.97 everywhere; what is missing are "is A closer than B?", the
-// kind of a drawn thing, and balls that pass for boxes.
-var reached = map[scenes.Family]float64{
-	scenes.Landscape: 0.94, scenes.Drawing: 0.90, scenes.Room: 0.80, scenes.Lake: 0.97, scenes.Lamp: 0.97,
-}
+// enough is the share of right answers that the embedded weights must give in every
+// family; on 1200 questions they give 0.97 to 1.
+const enough = 0.96
 
 // fewScenes is the number below which chance moves the shares by several points.
 const fewScenes, slack = 1000, 0.15
@@ -204,7 +201,7 @@ func report(t *testing.T, list []inquiry, families []scenes.Family, got []float6
 	}
 	for _, f := range scenes.Families() {
 		share := float64(right[f.String()]) / float64(decided[f.String()])
-		want := reached[f]
+		want := enough
 		if len(list) < fewScenes {
 			want -= slack
 		}
@@ -246,7 +243,7 @@ func TestAbsence(t *testing.T) {
 			list = append(list, inquire(t, v, q, s.Draw(v.config.ImageSize)))
 		}
 	}
-	assert.Less(t, shareOfYes(t, v, list), 0.10, "share of yes about what is absent") // the aim is 0.05
+	assert.Less(t, shareOfYes(t, v, list), 0.08, "share of yes about what is absent") // the aim is 0.05
 }
 
 // TestOffTheManifold asks about pictures that are none: whatever the question, the
