@@ -29,7 +29,7 @@ const (
 
 	// Of the gradient's norm in the second mode: where a query of linear attention is
 	// nearly zero, PyTorch's own moves by 0.5 % if the weights move by 3e-7.
-	kinkTolerance = 2e-2
+	kinkTolerance = 5e-3
 )
 
 // trainer makes updates of an adapter, one at a time, and shows everything in
