@@ -76,7 +76,7 @@ func teach(ctx context.Context, run *show.Run, task dualprocess.Task, s sense) e
 	task.LearningRate, task.Beta2 = 1.5e-3, 0.99
 	task.Updates, task.Batch, task.EndStep = 100, 6, 9
 	task.WarmUp, task.Decay, task.DecayTo = 10, 40, 0.1
-	task.Drift, task.StopAt.P = 0.1, 0.95
+	task.Drift = 0.1
 	task.Preserve = dualprocess.Preserve{Prompts: each(s.never, s.trained), Weight: 10}
 
 	control := run.Control(s.name, task, s.measure, show.Subject())
