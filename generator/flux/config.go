@@ -1,13 +1,12 @@
 package flux
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 
 	"github.com/dualprocess/dualprocess-go/internal/autoencoder"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 	"github.com/dualprocess/dualprocess-go/internal/text"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
@@ -70,21 +69,21 @@ type SchedulerConfig struct {
 	NameOrPath any `json:"_name_or_path"`
 }
 
-// components are the classes that the parts of a FLUX folder must have.
-var components = map[string][]string{
-	"scheduler":      {"FlowMatchEulerDiscreteScheduler"},
-	"text_encoder":   {"CLIPTextModel"},
-	"text_encoder_2": {"T5EncoderModel"},
-	"tokenizer":      {"CLIPTokenizer", "CLIPTokenizerFast"},
-	"tokenizer_2":    {"T5TokenizerFast", "T5Tokenizer"},
-	"transformer":    {"FluxTransformer2DModel"},
-	"vae":            {"AutoencoderKL"},
+// parts are the classes that the parts of a FLUX folder must have.
+var parts = map[string]pipeline.Part{
+	"scheduler":      {Classes: []string{"FlowMatchEulerDiscreteScheduler"}},
+	"text_encoder":   {Classes: []string{"CLIPTextModel"}},
+	"text_encoder_2": {Classes: []string{"T5EncoderModel"}},
+	"tokenizer":      {Classes: []string{"CLIPTokenizer", "CLIPTokenizerFast"}},
+	"tokenizer_2":    {Classes: []string{"T5TokenizerFast", "T5Tokenizer"}},
+	"transformer":    {Classes: []string{"FluxTransformer2DModel"}},
+	"vae":            {Classes: []string{"AutoencoderKL"}},
 }
 
 // ReadConfig reads the JSON files of a FLUX folder. Errors name the file and the
 // field; those about a value wrap weights.ErrConfig.
 func ReadConfig(fsys fs.FS) (c Config, err error) {
-	if err := checkIndex(fsys); err != nil {
+	if err := pipeline.CheckIndex(fsys, parts); err != nil {
 		return c, err
 	}
 	c.Transformer = TransformerConfig{ // what diffusers fills in
@@ -120,34 +119,6 @@ func ReadConfig(fsys fs.FS) (c Config, err error) {
 		return c, err
 	}
 	return c, c.check()
-}
-
-// checkIndex reads model_index.json. Parts that are null are absent.
-func checkIndex(fsys fs.FS) error {
-	const file = "model_index.json"
-	var fields map[string]json.RawMessage
-	if err := weights.ReadConfig(fsys, file, &fields); err != nil {
-		return err
-	}
-	seen := 0
-	for name, value := range fields {
-		var part []*string // library and class
-		if err := json.Unmarshal(value, &part); err != nil {
-			continue // a setting of the pipeline, not a part of it
-		}
-		known, ok := components[name]
-		switch {
-		case len(part) == 2 && part[0] == nil && part[1] == nil && !ok:
-		case len(part) == 2 && part[1] != nil && slices.Contains(known, *part[1]):
-			seen++
-		default:
-			return fmt.Errorf("%s: %w: %s is %s, supported: %v", file, weights.ErrConfig, name, value, known)
-		}
-	}
-	if seen != len(components) {
-		return fmt.Errorf("%s: %w: has not all of the parts of a %s", file, weights.ErrConfig, Pipeline)
-	}
-	return nil
 }
 
 func (c *TransformerConfig) check() error {

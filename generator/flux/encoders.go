@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"sync"
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -14,31 +13,27 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 	"github.com/dualprocess/dualprocess-go/internal/text"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
-// maxCached bounds the prompts whose encodings are kept; each has the size of
-// the text, 8 MB in the real models.
-const maxCached = 64
-
 // encoders turn prompts into what the transformer reads. Their weights can be let
 // go and come back when they are needed again.
 type encoders struct {
-	rt       *backends.Runtime
-	fsys     fs.FS
-	config   Config
-	root     string // of their variables
-	t5Words  *text.Prompter
-	clipIDs  *text.Prompter
-	mu       sync.Mutex
-	exec     *model.Exec // nil when released
-	prepared map[string]dualprocess.Inputs
+	rt      *backends.Runtime
+	fsys    fs.FS
+	config  Config
+	root    string // of their variables
+	t5Words *text.Prompter
+	clipIDs *text.Prompter
+	memory  pipeline.Memory
+	exec    *model.Exec // nil when released
 }
 
 // newEncoders opens the tokenizers and loads the weights.
 func newEncoders(rt *backends.Runtime, fsys fs.FS, cfg Config, root string, textTokens int) (*encoders, error) {
-	e := &encoders{rt: rt, fsys: fsys, config: cfg, root: root, prepared: map[string]dualprocess.Inputs{}}
+	e := &encoders{rt: rt, fsys: fsys, config: cfg, root: root}
 	var err error
 	if e.t5Words, err = text.OpenPrompter(fsys, "tokenizer_2", textTokens, cfg.T5.Vocabulary); err != nil {
 		return nil, err
@@ -77,34 +72,10 @@ func (e *encoders) load() error {
 // encode returns the words' states [1, T, text] and the pooled text [1, pooled],
 // float32, which belong to the caller.
 func (e *encoders) encode(ctx context.Context, prompt string) (dualprocess.Inputs, error) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	known, ok := e.prepared[prompt]
-	if !ok {
-		var err error
-		if known, err = e.compute(prompt); err != nil {
-			return nil, err
-		}
-		if len(e.prepared) >= maxCached {
-			clear(e.prepared)
-		}
-		e.prepared[prompt] = known
-	}
-	var copies dualprocess.Inputs
-	for _, t := range known {
-		c, err := t.LocalClone()
-		if err != nil {
-			return nil, err
-		}
-		copies = append(copies, c)
-	}
-	return copies, nil
+	return e.memory.Get(ctx, prompt, func() ([]*tensors.Tensor, error) { return e.compute(prompt) })
 }
 
-func (e *encoders) compute(prompt string) (dualprocess.Inputs, error) {
+func (e *encoders) compute(prompt string) ([]*tensors.Tensor, error) {
 	words, err := e.t5Words.IDs(prompt)
 	if err != nil {
 		return nil, err
@@ -122,26 +93,11 @@ func (e *encoders) compute(prompt string) (dualprocess.Inputs, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode the prompt: %w", err)
 	}
-	var local dualprocess.Inputs
-	for _, t := range out {
-		c, err := t.LocalClone()
-		if err != nil {
-			return nil, err
-		}
-		local = append(local, c)
-		if err := t.FinalizeAll(); err != nil {
-			return nil, err
-		}
-	}
-	return local, nil
+	return pipeline.ToHost(out)
 }
 
 // release lets go of the weights; what was encoded stays.
-func (e *encoders) release() error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return e.free()
-}
+func (e *encoders) release() error { return e.memory.Do(e.free) }
 
 func (e *encoders) free() error {
 	if e.exec != nil {

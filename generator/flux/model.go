@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 
 	"github.com/gomlx/compute/dtypes"
@@ -23,6 +22,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/autoencoder"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 	"github.com/dualprocess/dualprocess-go/lora"
 )
@@ -198,14 +198,7 @@ func (g *Generator) Release() error {
 // Latents returns Gaussian noise, float32 [seeds, tokens, channels].
 func (g *Generator) Latents(seeds ...int64) (*tensors.Tensor, error) {
 	tokens, channels := g.rows*g.cols, g.config.Transformer.InChannels
-	noise := make([]float32, 0, len(seeds)*tokens*channels)
-	for _, seed := range seeds {
-		rng := rand.New(rand.NewPCG(uint64(seed), 0))
-		for range tokens * channels {
-			noise = append(noise, float32(rng.NormFloat64()))
-		}
-	}
-	return tensors.FromFlatDataAndDimensions(noise, len(seeds), tokens, channels), nil
+	return pipeline.Noise(seeds, tokens, channels), nil
 }
 
 // Steps is the number of denoising steps.
@@ -216,7 +209,7 @@ func (g *Generator) Levels() int { return g.config.Scheduler.TrainTimesteps }
 
 // Predict returns the velocity.
 func (g *Generator) Predict(d *lora.Delta, latents, i *Node, cond []*Node) *Node {
-	return g.predict(d, latents, at(g.schedule.times, i), cond)
+	return g.predict(d, latents, pipeline.At(g.schedule.times, i), cond)
 }
 
 // predict is Predict at a time from 0 to 1000, a float32 scalar.
@@ -257,18 +250,18 @@ func (g *Generator) rotary(words int) nn.Rotary {
 
 // Clean returns x - σᵢ·v.
 func (g *Generator) Clean(latents, prediction, i *Node) *Node {
-	return Sub(latents, Mul(at(g.schedule.sigmas, i), prediction))
+	return Sub(latents, Mul(pipeline.At(g.schedule.sigmas, i), prediction))
 }
 
 // Step returns the latents of step i+1 by Euler's rule.
 func (g *Generator) Step(latents, prediction, i *Node) *Node {
-	change := Sub(at(g.schedule.next, i), at(g.schedule.sigmas, i))
+	change := Sub(pipeline.At(g.schedule.next, i), pipeline.At(g.schedule.sigmas, i))
 	return Add(latents, Mul(change, prediction))
 }
 
 // Noise returns the latents of step i on the straight line from clean to noise.
 func (g *Generator) Noise(clean, noise, i *Node) *Node {
-	sigma := at(g.schedule.sigmas, i)
+	sigma := pipeline.At(g.schedule.sigmas, i)
 	return Add(Mul(OneMinus(sigma), clean), Mul(sigma, noise))
 }
 

@@ -1,10 +1,6 @@
 package flux
 
-import (
-	"math"
-
-	. "github.com/gomlx/gomlx/core/graph"
-)
+import "math"
 
 // schedule is the grid of noise levels: the sampler's steps and, behind them, the
 // levels of the model's training, which Predict, Clean and Noise know as well.
@@ -62,9 +58,4 @@ func (c SchedulerConfig) shifted(sigma float32, tokens int) float32 {
 func (c SchedulerConfig) mu(tokens int) float64 {
 	slope := (c.MaxShift - c.BaseShift) / float64(c.MaxTokens-c.BaseTokens)
 	return c.BaseShift + slope*float64(tokens-c.BaseTokens)
-}
-
-// at returns the table's value at i (int32 scalar), a float32 scalar.
-func at(table []float32, i *Node) *Node {
-	return Reshape(Gather(Const(i.Graph(), table), Reshape(i, 1, 1)))
 }
