@@ -38,6 +38,10 @@ type Options struct {
 	NoDownload bool
 	// Preallocate is the share of a CUDA card's memory, in [0, 1], to take when opening; 0 takes memory as needed.
 	Preallocate float64
+	// PlainMalloc leaves the C library's allocator as it is. By default, where XLA computes on the CPU and the library
+	// is glibc, the process is told to keep freed memory for the next update and to use one arena: an update is up to
+	// a fifth faster so. It holds for all C code of the process, not for Go's memory.
+	PlainMalloc bool
 	// Seed of the store's random state: two runtimes with the same seed draw the same numbers.
 	Seed int64
 	// Logger receives at level Info what Open tries; nil is silent.
@@ -159,6 +163,7 @@ func (r *Runtime) Close() error {
 	err := Try(func() {
 		r.Store.Finalize()
 		r.Backend.Finalize()
+		giveMemoryBack()
 	})
 	if err != nil {
 		return fmt.Errorf("backends: close %s: %w", r.Name, err)

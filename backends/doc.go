@@ -38,6 +38,9 @@
 //     user called nvidia. Such a plugin is opened through a link with a plain name.
 //   - Memory on a CUDA card is taken as needed. Options.Preallocate takes a share at once instead, which avoids
 //     fragmentation in long runs.
+//   - XLA's CPU backend allocates a program's scratch space in every run, and glibc gives it back to the kernel, which
+//     clears every page again: a fifth of an update's time on two cores. Open tells glibc to keep it; see
+//     Options.PlainMalloc.
 //   - Device memory is freed by Go's garbage collector, which does not see it: call FinalizeAll on tensors that are
 //     done with.
 package backends

@@ -52,6 +52,9 @@ func loadXLA(path string, c choice, o Options) (b compute.Backend, detail string
 		return nil, "", fmt.Errorf("%w: %s: %w", ErrUnavailable, path, err)
 	}
 	defer cleanup()
+	if !o.PlainMalloc && strings.HasPrefix(pluginName(path), "cpu") {
+		keepMemory()
+	}
 	// A file that is no library makes go-xla panic.
 	if panicked := Try(func() { b, err = xla.New(clear + "," + xlaOptions(path, c, o)) }); panicked != nil {
 		err = panicked

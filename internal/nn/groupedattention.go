@@ -13,15 +13,20 @@ import (
 // before bias, which broadcasts to [B, 1, S, T] and may be nil, is added.
 // It returns [B, S, N·D].
 func GroupedAttention(q, k, v, bias *Node, scale, softCap float64) *Node {
-	d, groups := q.Shape().Dimensions, k.Shape().Dim(2)
-	q = Reshape(q, d[0], d[1], groups, d[2]/groups, d[3]) // [B, S, K, N/K, D]
-	scores := ConvertDType(Einsum("bskgd,btkd->bksgt", q, k), dtypes.Float32)
+	d, groups, t := q.Shape().Dimensions, k.Shape().Dim(2), k.Shape().Dim(1)
+	shared := d[2] / groups
+	// The heads of a group follow each other as further queries: [B, K, N/K·S, D].
+	q = Reshape(byHead(q), d[0], groups, shared*d[1], d[3])
+	k, v = byHead(k), byHead(v)
+	scores := ConvertDType(Einsum("bnsd,bntd->bnst", q, k), dtypes.Float32)
 	scores = SoftCap(MulScalar(scores, scale), softCap)
 	if bias != nil {
-		scores = Add(scores, InsertAxes(ConvertDType(bias, dtypes.Float32), 3))
+		scores = Reshape(scores, d[0], groups, shared, d[1], t)
+		scores = Add(scores, InsertAxes(ConvertDType(bias, dtypes.Float32), 2))
+		scores = Reshape(scores, d[0], groups, shared*d[1], t)
 	}
-	p := ConvertDType(Softmax(scores, -1), v.DType())
-	return Reshape(Einsum("bksgt,btkd->bskgd", p, v), d[0], d[1], d[2]*d[3])
+	y := Reshape(weigh(scores, v), d[0], d[2], d[1], d[3])
+	return Reshape(byHead(y), d[0], d[1], d[2]*d[3])
 }
 
 // SoftCap squeezes x into (-limit, limit) by limit·tanh(x/limit); a limit of 0

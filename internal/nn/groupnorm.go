@@ -21,14 +21,25 @@ func NewGroupNorm(c weights.Cursor, groups, channels int, epsilon float64) *Grou
 	return &GroupNorm{c.Variable("weight", channels), c.Variable("bias", channels), groups, epsilon}
 }
 
-// Apply normalises x [B, ..., C], in float32.
+// Apply normalises x [B, ..., C], in float32. Means are taken over one axis after the
+// other and over channels last: XLA's CPU is twice as fast so as over all at once.
 func (n *GroupNorm) Apply(x *Node) *Node {
-	d := x.Shape().Dimensions
-	channels := d[len(d)-1]
-	y := Reshape(ConvertDType(x, dtypes.Float32), d[0], -1, n.Groups, channels/n.Groups)
-	y = Sub(y, ReduceAndKeep(y, ReduceMean, 1, 3))
-	variance := ReduceAndKeep(Square(y), ReduceMean, 1, 3)
-	y = ConvertDType(Reshape(Div(y, Sqrt(AddScalar(variance, n.Epsilon))), d...), x.DType())
+	y := ConvertDType(x, dtypes.Float32)
+	y = Sub(y, n.mean(y))
+	variance := n.mean(Square(y))
+	y = ConvertDType(Div(y, Sqrt(AddScalar(variance, n.Epsilon))), x.DType())
 	y = Mul(y, ExpandLeftToRank(value(n.Weight, x), x.Rank()))
 	return Add(y, ExpandLeftToRank(value(n.Bias, x), x.Rank()))
+}
+
+// mean of each group of x [B, ..., C], as [B, 1, ..., 1, C].
+func (n *GroupNorm) mean(x *Node) *Node {
+	d := x.Shape().Dimensions
+	batch, channels := d[0], d[len(d)-1]
+	for axis := len(d) - 2; axis > 0; axis-- {
+		x = ReduceAndKeep(x, ReduceMean, axis)
+	}
+	kept := x.Shape().Dimensions
+	x = ReduceAndKeep(Reshape(x, batch, n.Groups, channels/n.Groups), ReduceMean, 2)
+	return Reshape(BroadcastToDims(x, batch, n.Groups, channels/n.Groups), kept...)
 }

@@ -47,7 +47,7 @@ func newVerifier(rt *backends.Runtime, seed uint64) (*verifier, error) {
 
 // Shares of what the verifier is shown.
 const (
-	absentShare  = 0.12 // something is missing
+	absentShare  = 0.18 // something is missing
 	ruinedShare  = 0.22 // damage that counts
 	decodedShare = 0.75 // seen through the autoencoder, once there is one
 	pooledShare  = 0.35 // made by the generator, once there are such pictures
