@@ -39,8 +39,9 @@
 //   - Memory on a CUDA card is taken as needed. Options.Preallocate takes a share at once instead, which avoids
 //     fragmentation in long runs.
 //   - XLA's CPU backend allocates a program's scratch space in every run, and glibc gives it back to the kernel, which
-//     clears every page again: a fifth of an update's time on two cores. Open tells glibc to keep it; see
-//     Options.PlainMalloc.
+//     clears every page again: up to a fifth of an update's time on two cores. Open tells glibc to keep it; see
+//     Options.PlainMalloc. GLIBC_TUNABLES=glibc.malloc.hugetlb=1 in the environment, which glibc reads before the
+//     program starts and no library can set, saves more of it: its pages are then huge ones.
 //   - Device memory is freed by Go's garbage collector, which does not see it: call FinalizeAll on tensors that are
 //     done with.
 package backends
