@@ -26,6 +26,5 @@ import "C"
 // two cores that took a fifth of an update's time.
 func keepMemory() { C.keep_memory() }
 
-
 // giveMemoryBack returns to the system what keepMemory has kept.
 func giveMemoryBack() { C.give_memory_back() }
