@@ -23,6 +23,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
+	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
 	"github.com/dualprocess/dualprocess-go/verifier"
 )
 
@@ -76,7 +77,7 @@ func (s benchSize) bench(b *testing.B, group string) {
 	require.NoError(b, err)
 	var loss float32
 	run := func() {
-		out, err := gradient.Call(benchPicture(s.height, s.width), in[0], in[1], in[2], in[3])
+		out, err := gradient.Call(vlmtest.Noise(vision.Size{Height: s.height, Width: s.width}), in[0], in[1], in[2], in[3])
 		require.NoError(b, err)
 		loss = tensors.ToScalar[float32](out[0])
 		for _, x := range out {
@@ -92,15 +93,6 @@ func (s benchSize) bench(b *testing.B, group string) {
 	b.ReportMetric(compiled.Seconds(), "s/first")
 	b.ReportMetric(float64(loss), "loss")
 	b.ReportMetric(peak(b.Context(), rt), "MB-peak")
-}
-
-// benchPicture has a number for every place that bench_gradient.py knows too.
-func benchPicture(height, width int) *tensors.Tensor {
-	values := make([]float32, height*width*3)
-	for i := range values {
-		values[i] = float32(i*7919%1009) / 1009
-	}
-	return tensors.FromFlatDataAndDimensions(values, 1, height, width, 3)
 }
 
 // note writes bench.json: what bench_gradient.py shall do with the checkpoint.

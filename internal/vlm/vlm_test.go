@@ -22,16 +22,9 @@ import (
 )
 
 // opened opens the fixture's LLaVA.
-func opened(t *testing.T, rt *backends.Runtime, change func(files fstest.MapFS)) *vlm.Verifier {
+func opened(t *testing.T, rt *backends.Runtime, changes ...vlmtest.Change) *vlm.Verifier {
 	t.Helper()
-	files := vlmtest.Files(t, "llava")
-	if change != nil {
-		change(files)
-	}
-	v, err := llava.OpenFS(t.Context(), rt, files, llava.Options{})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, v.Release()) })
-	return v
+	return vlmtest.Checkpoint{Name: "llava", Open: llava.OpenFS}.Opened(t, rt, llava.Options{}, changes...)
 }
 
 // drawn is a picture of some size, with a see-through corner.
@@ -50,7 +43,7 @@ func drawn(height, width int) image.Image {
 // for answers of several tokens and questions that share an executable.
 func TestScore(t *testing.T) {
 	rt := vlmtest.Plain(t)
-	v, img := opened(t, rt, nil), drawn(30, 44)
+	v, img := opened(t, rt), drawn(30, 44)
 	questions := []dualprocess.Question{
 		{Text: "Is it red?", Answer: "Yes"}, {Text: "Is it blue?", Answer: "No"}, {Text: "What is it, please?", Answer: "A golden horse on a bridge"},
 	}
@@ -73,7 +66,7 @@ func TestScore(t *testing.T) {
 func TestGenerate(t *testing.T) {
 	const question, tokens = "What do you see? Прав?", 20 // more than a step in lengths
 	rt := vlmtest.Plain(t)
-	v, img := opened(t, rt, nil), drawn(30, 44)
+	v, img := opened(t, rt), drawn(30, 44)
 	text, err := v.Generate(t.Context(), img, question, tokens)
 	require.NoError(t, err)
 	again, err := v.Generate(t.Context(), img, question, tokens)
@@ -95,15 +88,15 @@ func TestGenerate(t *testing.T) {
 
 func TestGenerateEnds(t *testing.T) {
 	rt, img := vlmtest.Plain(t), drawn(20, 20)
-	free, err := opened(t, rt, nil).Generate(t.Context(), img, "What is it?", 1)
+	free, err := opened(t, rt).Generate(t.Context(), img, "What is it?", 1)
 	require.NoError(t, err)
-	v := opened(t, rt, nil)
+	v := opened(t, rt)
 	id, ok := vlm.Pieces(v).Tokenizer.ID(free)
 	if !ok {
 		id, ok = vlm.Pieces(v).Tokenizer.ID("▁" + strings.TrimSpace(free))
 	}
 	require.True(t, ok, "%q", free)
-	ended := opened(t, rt, func(files fstest.MapFS) { vlmtest.Set(t, files, "generation_config.json", "eos_token_id", id) })
+	ended := opened(t, rt, vlmtest.With("generation_config.json", "eos_token_id", id))
 	text, err := ended.Generate(t.Context(), img, "What is it?", 5)
 	require.NoError(t, err)
 	require.Empty(t, text)
@@ -111,7 +104,7 @@ func TestGenerateEnds(t *testing.T) {
 
 func TestHostErrors(t *testing.T) {
 	rt := vlmtest.Plain(t)
-	v, img := opened(t, rt, nil), drawn(20, 20)
+	v, img := opened(t, rt), drawn(20, 20)
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	q := dualprocess.Question{Text: "Is it?", Answer: "Yes"}
@@ -147,7 +140,7 @@ func TestHostErrors(t *testing.T) {
 // goroutines.
 func TestPrograms(t *testing.T) {
 	rt := vlmtest.Plain(t)
-	v := opened(t, rt, nil)
+	v := opened(t, rt)
 	q := dualprocess.Question{Text: "Is it?", Answer: "Yes"}
 	first, err := v.Score(t.Context(), drawn(20, 20), q)
 	require.NoError(t, err)

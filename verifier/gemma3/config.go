@@ -9,11 +9,16 @@ import (
 	"slices"
 
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
+	"github.com/dualprocess/dualprocess-go/internal/vision"
+	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 // Architecture names Gemma 3 with its vision tower in config.json.
 const Architecture = "Gemma3ForConditionalGeneration"
+
+// textType is the model_type of the language models that have eyes.
+const textType = "gemma3_text"
 
 // Config of a Gemma 3 verifier: the JSON files of its folder, as transformers 4.50
 // to 5.23 write them. What the files leave out, as those of the real checkpoints do
@@ -94,7 +99,7 @@ func ReadConfig(fsys fs.FS) (Config, error) {
 	c := Config{Vision: f.Vision, ImageTokens: f.ImageTokens, Begin: f.Begin, End: f.End, Soft: f.Soft}
 	err := f.check()
 	if err == nil {
-		c.Text, err = f.text()
+		c.Text, err = vlm.TextConfig(f.Text, f.Tied, textType, textType)
 	}
 	if err == nil {
 		err = c.check()
@@ -115,61 +120,16 @@ func (f modelFile) check() error {
 	)
 }
 
-// text reads the language model's configuration.
-func (f modelFile) text() (decoder.Config, error) {
-	const kind = "gemma3_text"
-	fields := map[string]json.RawMessage{"model_type": json.RawMessage(`"` + kind + `"`)}
-	if f.Text != nil {
-		if err := json.Unmarshal(f.Text, &fields); err != nil {
-			return decoder.Config{}, fmt.Errorf("%w: text_config: %w", weights.ErrConfig, err)
-		}
-	}
-	var named string
-	if err := json.Unmarshal(fields["model_type"], &named); err != nil {
-		return decoder.Config{}, fmt.Errorf("%w: text_config: model_type: %w", weights.ErrConfig, err)
-	}
-	if err := weights.Require("text_config: model_type", named, kind); err != nil {
-		return decoder.Config{}, err
-	}
-	outer := map[string]any{"text_config": fields}
-	if f.Tied != nil {
-		outer["tie_word_embeddings"] = f.Tied
-	}
-	data, err := json.Marshal(outer)
-	if err != nil {
-		return decoder.Config{}, fmt.Errorf("text_config: %w", err)
-	}
-	return decoder.ParseConfig(data)
-}
-
 func (c VisionConfig) check() error {
 	_, err := c.encoder()
-	err = errors.Join(err,
+	return vlm.Within("vision_config", errors.Join(err,
 		weights.Require("model_type", c.ModelType, "siglip_vision_model"),
 		c.Pretrained.Check(),
-		weights.Require("num_channels", c.Channels, 3),
-		weights.CheckSizes(
-			weights.Size{Name: "hidden_size", Value: c.Hidden, Limit: 1 << 16},
-			weights.Size{Name: "intermediate_size", Value: c.Intermediate, Limit: 1 << 18},
-			weights.Size{Name: "num_hidden_layers", Value: c.Layers, Limit: 1 << 10},
-			weights.Size{Name: "num_attention_heads", Value: c.Heads, Limit: 1 << 10},
-			weights.Size{Name: "image_size", Value: c.ImageSize, Limit: 1 << 14},
-			weights.Size{Name: "patch_size", Value: c.PatchSize, Limit: 1 << 10},
-		),
-	)
-	switch {
-	case err != nil:
-	case c.Hidden%c.Heads != 0:
-		err = fmt.Errorf("%w: hidden_size %d is no multiple of num_attention_heads %d", weights.ErrConfig, c.Hidden, c.Heads)
-	case c.ImageSize < c.PatchSize:
-		err = fmt.Errorf("%w: image_size %d is less than patch_size %d", weights.ErrConfig, c.ImageSize, c.PatchSize)
-	case !(c.Epsilon > 0 && c.Epsilon < 1):
-		err = fmt.Errorf("%w: layer_norm_eps is %v", weights.ErrConfig, c.Epsilon)
-	}
-	if err != nil {
-		return fmt.Errorf("vision_config: %w", err)
-	}
-	return nil
+		vision.TowerConfig{
+			Hidden: c.Hidden, Intermediate: c.Intermediate, Layers: c.Layers, Heads: c.Heads, Channels: c.Channels,
+			ImageSize: c.ImageSize, PatchSize: c.PatchSize, Epsilon: c.Epsilon,
+		}.Check(),
+	))
 }
 
 // patches is how many there are along a side of the picture that the tower sees.

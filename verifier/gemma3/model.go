@@ -9,10 +9,8 @@ package gemma3
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 	"strings"
 
@@ -22,7 +20,6 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
-	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
@@ -59,11 +56,7 @@ var _ vlm.Model = (*network)(nil)
 // Open loads the verifier in folder. Its weights become frozen variables of the
 // runtime's store, in the precision of the files.
 func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (*Verifier, error) {
-	v, err := OpenFS(ctx, rt, os.DirFS(folder), o)
-	if err != nil {
-		return nil, fmt.Errorf("gemma3: open %s: %w", folder, err)
-	}
-	return v, nil
+	return vlm.OpenFolder(ctx, rt, "gemma3", folder, o, OpenFS)
 }
 
 // OpenFS is Open for any file system; only files of the operating system are
@@ -78,30 +71,10 @@ func open(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options, toge
 	if err != nil {
 		return nil, err
 	}
-	s := vlm.Setup{Name: "gemma3", Model: m, Marker: m.config.Soft, Image: m.config.Soft}
-	if s.Tokenizer, err = tokenizer.Open(fsys, "."); err != nil {
-		return nil, err
+	opening := vlm.Opening{
+		Name: "gemma3", Model: m, Image: m.config.Soft, Tokens: m.config.findTokens, Load: m.load, Surplus: m.config.surplus,
 	}
-	if err := m.config.checkTokens(s.Tokenizer); err != nil {
-		return nil, err
-	}
-	last, _ := s.Tokenizer.ID(turnEnd)
-	if s.Ends, err = vlm.ReadEnds(fsys, last); err != nil {
-		return nil, err
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	root := weights.Root(rt.Store, "/verifier")
-	err = weights.LoadTo(rt.Backend, fsys, ".", rt.Store, root, m.config.surplus, func(c weights.Cursor) { s.Decoder = m.load(c) })
-	var v *Verifier
-	if err == nil {
-		v, err = vlm.New(rt, s, o)
-	}
-	if err != nil {
-		return nil, errors.Join(err, rt.Store.DeleteVariablesInScope(root))
-	}
-	return v, nil
+	return opening.Open(ctx, rt, fsys, o)
 }
 
 func newNetwork(rt *backends.Runtime, fsys fs.FS, o Options, together bool) (*network, error) {
@@ -164,6 +137,5 @@ func (m *network) process(image *Node) *Node {
 	if m.paper {
 		return vision.Normalize(vision.Resize(vision.Stretch(image), c.size(), vision.Filter{Kernel: vision.Bilinear}), c.Mean, c.Std)
 	}
-	filter := vision.Filter{Kernel: vision.Kernel(c.Resample), Antialias: true}
-	return vision.Normalize(vision.Resize(vision.Limit(image), c.size(), filter), c.Mean, c.Std)
+	return vision.Process(image, c.size(), c.PictureConfig)
 }

@@ -8,12 +8,13 @@ import (
 	"testing/fstest"
 
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/gomlx/core/tensors"
+	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
@@ -22,91 +23,31 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
-// rename renames the tensors of a checkpoint; those without a name are left out.
-func rename(t *testing.T, files fstest.MapFS, to func(name string) string) {
-	vlmtest.Rewrite(t, files, func(x *safetensors.Tensor) { x.Name = to(x.Name) })
-}
-
-// spoil changes the files of a checkpoint.
-type spoil func(t *testing.T, files fstest.MapFS)
-
-// named gives a tensor another name.
-func named(old, to string) spoil {
-	return func(t *testing.T, files fstest.MapFS) {
-		rename(t, files, func(name string) string {
-			if name == old {
-				return to
-			}
-			return name
-		})
-	}
-}
-
-// set changes a field of config.json.
-func set(path string, value any) spoil {
-	return func(t *testing.T, files fstest.MapFS) { vlmtest.Set(t, files, "config.json", path, value) }
-}
-
-// content changes the bytes of a file; nil removes it.
-func content(name string, change func(old []byte) []byte) spoil {
-	return func(_ *testing.T, files fstest.MapFS) {
-		if data := change(files[name].Data); data != nil {
-			files[name] = &fstest.MapFile{Data: data}
-		} else {
-			delete(files, name)
-		}
-	}
-}
-
-const (
-	checkpoint = "model.safetensors"
-	tokens     = "tokenizer.json"
-)
-
-// badFolders are folders spoilt in one way each, with the error and what it names.
-var badFolders = map[string]struct {
-	spoil spoil
-	want  error
-	names string
-}{
-	"no weights":         {content(checkpoint, func([]byte) []byte { return nil }), fs.ErrNotExist, checkpoint},
-	"truncated":          {content(checkpoint, func(old []byte) []byte { return old[:len(old)-4] }), safetensors.ErrFormat, checkpoint},
-	"no projection":      {named("multi_modal_projector.mm_input_projection_weight", ""), weights.ErrMissing, "mm_input_projection_weight"},
-	"no norm of queries": {named("language_model.model.layers.0.self_attn.q_norm.weight", ""), weights.ErrMissing, "q_norm"},
-	"another name":       {named("vision_tower.vision_model.post_layernorm.bias", "bias"), weights.ErrSurplus, `"bias"`},
-	"fewer layers":       {set("text_config.num_hidden_layers", 4), weights.ErrSurplus, "language_model.model.layers.4"},
-	"fewer blocks":       {set("vision_config.num_hidden_layers", 3), weights.ErrSurplus, "vision_model.encoder.layers.3"},
-	"another shape":      {set("text_config.head_dim", 26), weights.ErrShape, "self_attn"},
-	"a head of its own":  {set("text_config.tie_word_embeddings", false), weights.ErrMissing, "lm_head.weight"},
-	"more patches":       {set("vision_config.image_size", 126), weights.ErrConfig, "size.height"},
-	"another image":      {set("image_token_index", 30), weights.ErrConfig, "image_token_index"},
-	"another beginning":  {set("boi_token_index", 25), weights.ErrConfig, "boi_token_index"},
-	"a small vocabulary": {set("text_config.vocab_size", 24), weights.ErrConfig, "vocabulary"},
-	"no tokenizer":       {content(tokens, func([]byte) []byte { return []byte("{") }), tokenizer.ErrFormat, tokens},
-	"no turns": {content(tokens, func(old []byte) []byte {
-		return []byte(strings.ReplaceAll(string(old), turnBegin, "<start_of_turm>"))
-	}), weights.ErrConfig, turnBegin},
-	"no ends": {content("generation_config.json", func([]byte) []byte { return []byte(`{"eos_token_id": "x"}`) }), nil, "eos_token_id"},
-}
+// tested is the fixture's checkpoint.
+func tested() vlmtest.Checkpoint { return vlmtest.Checkpoint{Name: "gemma3", Open: OpenFS} }
 
 func TestOpenRefuses(t *testing.T) {
-	rt := plain(t)
-	before := rt.Store.NumVariables()
-	for name, test := range badFolders {
-		t.Run(name, func(t *testing.T) {
-			files := vlmtest.Files(t, "gemma3")
-			test.spoil(t, files)
-			_, err := OpenFS(t.Context(), rt, files, Options{})
-			require.ErrorContains(t, err, test.names)
-			if test.want != nil {
-				require.ErrorIs(t, err, test.want)
-			}
-			require.Equal(t, before, rt.Store.NumVariables(), "nothing stays behind")
-		})
-	}
-	_, err := OpenFS(t.Context(), rt, vlmtest.Files(t, "gemma3"), Options{Checkpoint: 7})
-	require.ErrorIs(t, err, backends.ErrOptions)
-	require.Equal(t, before, rt.Store.NumVariables())
+	const checkpoint, tokens = "model.safetensors", "tokenizer.json"
+	tested().TestRefuses(t, vlmtest.Plain(t), map[string]vlmtest.Damage{
+		"no weights":         {vlmtest.Without(checkpoint), fs.ErrNotExist, checkpoint},
+		"truncated":          {vlmtest.Cut(checkpoint), safetensors.ErrFormat, checkpoint},
+		"no projection":      {vlmtest.Named("multi_modal_projector.mm_input_projection_weight", ""), weights.ErrMissing, "mm_input_projection_weight"},
+		"no norm of queries": {vlmtest.Named("language_model.model.layers.0.self_attn.q_norm.weight", ""), weights.ErrMissing, "q_norm"},
+		"another name":       {vlmtest.Named("vision_tower.vision_model.post_layernorm.bias", "bias"), weights.ErrSurplus, `"bias"`},
+		"fewer layers":       {vlmtest.With(config, "text_config.num_hidden_layers", 4), weights.ErrSurplus, "language_model.model.layers.4"},
+		"fewer blocks":       {vlmtest.With(config, "vision_config.num_hidden_layers", 3), weights.ErrSurplus, "vision_model.encoder.layers.3"},
+		"another shape":      {vlmtest.With(config, "text_config.head_dim", 26), weights.ErrShape, "self_attn"},
+		"a head of its own":  {vlmtest.With(config, "text_config.tie_word_embeddings", false), weights.ErrMissing, "lm_head.weight"},
+		"more patches":       {vlmtest.With(config, "vision_config.image_size", 126), weights.ErrConfig, "size.height"},
+		"another image":      {vlmtest.With(config, "image_token_index", 30), weights.ErrConfig, "image_token_index"},
+		"another beginning":  {vlmtest.With(config, "boi_token_index", 25), weights.ErrConfig, "boi_token_index"},
+		"a small vocabulary": {vlmtest.With(config, "text_config.vocab_size", 24), weights.ErrConfig, "vocabulary"},
+		"no tokenizer":       {vlmtest.Is(tokens, "{"), tokenizer.ErrFormat, tokens},
+		"no turns": {vlmtest.Content(tokens, func(old string) string {
+			return strings.ReplaceAll(old, turnBegin, "<start_of_turm>")
+		}), weights.ErrConfig, turnBegin},
+		"no ends": {vlmtest.Is("generation_config.json", `{"eos_token_id": "x"}`), nil, "eos_token_id"},
+	})
 }
 
 // TestNames opens checkpoints with the names that several versions of transformers
@@ -119,37 +60,39 @@ func TestNames(t *testing.T) {
 	newest := func(name string) string { // 5, asked not to write the older ones
 		return strings.Replace(between(name), "vision_tower.vision_model.", "vision_tower.", 1)
 	}
-	rt := plain(t)
-	want := rate(t, rt, opened(t, rt, Options{}, nil)).Floats(t, "gradient")
-	for _, names := range []func(string) string{between, newest} {
-		v := opened(t, rt, Options{}, func(files fstest.MapFS) { rename(t, files, names) })
-		require.Equal(t, want, rate(t, rt, v).Floats(t, "gradient"))
-	}
+	tested().TestNames(t, vlmtest.Plain(t), map[string]func(string) string{"4.52 on": between, "5": newest})
 }
 
 // TestSurplus opens checkpoints that carry what the model has no use for.
 func TestSurplus(t *testing.T) {
-	rt := plain(t)
+	rt := vlmtest.Plain(t)
 	for _, name := range []string{
 		"lm_head.weight", "language_model.lm_head.weight", "vision_tower.vision_model.head.probe", "model.vision_tower.head.mlp.fc1.bias",
 		"vision_tower.vision_model.embeddings.position_ids",
 	} {
-		opened(t, rt, Options{}, func(files fstest.MapFS) { addTensor(t, files, name, nil) })
+		tested().Opened(t, rt, Options{}, added(name, func([]safetensors.Tensor) safetensors.Tensor {
+			return safetensors.FromFloat32s(name, []float32{1, 2}, 2)
+		}))
 	}
 }
 
-// addTensor adds a tensor to a checkpoint: that of data, or some numbers.
-func addTensor(t *testing.T, files fstest.MapFS, name string, of func(list []safetensors.Tensor) safetensors.Tensor) {
-	var list []safetensors.Tensor
-	vlmtest.Rewrite(t, files, func(x *safetensors.Tensor) { list = append(list, *x) })
-	added := safetensors.FromFloat32s(name, []float32{1, 2}, 2)
-	if of != nil {
-		added = of(list)
-		added.Name = name
+// added adds a tensor to a checkpoint, which is made of those that are there.
+func added(name string, of func(list []safetensors.Tensor) safetensors.Tensor) vlmtest.Change {
+	return func(t testing.TB, files fstest.MapFS) {
+		vlmtest.Append(t, files, func(list []safetensors.Tensor) []safetensors.Tensor {
+			x := of(list)
+			x.Name = name
+			return []safetensors.Tensor{x}
+		})
 	}
-	var b strings.Builder
-	require.NoError(t, safetensors.Write(&b, append(list, added), nil))
-	files["model.safetensors"] = &fstest.MapFile{Data: []byte(b.String())}
+}
+
+// logits are those of a question about a small picture.
+func logits(t *testing.T, rt *backends.Runtime, v *Verifier) []float32 {
+	in, err := v.Prepare(t.Context(), dualprocess.Question{Text: "Is it?", Answer: "Yes"}, 3, 2)
+	require.NoError(t, err)
+	return golden.Run(t, rt, func(p *nn.Probe, in []*Node) { vlm.Trace(v, p, in[0], in[1:]) },
+		vlmtest.Noise(vision.Size{Height: 3, Width: 2}), in[0], in[1], in[2], in[3]).Floats(t, "logits")
 }
 
 // TestHead opens a checkpoint with a head of its own, which is the table of words
@@ -168,16 +111,11 @@ func TestHead(t *testing.T) {
 		}
 		return x
 	}
-	rt := plain(t)
-	logits := func(change func(files fstest.MapFS)) []float32 {
-		return trace(t, rt, opened(t, rt, Options{}, change)).Floats(t, "logits")
-	}
-	want := logits(nil)
+	rt := vlmtest.Plain(t)
+	want := logits(t, rt, tested().Opened(t, rt, Options{}))
 	for _, name := range []string{"lm_head.weight", "language_model.lm_head.weight"} {
-		got := logits(func(files fstest.MapFS) {
-			addTensor(t, files, name, twice)
-			vlmtest.Set(t, files, "config.json", "text_config.tie_word_embeddings", false)
-		})
+		untied := vlmtest.With(config, "text_config.tie_word_embeddings", false)
+		got := logits(t, rt, tested().Opened(t, rt, Options{}, added(name, twice), untied))
 		for i := range got {
 			got[i] /= 2
 		}
@@ -185,53 +123,20 @@ func TestHead(t *testing.T) {
 	}
 }
 
-// TestCheckpoint recomputes activations in the backward pass: the same numbers.
-func TestCheckpoint(t *testing.T) {
-	rt := plain(t)
-	want := rate(t, rt, opened(t, rt, Options{Checkpoint: backends.CheckpointOff}, nil))
-	got := rate(t, rt, opened(t, rt, Options{Checkpoint: backends.CheckpointOn}, nil))
-	for _, name := range []string{"loss", "gradient"} {
-		require.NoError(t, golden.Close(got.Floats(t, name), want.Floats(t, name), 1e-5), name)
-	}
-}
+func TestCheckpoint(t *testing.T) { tested().TestCheckpointing(t, vlmtest.Plain(t)) }
 
-// TestHalfPrecision computes in bfloat16.
 func TestHalfPrecision(t *testing.T) {
-	rt := plain(t)
-	want := rate(t, rt, opened(t, rt, Options{}, nil))
-	half := *rt
-	half.DType = dtypes.BFloat16
-	got := rate(t, &half, opened(t, &half, Options{}, func(files fstest.MapFS) { vlmtest.Halve(t, files) }))
-	require.NoError(t, golden.Close(got.Floats(t, "loss"), want.Floats(t, "loss"), 0.05))
-	require.NoError(t, golden.Close(got.Floats(t, "gradient"), want.Floats(t, "gradient"), 0.4))
-}
-
-// ids are what the model reads when a question is asked about a picture.
-func ids(t *testing.T, v *Verifier, q dualprocess.Question) []int {
-	before, err := vlm.Prefix(v, vision.Size{Height: 8, Width: 9})
-	require.NoError(t, err)
-	in, err := v.Prepare(t.Context(), q, 8, 9)
-	require.NoError(t, err)
-	all := slices.Clone(before)
-	for _, id := range tensors.MustCopyFlatData[int32](in[0]) {
-		all = append(all, int(id))
-	}
-	return all
+	tested().TestPrecision(t, vlmtest.Plain(t),
+		vlmtest.Precision{DType: dtypes.BFloat16, Loss: 0.05, Gradient: 0.4, Changes: []vlmtest.Change{vlmtest.Halve}})
 }
 
 // TestPrompt looks at what is around a picture and a question.
 func TestPrompt(t *testing.T) {
-	rt := plain(t)
-	official, paper := opened(t, rt, Options{}, nil), opened(t, rt, Options{Paper: true}, nil)
-	token := func(name string) int {
-		id, ok := vlm.Pieces(official).Tokenizer.ID(name)
-		require.True(t, ok, name)
-		return id
-	}
-	count := func(all []int, name string) int {
-		return len(all) - len(slices.DeleteFunc(slices.Clone(all), func(id int) bool { return id == token(name) }))
-	}
-	plain := ids(t, official, dualprocess.Question{Text: "Is it?", Answer: "Yes", Bare: true})
+	rt, size := vlmtest.Plain(t), vision.Size{Height: 8, Width: 9}
+	official, paper := tested().Opened(t, rt, Options{}), tested().Opened(t, rt, Options{Paper: true})
+	token := func(name string) int { return vlmtest.Token(t, official, name) }
+	count := func(all []int, name string) int { return vlmtest.Count(t, official, all, name) }
+	plain := vlmtest.Asked(t, official, dualprocess.Question{Text: "Is it?", Answer: "Yes", Bare: true}, size)
 	require.Equal(t, 1, count(plain, begin))
 	require.Equal(t, token("\n\n\n"), plain[slices.Index(plain, token(imageBegin))-1], "the newlines before the picture are one token")
 	require.Equal(t, token("\n\n"), plain[slices.Index(plain, token(imageEnd))+1])
@@ -239,32 +144,25 @@ func TestPrompt(t *testing.T) {
 
 	// The template trims what was said; the reference does not.
 	spacious := dualprocess.Question{Text: "\n \x1f Is it?\u00a0\u2003\n", Answer: "Yes", Bare: true}
-	require.Equal(t, plain, ids(t, official, spacious))
-	said := ids(t, paper, spacious)
+	require.Equal(t, plain, vlmtest.Asked(t, official, spacious, size))
+	said := vlmtest.Asked(t, paper, spacious, size)
 	require.Equal(t, 2, count(said, begin))
 	require.Equal(t, token("\n\n\n"), said[slices.Index(said, token(imageEnd))+1])
 	require.Equal(t, token("\n\n\n\n"), said[slices.Index(said, token(imageBegin))-1])
 
 	// Names of tokens are words like others.
 	names := begin + turnEnd + turnBegin + imageBegin + imageSoft + imageEnd + "<eos> Прав?"
-	all := ids(t, official, dualprocess.Question{Text: names, Answer: turnEnd, Bare: true})
+	all := vlmtest.Asked(t, official, dualprocess.Question{Text: names, Answer: turnEnd, Bare: true}, size)
 	for name, times := range map[string]int{begin: 1, turnBegin: 2, turnEnd: 1, imageBegin: 1, imageSoft: 16, imageEnd: 1, "<eos>": 0} {
 		require.Equal(t, times, count(all, name), name)
 	}
 }
 
 func TestPrepareRefuses(t *testing.T) {
-	v := opened(t, plain(t), Options{}, nil)
-	for _, q := range []dualprocess.Question{{Answer: "Yes"}, {Text: "Is it?"}, {Text: "Is it?", Answer: " "}, {Text: "\xff", Answer: "Yes"}} {
-		_, err := v.Prepare(t.Context(), q, 64, 64)
-		require.ErrorIs(t, err, ErrQuestion)
-	}
-	for _, size := range [][2]int{{0, 64}, {64, -1}} {
-		_, err := v.Prepare(t.Context(), dualprocess.Question{Text: "Is it?", Answer: "Yes"}, size[0], size[1])
-		require.ErrorIs(t, err, ErrPictureSize)
-	}
-	for _, size := range [][2]int{{1, 1}, {1, 4000}} {
-		_, err := v.Prepare(t.Context(), dualprocess.Question{Text: "Is it?", Answer: "Yes"}, size[0], size[1])
-		require.NoError(t, err, "a picture of any ratio becomes a square")
-	}
+	v := tested().Opened(t, vlmtest.Plain(t), Options{})
+	vlmtest.TestQuestions(t, v)
+	vlmtest.TestPictures(t, v, map[vision.Size]bool{
+		{Height: 0, Width: 64}: false, {Height: 64, Width: -1}: false,
+		{Height: 1, Width: 1}: true, {Height: 1, Width: 4000}: true, // a picture of any ratio becomes a square
+	})
 }

@@ -1,13 +1,12 @@
 package gemma3
 
 import (
-	"fmt"
+	"errors"
 	"strings"
 	"unicode"
 
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 // The special tokens of the prompt.
@@ -49,21 +48,16 @@ func trim(s string) string {
 	return strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || '\x1c' <= r && r <= '\x1f' })
 }
 
-// checkTokens compares the tokenizer with the configuration: a prompt whose control
-// tokens are text, or others than the model's, would only make it worse.
-func (c Config) checkTokens(t *tokenizer.Tokenizer) error {
-	for _, name := range []string{begin, turnBegin, turnEnd} {
-		if _, ok := t.ID(name); !ok {
-			return fmt.Errorf("%w: the tokenizer has no token %s", weights.ErrConfig, name)
-		}
+// findTokens compares the tokenizer with the configuration, and returns the token
+// that ends a text where the folder does not say.
+func (c Config) findTokens(t *tokenizer.Tokenizer) (ends []int, err error) {
+	ids, err := vlm.FindTokens(t, turnEnd, turnBegin, begin)
+	if err != nil {
+		return nil, err
 	}
-	for _, token := range []struct {
-		field, name string
-		id          int
-	}{{"boi_token_index", imageBegin, c.Begin}, {"eoi_token_index", imageEnd, c.End}, {"image_token_index", imageSoft, c.Soft}} {
-		if id, ok := t.ID(token.name); !ok || id != token.id {
-			return fmt.Errorf("%w: %s is %d, the tokenizer's %s is %d", weights.ErrConfig, token.field, token.id, token.name, id)
-		}
-	}
-	return nil
+	return ids[:1], errors.Join(
+		vlm.CheckToken(t, "boi_token_index", c.Begin, imageBegin),
+		vlm.CheckToken(t, "eoi_token_index", c.End, imageEnd),
+		vlm.CheckToken(t, "image_token_index", c.Soft, imageSoft),
+	)
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
+	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
@@ -28,6 +29,7 @@ type Config struct {
 // VisionConfig sizes the vision tower, a SigLIP that takes pictures of any shape:
 // vision_config.
 type VisionConfig struct {
+	ModelType    string  `json:"model_type"`
 	Hidden       int     `json:"hidden_size"`
 	Intermediate int     `json:"intermediate_size"`
 	Layers       int     `json:"num_hidden_layers"`
@@ -100,7 +102,7 @@ func ReadConfig(fsys fs.FS) (Config, error) {
 	f := modelFile{ // what transformers fills in
 		ModelType: "idefics2", ImageToken: 32001,
 		Vision: VisionConfig{
-			Hidden: 768, Intermediate: 3072, Layers: 12, Heads: 12, Channels: 3, ImageSize: 224, PatchSize: 32,
+			ModelType: "idefics2_vision", Hidden: 768, Intermediate: 3072, Layers: 12, Heads: 12, Channels: 3, ImageSize: 224, PatchSize: 32,
 			Activation: "gelu_pytorch_tanh", Epsilon: 1e-6,
 		},
 		Resampler: ResamplerConfig{
@@ -127,29 +129,10 @@ func ReadConfig(fsys fs.FS) (Config, error) {
 // text reads the language model's configuration. Without any it is a Mistral with
 // an epsilon of its own.
 func (f modelFile) text() (decoder.Config, error) {
-	fields := map[string]json.RawMessage{"rms_norm_eps": json.RawMessage("1e-5")}
-	if len(f.Text) > 0 && string(f.Text) != "null" {
-		clear(fields)
-		if err := json.Unmarshal(f.Text, &fields); err != nil {
-			return decoder.Config{}, fmt.Errorf("%w: text_config: %w", weights.ErrConfig, err)
-		}
+	if vlm.Missing(f.Text) {
+		f.Text = json.RawMessage(`{"rms_norm_eps": 1e-5}`)
 	}
-	if fields["model_type"] == nil {
-		fields["model_type"] = json.RawMessage(`"mistral"`)
-	}
-	outer := map[string]any{"text_config": fields}
-	if f.Tied != nil {
-		outer["tie_word_embeddings"] = f.Tied
-	}
-	data, err := json.Marshal(outer)
-	if err != nil {
-		return decoder.Config{}, fmt.Errorf("text_config: %w", err)
-	}
-	c, err := decoder.ParseConfig(data)
-	if err != nil {
-		return c, fmt.Errorf("text_config: %w", err)
-	}
-	return c, nil
+	return vlm.TextConfig(f.Text, f.Tied, "mistral", "mistral")
 }
 
 // readProcessor reads how pictures are brought to the tower.
@@ -166,11 +149,10 @@ func (c *Config) readProcessor(fsys fs.FS) error {
 	if c.Picture.Size == nil {
 		c.Picture.Size = &SizeRule{Shortest: 378, Longest: 980}
 	}
-	err = errors.Join(c.Picture.check(), weights.Require("image_seq_len", p.ImageTokens, c.Resampler.Latents))
-	if err != nil {
-		return fmt.Errorf("%s: %w", file, err)
-	}
-	return nil
+	return errors.Join(
+		vlm.Within(file, c.Picture.check()),
+		vlm.Within("processor_config.json", weights.Require("image_seq_len", p.ImageTokens, c.Resampler.Latents)),
+	)
 }
 
 func (f modelFile) check() error {
@@ -178,8 +160,8 @@ func (f modelFile) check() error {
 		weights.Require("architectures", len(f.Architectures) == 0 || slices.Contains(f.Architectures, Architecture), true),
 		weights.Require("model_type", f.ModelType, "idefics2"),
 		f.Pretrained.Check(),
-		within("vision_config", f.Vision.check()),
-		within("perceiver_config", f.Resampler.check()),
+		vlm.Within("vision_config", f.Vision.check()),
+		vlm.Within("perceiver_config", f.Resampler.check()),
 	)
 }
 
@@ -194,43 +176,24 @@ func (c *Config) join() error {
 	return nil
 }
 
-// within names the part of the file that an error is about.
-func within(part string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", part, err)
-}
-
 func (c VisionConfig) check() error {
 	_, err := nn.Activation(c.Activation)
-	err = errors.Join(
-		within("hidden_act", err),
-		c.Pretrained.Check(),
-		weights.Require("num_channels", c.Channels, 3),
-		weights.Require("layer_norm_eps is between 0 and 1", c.Epsilon > 0 && c.Epsilon < 1, true),
-		weights.CheckSizes(
-			weights.Size{Name: "hidden_size", Value: c.Hidden, Limit: 1 << 16},
-			weights.Size{Name: "intermediate_size", Value: c.Intermediate, Limit: 1 << 18},
-			weights.Size{Name: "num_hidden_layers", Value: c.Layers, Limit: 1 << 10},
-			weights.Size{Name: "num_attention_heads", Value: c.Heads, Limit: 1 << 10},
-			weights.Size{Name: "patch_size", Value: c.PatchSize, Limit: 1 << 10},
-			weights.Size{Name: "image_size", Value: c.ImageSize, Limit: 1 << 14},
-		),
-	)
-	if err != nil {
-		return err
-	}
 	return errors.Join(
-		weights.Require("hidden_size is a multiple of num_attention_heads", c.Hidden%c.Heads == 0, true),
-		weights.Require("image_size is at least patch_size", c.ImageSize >= c.PatchSize, true),
+		vlm.Within("hidden_act", err),
+		// The older of these is that of the whole model, which the first versions wrote here too.
+		weights.Require("model_type", c.ModelType, "idefics2", "idefics2_vision"),
+		c.Pretrained.Check(),
+		vision.TowerConfig{
+			Hidden: c.Hidden, Intermediate: c.Intermediate, Layers: c.Layers, Heads: c.Heads, Channels: c.Channels,
+			ImageSize: c.ImageSize, PatchSize: c.PatchSize, Epsilon: c.Epsilon,
+		}.Check(),
 	)
 }
 
 func (c ResamplerConfig) check() error {
 	_, err := nn.Activation(c.Activation)
 	err = errors.Join(
-		within("hidden_act", err),
+		vlm.Within("hidden_act", err),
 		c.Pretrained.Check(),
 		weights.Require("rms_norm_eps is between 0 and 1", c.Epsilon > 0 && c.Epsilon < 1, true),
 		weights.CheckSizes(

@@ -10,10 +10,7 @@ package idefics2
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/gomlx/compute/dtypes"
@@ -22,7 +19,6 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
-	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
@@ -59,11 +55,7 @@ var _ vlm.Model = (*network)(nil)
 // Open loads the verifier in folder. Its weights become frozen variables of the
 // runtime's store, in the precision of the files.
 func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (*Verifier, error) {
-	v, err := OpenFS(ctx, rt, os.DirFS(folder), o)
-	if err != nil {
-		return nil, fmt.Errorf("%s: open %s: %w", name, folder, err)
-	}
-	return v, nil
+	return vlm.OpenFolder(ctx, rt, name, folder, o, OpenFS)
 }
 
 // OpenFS is Open for any file system; only files of the operating system are
@@ -74,30 +66,8 @@ func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*
 		return nil, err
 	}
 	m := &network{config: config, dtype: rt.DType, paper: o.Paper}
-	s := vlm.Setup{Name: name, Model: m, Marker: config.ImageToken, Image: config.ImageToken}
-	if s.Tokenizer, err = tokenizer.Open(fsys, "."); err != nil {
-		return nil, err
-	}
-	ends, err := m.readTokens(s.Tokenizer)
-	if err != nil {
-		return nil, err
-	}
-	if s.Ends, err = vlm.ReadEnds(fsys, ends...); err != nil {
-		return nil, err
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	root := weights.Root(rt.Store, "/verifier")
-	err = weights.LoadTo(rt.Backend, fsys, ".", rt.Store, root, config.surplus, func(c weights.Cursor) { s.Decoder = m.load(c) })
-	var v *Verifier
-	if err == nil {
-		v, err = vlm.New(rt, s, o)
-	}
-	if err != nil {
-		return nil, errors.Join(err, rt.Store.DeleteVariablesInScope(root))
-	}
-	return v, nil
+	opening := vlm.Opening{Name: name, Model: m, Image: config.ImageToken, Tokens: m.findTokens, Load: m.load, Surplus: config.surplus}
+	return opening.Open(ctx, rt, fsys, o)
 }
 
 // load reads the parameters at the root of a checkpoint.
@@ -130,11 +100,10 @@ func (m *network) Features(p *nn.Probe, image *Node, checkpoint bool) *Node {
 
 // process brings pictures [B, height, width, 3] to the numbers that the tower reads.
 func (m *network) process(image *Node) *Node {
-	c, d := m.config.Picture, image.Shape().Dimensions
+	d := image.Shape().Dimensions
 	size := m.target(vision.Size{Height: d[1], Width: d[2]})
 	if m.paper {
-		return vision.Resize(vision.Normalize(vision.Stretch(image), c.Mean, c.Std), size, vision.Filter{Kernel: vision.Bilinear})
+		return vision.ProcessPaper(image, size, m.config.Picture.PictureConfig)
 	}
-	filter := vision.Filter{Kernel: vision.Kernel(c.Resample), Antialias: true}
-	return vision.Normalize(vision.Resize(vision.Limit(image), size, filter), c.Mean, c.Std)
+	return vision.Process(image, size, m.config.Picture.PictureConfig)
 }

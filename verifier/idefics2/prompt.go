@@ -7,7 +7,6 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 // Tokens of the prompt.
@@ -58,21 +57,13 @@ func (m *network) grid(picture vision.Size) vision.Size {
 // largest is the longest edge, in pixels, that is believed to be meant.
 const largest = 1 << 14
 
-// readTokens finds the tokens that the prompt needs, and those that end a text
+// findTokens finds the tokens that the prompt needs, and those that end a text
 // where the folder does not say.
-func (m *network) readTokens(t *tokenizer.Tokenizer) (ends []int, err error) {
-	id := func(token string) int {
-		id, ok := t.ID(token)
-		if !ok && err == nil {
-			err = fmt.Errorf("%w: the tokenizer has no %s", weights.ErrConfig, token)
-		}
-		return id
+func (m *network) findTokens(t *tokenizer.Tokenizer) (ends []int, err error) {
+	ids, err := vlm.FindTokens(t, borderToken, endOfText, endOfTurn)
+	if err != nil {
+		return nil, err
 	}
-	m.border = id(borderToken)
-	image := id(imageToken)
-	ends = []int{id(endOfText), id(endOfTurn)}
-	if err == nil {
-		err = weights.Require("image_token_id", m.config.ImageToken, image)
-	}
-	return ends, err
+	m.border = ids[0]
+	return ids[1:], vlm.CheckToken(t, "image_token_id", m.config.ImageToken, imageToken)
 }

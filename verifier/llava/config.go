@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
+	"github.com/dualprocess/dualprocess-go/internal/vision"
+	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
@@ -107,7 +109,7 @@ func (f modelFile) config() (c Config, err error) {
 		return c, err
 	}
 	if c.Vision, err = f.vision(); err != nil {
-		return c, fmt.Errorf("vision_config: %w", err)
+		return c, vlm.Within("vision_config", err)
 	}
 	if f.FeatureLayer < 0 { // the states are those before the first block and behind each
 		c.Blocks += c.Vision.Layers + 1
@@ -115,7 +117,7 @@ func (f modelFile) config() (c Config, err error) {
 	if c.Blocks < 0 || c.Blocks > c.Vision.Layers {
 		return c, fmt.Errorf("%w: vision_feature_layer is %d, num_hidden_layers %d", weights.ErrConfig, f.FeatureLayer, c.Vision.Layers)
 	}
-	c.Text, err = f.text()
+	c.Text, err = vlm.TextConfig(f.Text, f.Tied, "llama")
 	return c, err
 }
 
@@ -123,7 +125,7 @@ func (f modelFile) config() (c Config, err error) {
 // base model where a field is missing, and its large one where all are.
 func (f modelFile) vision() (VisionConfig, error) {
 	c := VisionConfig{ModelType: VisionModelType, Channels: 3, Activation: "quick_gelu", Epsilon: 1e-5}
-	if f.Vision == nil || string(f.Vision) == "null" {
+	if vlm.Missing(f.Vision) {
 		c.Hidden, c.Intermediate, c.Layers, c.Heads, c.ImageSize, c.PatchSize = 1024, 4096, 24, 16, 336, 14
 		return c, nil
 	}
@@ -134,45 +136,15 @@ func (f modelFile) vision() (VisionConfig, error) {
 	return c, c.check()
 }
 
-// text reads the language model's configuration.
-func (f modelFile) text() (decoder.Config, error) {
-	outer := map[string]json.RawMessage{"model_type": json.RawMessage(`"llava"`), "text_config": json.RawMessage("{}")}
-	for name, value := range map[string]json.RawMessage{"text_config": f.Text, "tie_word_embeddings": f.Tied} {
-		if value != nil && string(value) != "null" {
-			outer[name] = value
-		}
-	}
-	data, err := json.Marshal(outer)
-	if err != nil {
-		return decoder.Config{}, fmt.Errorf("text_config: %w", err)
-	}
-	return decoder.ParseConfig(data)
-}
-
 func (c VisionConfig) check() error {
-	err := errors.Join(
+	return errors.Join(
 		weights.Require("model_type", c.ModelType, VisionModelType),
 		c.Pretrained.Check(),
-		weights.Require("num_channels", c.Channels, 3),
-		weights.CheckSizes(
-			weights.Size{Name: "hidden_size", Value: c.Hidden, Limit: 1 << 16},
-			weights.Size{Name: "intermediate_size", Value: c.Intermediate, Limit: 1 << 18},
-			weights.Size{Name: "num_hidden_layers", Value: c.Layers, Limit: 1 << 10},
-			weights.Size{Name: "num_attention_heads", Value: c.Heads, Limit: 1 << 10},
-			weights.Size{Name: "image_size", Value: c.ImageSize, Limit: 1 << 14},
-			weights.Size{Name: "patch_size", Value: c.PatchSize, Limit: 1 << 10},
-		),
+		vision.TowerConfig{
+			Hidden: c.Hidden, Intermediate: c.Intermediate, Layers: c.Layers, Heads: c.Heads, Channels: c.Channels,
+			ImageSize: c.ImageSize, PatchSize: c.PatchSize, Epsilon: c.Epsilon,
+		}.Check(),
 	)
-	switch {
-	case err != nil:
-	case c.Hidden%c.Heads != 0:
-		err = fmt.Errorf("%w: hidden_size %d is no multiple of num_attention_heads %d", weights.ErrConfig, c.Hidden, c.Heads)
-	case c.ImageSize < c.PatchSize:
-		err = fmt.Errorf("%w: image_size %d is less than patch_size %d", weights.ErrConfig, c.ImageSize, c.PatchSize)
-	case !(c.Epsilon > 0 && c.Epsilon < 1):
-		err = fmt.Errorf("%w: layer_norm_eps is %v", weights.ErrConfig, c.Epsilon)
-	}
-	return err
 }
 
 // patches is how many there are along a side of the picture that the tower sees.

@@ -81,60 +81,40 @@ func TestReadOtherVersions(t *testing.T) {
 	}
 }
 
-// badField is a value that is refused, by an error that names it.
-type badField struct {
-	file, path string
-	value      any
-	names      string
-}
-
-func badFields() []badField {
-	return []badField{
-		{config, "architectures", []string{"LlavaNextForConditionalGeneration"}, "architectures"},
-		{config, "model_type", "llava_next", "model_type"},
-		{config, "vision_feature_layer", -26, "vision_feature_layer"},
-		{config, "vision_feature_layer", 25, "vision_feature_layer"},
-		{config, "vision_feature_layer", []int{-2, -5}, "vision_feature_layer"},
-		{config, "vision_feature_select_strategy", "middle", "vision_feature_select_strategy"},
-		{config, "vision_config.model_type", "siglip_vision_model", "model_type"},
-		{config, "vision_config.hidden_size", 0, "hidden_size"},
-		{config, "vision_config.num_attention_heads", 7, "num_attention_heads"},
-		{config, "vision_config.image_size", 13, "image_size"},
-		{config, "vision_config.num_channels", 4, "num_channels"},
-		{config, "vision_config.layer_norm_eps", -1, "layer_norm_eps"},
-		{config, "vision_config.some_novelty", 1, "some_novelty"},
-		{config, "quantization_config", map[string]any{"bits": 4}, "quantization_config"},
-		{config, "some_novelty", 1, "some_novelty"},
-		{config, "text_config.model_type", "phi", "model_type"},
-		{config, "text_config.attention_multiplier", 2, "attention_multiplier"},
-		{pictures, "do_center_crop", false, "do_center_crop"},
-		{pictures, "crop_size", map[string]any{"height": 224, "width": 336}, "crop_size"},
-		{pictures, "size", map[string]any{"shortest_edge": 224}, "shortest_edge"},
-		{pictures, "size", map[string]any{"height": 336, "width": 336}, "shortest_edge"},
-		{pictures, "size", map[string]any{"longest": 336}, "longest"},
-		{pictures, "resample", 0, "resample"},
-		{processor, "patch_size", 16, "patch_size"},
-		{processor, "vision_feature_select_strategy", "full", "vision_feature_select_strategy"},
-		{processor, "image_token", "<img>", "image_token"},
-	}
-}
-
 func TestReadConfigRefuses(t *testing.T) {
-	for _, bad := range badFields() {
-		t.Run(bad.file+" "+bad.path, func(t *testing.T) {
-			files := realFolder(realText7B)
-			vlmtest.Set(t, files, bad.file, bad.path, bad.value)
-			_, err := ReadConfig(files)
-			require.ErrorContains(t, err, bad.names)
-			require.ErrorContains(t, err, bad.file)
-		})
-	}
-	for _, name := range []string{config, pictures} {
-		files := realFolder(realText7B)
-		delete(files, name)
-		_, err := ReadConfig(files)
-		require.ErrorContains(t, err, name)
-	}
+	sound := realFolder(realText7B)
+	vlmtest.TestFiles(t, sound, ReadConfig, config, pictures)
+	vlmtest.TestFields(t, sound, ReadConfig, nil, []vlmtest.Field{ // unknown, or of another type
+		{config, "vision_feature_layer", []int{-2, -5}},
+		{config, "vision_config.some_novelty", 1},
+		{config, "some_novelty", 1},
+		{pictures, "size.longest", 336},
+	})
+	vlmtest.TestFields(t, sound, ReadConfig, weights.ErrConfig, []vlmtest.Field{
+		{config, "architectures", []string{"LlavaNextForConditionalGeneration"}},
+		{config, "model_type", "llava_next"},
+		{config, "vision_feature_layer", -26},
+		{config, "vision_feature_layer", 25},
+		{config, "vision_feature_select_strategy", "middle"},
+		{config, "vision_config.model_type", "siglip_vision_model"},
+		{config, "vision_config.hidden_size", 0},
+		{config, "vision_config.num_attention_heads", 7},
+		{config, "vision_config.image_size", 13},
+		{config, "vision_config.num_channels", 4},
+		{config, "vision_config.layer_norm_eps", -1},
+		{config, "quantization_config", map[string]any{"bits": 4}},
+		{config, "text_config.model_type", "phi"},
+		{config, "text_config.attention_multiplier", 2},
+		{pictures, "do_center_crop", false},
+		{pictures, "crop_size", map[string]any{"height": 224, "width": 336}},
+		{pictures, "size.shortest_edge", 224},
+		{pictures, "size.shortest_edge", vlmtest.Absent{}},
+		{pictures, "size", map[string]any{"height": 336, "width": 336}},
+		{pictures, "resample", 0},
+		{processor, "patch_size", 16},
+		{processor, "vision_feature_select_strategy", "full"},
+		{processor, "image_token", "<img>"},
+	})
 }
 
 func TestOpenNamesActivations(t *testing.T) {

@@ -8,10 +8,8 @@ package llava
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"strings"
 
 	"github.com/gomlx/compute/dtypes"
@@ -20,7 +18,6 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
-	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
@@ -57,11 +54,7 @@ var _ vlm.Model = (*network)(nil)
 // Open loads the verifier in folder. Its weights become frozen variables of the
 // runtime's store, in the precision of the files.
 func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (*Verifier, error) {
-	v, err := OpenFS(ctx, rt, os.DirFS(folder), o)
-	if err != nil {
-		return nil, fmt.Errorf("llava: open %s: %w", folder, err)
-	}
-	return v, nil
+	return vlm.OpenFolder(ctx, rt, "llava", folder, o, OpenFS)
 }
 
 // OpenFS is Open for any file system; only files of the operating system are
@@ -71,30 +64,10 @@ func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*
 	if err != nil {
 		return nil, err
 	}
-	s := vlm.Setup{Name: "llava", Model: m, Marker: m.config.ImageToken, Image: m.config.ImageToken}
-	if s.Tokenizer, err = tokenizer.Open(fsys, "."); err != nil {
-		return nil, err
+	opening := vlm.Opening{
+		Name: "llava", Model: m, Image: m.config.ImageToken, Tokens: m.config.findTokens, Load: m.load, Surplus: m.config.surplus,
 	}
-	if id, ok := s.Tokenizer.ID(imageToken); !ok || id != m.config.ImageToken {
-		return nil, fmt.Errorf("config.json: %w: image_token_index is %d, the tokenizer's %s is %d", weights.ErrConfig, m.config.ImageToken, imageToken, id)
-	}
-	end, _ := s.Tokenizer.ID(endOfText)
-	if s.Ends, err = vlm.ReadEnds(fsys, end); err != nil {
-		return nil, err
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	root := weights.Root(rt.Store, "/verifier")
-	err = weights.LoadTo(rt.Backend, fsys, ".", rt.Store, root, m.config.surplus, func(c weights.Cursor) { s.Decoder = m.load(c) })
-	var v *Verifier
-	if err == nil {
-		v, err = vlm.New(rt, s, o)
-	}
-	if err != nil {
-		return nil, errors.Join(err, rt.Store.DeleteVariablesInScope(root))
-	}
-	return v, nil
+	return opening.Open(ctx, rt, fsys, o)
 }
 
 func newNetwork(rt *backends.Runtime, fsys fs.FS, o Options) (*network, error) {

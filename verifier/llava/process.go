@@ -131,9 +131,7 @@ func checkPicture(size vision.Size) error {
 func (m *network) process(image *Node) *Node {
 	c, d := m.config.Picture, image.Shape().Dimensions
 	if m.paper {
-		return vision.Resize(vision.Normalize(vision.Stretch(image), c.Mean, c.Std), c.crop(), vision.Filter{Kernel: vision.Bilinear})
+		return vision.ProcessPaper(image, c.crop(), c.PictureConfig)
 	}
-	filter := vision.Filter{Kernel: vision.Kernel(c.Resample), Antialias: true}
-	size := c.target(vision.Size{Height: d[1], Width: d[2]})
-	return vision.Normalize(vision.ResizeCrop(vision.Limit(image), size, c.crop(), filter), c.Mean, c.Std)
+	return vision.ProcessCrop(image, c.target(vision.Size{Height: d[1], Width: d[2]}), c.crop(), c.PictureConfig)
 }

@@ -3,6 +3,7 @@ package llava
 import (
 	"slices"
 
+	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 )
@@ -37,4 +38,11 @@ func (m *network) Layout(picture vision.Size) (vlm.Layout, error) {
 		Tokens:      slices.Repeat([]int{m.config.ImageToken}, m.config.tokens()),
 		Activations: m.blocks.Activations(m.config.Vision.patches()*m.config.Vision.patches() + 1),
 	}, checkPicture(picture)
+}
+
+// findTokens compares the tokenizer with the configuration, and returns the token
+// that ends a text where the folder does not say.
+func (c Config) findTokens(t *tokenizer.Tokenizer) (ends []int, err error) {
+	end, _ := t.ID(endOfText)
+	return []int{end}, vlm.CheckToken(t, "image_token_index", c.ImageToken, imageToken)
 }

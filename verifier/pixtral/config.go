@@ -11,6 +11,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
+	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
@@ -128,7 +129,7 @@ func ReadConfig(fsys fs.FS) (Config, error) {
 	c := Config{Vision: f.Vision, ImageToken: f.imageToken(), Activation: f.Activation, ProjectorBias: f.ProjectorBias}
 	err := f.check()
 	if err == nil {
-		c.Text, err = f.text()
+		c.Text, err = vlm.TextConfig(f.Text, f.Tied, "")
 	}
 	if err == nil && (c.ImageToken < 0 || c.ImageToken >= c.Text.Vocabulary) {
 		err = fmt.Errorf("%w: image_token_index is %d, the vocabulary has %d", weights.ErrConfig, c.ImageToken, c.Text.Vocabulary)
@@ -146,23 +147,6 @@ func (f modelFile) imageToken() int {
 		}
 	}
 	return 32000
-}
-
-// text reads the language model's configuration.
-func (f modelFile) text() (decoder.Config, error) {
-	outer := map[string]json.RawMessage{"text_config": f.Text}
-	if f.Tied != nil {
-		outer["tie_word_embeddings"] = f.Tied
-	}
-	data, err := json.Marshal(outer)
-	if err != nil {
-		return decoder.Config{}, fmt.Errorf("text_config: %w", err)
-	}
-	c, err := decoder.ParseConfig(data)
-	if err != nil {
-		return c, fmt.Errorf("text_config: %w", err)
-	}
-	return c, nil
 }
 
 // readProcessor reads how pictures are brought to the tower and to the prompt.
@@ -196,26 +180,18 @@ func (f modelFile) check() error {
 	return errors.Join(
 		weights.Require("architectures", len(f.Architectures) == 0 || slices.Contains(f.Architectures, Architecture), true),
 		weights.Require("model_type", f.ModelType, "llava"),
-		within("projector_hidden_act", err),
+		vlm.Within("projector_hidden_act", err),
 		weights.Require("vision_feature_layer", f.FeatureLayer, -1, f.Vision.Layers),
 		weights.Require("vision_feature_select_strategy", f.Strategy, "full"),
 		f.Pretrained.Check(),
-		within("vision_config", f.Vision.check()),
+		vlm.Within("vision_config", f.Vision.check()),
 	)
-}
-
-// within names the part of the file that an error is about.
-func within(part string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", part, err)
 }
 
 func (c VisionConfig) check() error {
 	_, err := nn.Activation(c.Activation)
 	err = errors.Join(
-		within("hidden_act", err),
+		vlm.Within("hidden_act", err),
 		c.Pretrained.Check(),
 		weights.Require("model_type", c.ModelType, VisionModelType),
 		weights.Require("num_channels", c.Channels, 3),

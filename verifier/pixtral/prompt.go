@@ -6,7 +6,6 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 // Prompt implements vlm.Model: the chat template of the checkpoints for one turn of
@@ -38,21 +37,14 @@ func (m *network) Layout(picture vision.Size) (vlm.Layout, error) {
 // largest is the longest edge, in pixels, that is believed to be meant.
 const largest = 1 << 14
 
-// readTokens finds the tokens that a picture needs, and the one that ends a text
+// findTokens finds the tokens that a picture needs, and the one that ends a text
 // where the folder does not say.
-func (m *network) readTokens(t *tokenizer.Tokenizer) (end int, err error) {
-	id := func(token string) int {
-		id, ok := t.ID(token)
-		if !ok && err == nil {
-			err = fmt.Errorf("%w: the tokenizer has no %s", weights.ErrConfig, token)
-		}
-		return id
-	}
+func (m *network) findTokens(t *tokenizer.Tokenizer) (ends []int, err error) {
 	tokens := m.config.Tokens
-	image := id(tokens.Image)
-	m.rowEnd, m.pictureEnd, end = id(tokens.Break), id(tokens.End), id("</s>")
-	if err == nil {
-		err = weights.Require("image_token_index", m.config.ImageToken, image)
+	ids, err := vlm.FindTokens(t, tokens.Break, tokens.End, "</s>")
+	if err != nil {
+		return nil, err
 	}
-	return end, err
+	m.rowEnd, m.pictureEnd = ids[0], ids[1]
+	return ids[2:], vlm.CheckToken(t, "image_token_index", m.config.ImageToken, tokens.Image)
 }

@@ -2,8 +2,6 @@ package qwen25vl
 
 import (
 	"encoding/json"
-	"maps"
-	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -128,6 +126,20 @@ func TestReadConfigOfVersion5(t *testing.T) {
 	require.True(t, got.Text.TiedHead)
 }
 
+// TestReadWindows has windows from a layer on. They count only where they are
+// switched on; decoder's fixtures compare what they do with transformers.
+func TestReadWindows(t *testing.T) {
+	files := vlmtest.Files(t, nameInFixtures)
+	vlmtest.Set(t, files, modelFile, "sliding_window", 16)
+	vlmtest.Set(t, files, modelFile, "max_window_layers", 1)
+	for on, want := range map[bool][]int{false: {0, 0, 0}, true: {0, 16, 16}} {
+		vlmtest.Set(t, files, modelFile, "use_sliding_window", on)
+		c, err := ReadConfig(files)
+		require.NoError(t, err)
+		require.Equal(t, want, c.Text.Windows)
+	}
+}
+
 // TestReadConfigDefaults leaves out what transformers fills in.
 func TestReadConfigDefaults(t *testing.T) {
 	files := vlmtest.Files(t, nameInFixtures)
@@ -145,11 +157,8 @@ func TestReadConfigDefaults(t *testing.T) {
 	require.Equal(t, 4, c.Vision.side())
 }
 
-// unsupported are values that are refused, each in its file.
-var unsupported = []struct {
-	file, path string
-	value      any
-}{
+// refused are values that no folder may have.
+var refused = []vlmtest.Field{
 	{modelFile, "architectures", []string{"Qwen2VLForConditionalGeneration"}},
 	{modelFile, "model_type", "qwen2_vl"},
 	{modelFile, "image_token_id", 1 << 20},
@@ -183,23 +192,10 @@ var unsupported = []struct {
 	{pictureFile, "resample", 1},
 	{pictureFile, "do_normalize", false},
 	{pictureFile, "image_std", []int{0, 0, 0}},
-	{pictureFile, "min_pixel", 1},
 }
 
-// TestReadConfigRefuses spoils one field at a time.
 func TestReadConfigRefuses(t *testing.T) {
 	sound := vlmtest.Files(t, nameInFixtures)
-	for _, test := range unsupported {
-		name := test.path[strings.LastIndexByte(test.path, '.')+1:]
-		t.Run(name, func(t *testing.T) {
-			files := maps.Clone(sound)
-			vlmtest.Set(t, files, test.file, test.path, test.value)
-			_, err := ReadConfig(files)
-			require.ErrorContains(t, err, name)
-			require.ErrorContains(t, err, test.file)
-			if name != "min_pixel" {
-				require.ErrorIs(t, err, weights.ErrConfig)
-			}
-		})
-	}
+	vlmtest.TestFields(t, sound, ReadConfig, nil, []vlmtest.Field{{pictureFile, "min_pixel", 1}})
+	vlmtest.TestFields(t, sound, ReadConfig, weights.ErrConfig, refused)
 }

@@ -5,10 +5,7 @@ package qwen25vl
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io/fs"
-	"os"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -39,11 +36,7 @@ type Verifier = vlm.Verifier
 // Open loads the verifier in folder. Its weights become frozen variables of the
 // runtime's store, in the precision of the files.
 func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (*Verifier, error) {
-	v, err := OpenFS(ctx, rt, os.DirFS(folder), o)
-	if err != nil {
-		return nil, fmt.Errorf("qwen25vl: open %s: %w", folder, err)
-	}
-	return v, nil
+	return vlm.OpenFolder(ctx, rt, "qwen25vl", folder, o, OpenFS)
 }
 
 // OpenFS is Open for any file system; only files of the operating system are
@@ -53,61 +46,30 @@ func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*
 	if err != nil {
 		return nil, err
 	}
-	s := vlm.Setup{Name: "qwen25vl", Marker: config.ImageToken, Image: config.ImageToken}
-	if s.Tokenizer, err = openTokenizer(fsys, config); err != nil {
-		return nil, err
-	}
-	turnEnd, _ := s.Tokenizer.ID(endToken)
-	if s.Ends, err = vlm.ReadEnds(fsys, turnEnd); err != nil {
-		return nil, err
-	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
 	m := &parts{config: config, runtime: rt, paper: o.Paper}
-	s.Model = m
-	root := weights.Root(rt.Store, "/verifier")
-	err = weights.LoadTo(rt.Backend, fsys, ".", rt.Store, root, config.surplus, func(c weights.Cursor) {
-		m.vision, s.Decoder = build(c, config)
-	})
-	var v *Verifier
-	if err == nil {
-		v, err = vlm.New(rt, s, o)
-	}
-	if err != nil {
-		return nil, errors.Join(err, rt.Store.DeleteVariablesInScope(root))
-	}
-	return v, nil
+	opening := vlm.Opening{Name: "qwen25vl", Model: m, Image: config.ImageToken, Tokens: config.findTokens, Load: m.load, Surplus: config.surplus}
+	return opening.Open(ctx, rt, fsys, o)
 }
 
-// build reads the parameters, under the names of transformers 4.50 or of later
+// load reads the parameters, under the names of transformers 4.50 or of later
 // versions.
-func build(c weights.Cursor, config Config) (*Vision, *decoder.Decoder) {
-	tower := c.Layout("patch_embed.proj.weight", "visual", "model.visual")
+func (m *parts) load(c weights.Cursor) *decoder.Decoder {
+	m.vision = NewVision(c.Layout("patch_embed.proj.weight", "visual", "model.visual"), m.config.Vision)
 	text := c.Layout("embed_tokens.weight", "model", "model.language_model")
-	return NewVision(tower, config.Vision), decoder.NewWithHead(text, c.In("lm_head"), config.Text)
+	return decoder.NewWithHead(text, c.In("lm_head"), m.config.Text)
 }
 
 // surplus accepts a head that is stored though it is the table of embeddings.
 func (c Config) surplus(name string) bool { return c.Text.TiedHead && name == "lm_head.weight" }
 
-// openTokenizer opens the tokenizer and sees to it that the tokens of the prompt
-// are its.
-func openTokenizer(fsys fs.FS, c Config) (*tokenizer.Tokenizer, error) {
-	t, err := tokenizer.Open(fsys, ".")
+// findTokens sees to it that the tokens of the prompt are the tokenizer's, and
+// returns the one that ends a text where the folder does not say.
+func (c Config) findTokens(t *tokenizer.Tokenizer) (ends []int, err error) {
+	ids, err := vlm.FindTokens(t, endToken, startToken, visionStart, visionEnd)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range []string{startToken, endToken, visionStart, imageToken, visionEnd} {
-		id, ok := t.ID(name)
-		if !ok {
-			return nil, fmt.Errorf("%w: the tokenizer has no token %s", weights.ErrConfig, name)
-		}
-		if name == imageToken && id != c.ImageToken {
-			return nil, fmt.Errorf("%w: image_token_id is %d, the tokenizer's %s is %d", weights.ErrConfig, c.ImageToken, name, id)
-		}
-	}
-	return t, nil
+	return ids[:1], vlm.CheckToken(t, "image_token_id", c.ImageToken, imageToken)
 }
 
 // parts are what is Qwen2.5-VL's own; package vlm does the rest.

@@ -123,11 +123,9 @@ func (c ProcessorConfig) paperTarget(picture vision.Size) (vision.Size, error) {
 // size.
 func (c ProcessorConfig) process(x *Node, to vision.Size, paper bool) *Node {
 	if paper {
-		x = vision.Normalize(vision.Stretch(x), c.Mean, c.Std)
-		return vision.Resize(x, to, vision.Filter{Kernel: vision.Bilinear})
+		return vision.ProcessPaper(x, to, c.PictureConfig)
 	}
-	x = vision.Resize(vision.Limit(x), to, vision.Filter{Kernel: vision.Kernel(c.Resample), Antialias: true})
-	return vision.Normalize(x, c.Mean, c.Std)
+	return vision.Process(x, to, c.PictureConfig)
 }
 
 // patches cuts pictures [B, H, W, 3] into [B, R, C, M, 3·frames·patch·patch]: the

@@ -5,12 +5,14 @@ import (
 	"testing"
 
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 )
 
@@ -24,8 +26,7 @@ func Plain(t testing.TB) *backends.Runtime {
 }
 
 // Rate asks the official question of a model's first fixture about its picture that
-// is not square. The results are the "loss", its "gradient" by the picture, and all
-// that the probe of vlm.Trace sees.
+// is not square. The results are the "loss" and its "gradient" by the picture.
 func Rate(t *testing.T, rt *backends.Runtime, v *vlm.Verifier, name string) golden.Results {
 	t.Helper()
 	const key = "official_ns/image"
@@ -37,20 +38,37 @@ func Rate(t *testing.T, rt *backends.Runtime, v *vlm.Verifier, name string) gold
 		official := f.Beside(t, "official")
 		var q struct{ Question, Answer string }
 		official.Decode(t, &q)
-		picture := official.Tensor(t, key)
-		size := sizeOf(picture)
-		in, err := v.Prepare(t.Context(), dualprocess.Question{Text: q.Question, Answer: q.Answer, Bare: true}, size.Height, size.Width)
-		require.NoError(t, err)
-		return golden.Run(t, rt, func(p *nn.Probe, in []*Node) {
-			image := TransposeAllAxes(in[0], 0, 2, 3, 1)
-			loss := Neg(ReduceAllSum(v.LogProbs(image, [][]*Node{in[1:]})[0]))
-			p.See("loss", Reshape(loss, 1))
-			p.See("gradient", Gradient(loss, in[0])[0])
-			vlm.Trace(v, p, image, in[1:])
-		}, picture, in[0], in[1], in[2], in[3])
+		return rate(t, rt, v, dualprocess.Question{Text: q.Question, Answer: q.Answer, Bare: true}, channelsLastTensor(official.Tensor(t, key)))
 	}
 	require.Fail(t, "no fixture", name)
 	return nil
+}
+
+// RateNoise is Rate for a question of its own about a picture of noise.
+func RateNoise(t *testing.T, rt *backends.Runtime, v *vlm.Verifier, size vision.Size) golden.Results {
+	t.Helper()
+	return rate(t, rt, v, dualprocess.Question{Text: "Is it?", Answer: "Yes"}, Noise(size))
+}
+
+func rate(t *testing.T, rt *backends.Runtime, v *vlm.Verifier, q dualprocess.Question, picture *tensors.Tensor) golden.Results {
+	t.Helper()
+	in, err := v.Prepare(t.Context(), q, picture.Shape().Dim(1), picture.Shape().Dim(2))
+	require.NoError(t, err)
+	return golden.Run(t, rt, func(p *nn.Probe, in []*Node) {
+		loss := Neg(ReduceAllSum(v.LogProbs(in[0], [][]*Node{in[1:]})[0]))
+		p.See("loss", Reshape(loss, 1))
+		p.See("gradient", Gradient(loss, in[0])[0])
+	}, picture, in[0], in[1], in[2], in[3])
+}
+
+// Noise is a picture [1, H, W, 3] with a number for every place, which
+// bench_gradient.py knows too.
+func Noise(size vision.Size) *tensors.Tensor {
+	values := make([]float32, size.Area()*3)
+	for i := range values {
+		values[i] = float32(i*7919%1009) / 1009
+	}
+	return tensors.FromFlatDataAndDimensions(values, 1, size.Height, size.Width, 3)
 }
 
 // Norm is the root of the sum of squares.

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
+	"maps"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -58,29 +60,55 @@ func Set(t testing.TB, files fstest.MapFS, file, path string, value any) {
 	files[file] = &fstest.MapFile{Data: data}
 }
 
-// Rewrite changes the tensors of model.safetensors one by one; one whose name
-// becomes empty is left out.
+// modelFile is the checkpoint of folders that have it in one piece.
+const modelFile = "model.safetensors"
+
+// Rewrite changes the tensors one by one; one whose name becomes empty is left out.
+// What comes in several files is joined in one.
 func Rewrite(t testing.TB, files fstest.MapFS, change func(x *safetensors.Tensor)) {
 	t.Helper()
-	const name = "model.safetensors"
+	var list []safetensors.Tensor
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if !strings.HasSuffix(name, ".safetensors") {
+			continue
+		}
+		for _, x := range read(t, files, name) {
+			if change(&x); x.Name != "" {
+				list = append(list, x)
+			}
+		}
+		delete(files, name)
+	}
+	delete(files, modelFile+".index.json")
+	write(t, files, list)
+}
+
+// Append adds tensors, which are made of those that are there.
+func Append(t testing.TB, files fstest.MapFS, more func(list []safetensors.Tensor) []safetensors.Tensor) {
+	t.Helper()
+	list := read(t, files, modelFile)
+	write(t, files, append(list, more(list)...))
+}
+
+func read(t testing.TB, files fstest.MapFS, name string) (list []safetensors.Tensor) {
 	f, err := safetensors.Open(files, name)
 	require.NoError(t, err)
-	var list []safetensors.Tensor
 	for _, info := range f.Tensors() {
 		data, err := f.Bytes(info.Name)
 		require.NoError(t, err)
-		x := safetensors.Tensor{Name: info.Name, DType: info.DType, Shape: info.Shape, Data: data}
-		if change(&x); x.Name != "" {
-			list = append(list, x)
-		}
+		list = append(list, safetensors.Tensor{Name: info.Name, DType: info.DType, Shape: info.Shape, Data: data})
 	}
-	var b bytes.Buffer
-	require.NoError(t, safetensors.Write(&b, list, nil))
 	require.NoError(t, f.Close())
-	files[name] = &fstest.MapFile{Data: b.Bytes()}
+	return list
 }
 
-// Halve rounds the tensors of model.safetensors to bfloat16.
+func write(t testing.TB, files fstest.MapFS, list []safetensors.Tensor) {
+	var b bytes.Buffer
+	require.NoError(t, safetensors.Write(&b, list, nil))
+	files[modelFile] = &fstest.MapFile{Data: b.Bytes()}
+}
+
+// Halve rounds the tensors to bfloat16.
 func Halve(t testing.TB, files fstest.MapFS) {
 	t.Helper()
 	Rewrite(t, files, func(x *safetensors.Tensor) {
