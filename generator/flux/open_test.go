@@ -1,46 +1,39 @@
 package flux
 
 import (
-	"bytes"
 	"io/fs"
-	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/internal/golden"
-	"github.com/dualprocess/dualprocess-go/internal/safetensors"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline/pipelinetest"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 // fixtureWith returns the files of a FLUX fixture with or without guidance.
-func fixtureWith(t *testing.T, guidance bool) fstest.MapFS {
-	for _, f := range golden.Fixtures(t, golden.Generator) {
-		var a about
-		f.Decode(t, &a)
-		if files := f.Model(t, "model"); a.Spec.Family == "flux" {
-			c, err := ReadConfig(files)
-			require.NoError(t, err)
-			if c.Transformer.Guidance == guidance {
-				return files
-			}
+func fixtureWith(t testing.TB, guidance bool) fstest.MapFS {
+	for _, r := range pipelinetest.Find(t, family) {
+		files := r.Model(t, "model")
+		c, err := ReadConfig(files)
+		require.NoError(t, err)
+		if c.Transformer.Guidance == guidance {
+			return files
 		}
 	}
 	require.Fail(t, "no such fixture")
 	return nil
 }
 
-// replace changes text in a file.
-func replace(t *testing.T, files fstest.MapFS, name, old, new string) {
-	require.Contains(t, string(files[name].Data), old)
-	files[name] = &fstest.MapFile{Data: bytes.Replace(files[name].Data, []byte(old), []byte(new), 1)}
-}
+// schnell are the files of a checkpoint without guidance, for tests that spoil some
+// of them.
+func schnell(t testing.TB) fstest.MapFS { return fixtureWith(t, false) }
 
 func TestReadConfigRefuses(t *testing.T) {
 	const index, transformer, scheduler = "model_index.json", "transformer/config.json", "scheduler/scheduler_config.json"
-	for _, test := range []struct{ file, old, new, names string }{
+	pipelinetest.ConfigRefused(t, schnell, []pipelinetest.Refused{
 		{index, `"CLIPTextModel"`, `"CLIPTextModelWithProjection"`, "text_encoder"},
 		{index, `"vae"`, `"vea"`, "vea"},
 		{index, `"AutoencoderKL"`, `"AutoencoderTiny"`, "vae"},
@@ -64,15 +57,10 @@ func TestReadConfigRefuses(t *testing.T) {
 		{"text_encoder/config.json", `"num_attention_heads": 3`, `"num_attention_heads": 5`, "num_attention_heads"},
 		{"text_encoder_2/config.json", `"gated-gelu"`, `"relu"`, "feed_forward_proj"},
 		{"text_encoder_2/config.json", `"d_model": 32`, `"d_model": 0`, "d_model"},
-	} {
-		t.Run(test.file+" "+test.new, func(t *testing.T) {
-			files := fixtureWith(t, false)
-			replace(t, files, test.file, test.old, test.new)
-			_, err := ReadConfig(files)
-			require.ErrorContains(t, err, test.names)
-			require.ErrorContains(t, err, strings.Split(test.file, "/")[0])
-		})
-	}
+	}, func(fsys fs.FS) error {
+		_, err := ReadConfig(fsys)
+		return err
+	})
 }
 
 func TestOptions(t *testing.T) {
@@ -109,39 +97,21 @@ func TestOpenRefuses(t *testing.T) {
 	const vae = "vae/diffusion_pytorch_model.safetensors"
 	const shard = "transformer/diffusion_pytorch_model-00002-of-00002.safetensors"
 	rt := golden.Runtime(t)
-	for name, test := range map[string]struct {
-		spoil func(files fstest.MapFS)
-		want  error
-		names string
-	}{
-		"missing shard": {func(files fstest.MapFS) { delete(files, shard) }, fs.ErrNotExist, shard},
-		"truncated": {func(files fstest.MapFS) {
-			files[vae] = &fstest.MapFile{Data: files[vae].Data[:len(files[vae].Data)-4]}
-		}, safetensors.ErrFormat, vae},
-		"another name": {func(files fstest.MapFS) {
-			replace(t, files, vae, `"decoder.conv_in.bias"`, `"decoder.conv_on.bias"`)
-		}, weights.ErrMissing, "decoder.conv_in.bias"},
-		"surplus": {func(files fstest.MapFS) {
-			replace(t, files, "transformer/config.json", `"num_single_layers": 3`, `"num_single_layers": 2`)
-		}, weights.ErrSurplus, "single_transformer_blocks.2"},
-		"another shape": {func(files fstest.MapFS) {
-			replace(t, files, "text_encoder/config.json", `"intermediate_size": 48`, `"intermediate_size": 49`)
-		}, weights.ErrShape, "mlp.fc1.weight"},
-		"no tokenizer": {func(files fstest.MapFS) { delete(files, "tokenizer/vocab.json") }, fs.ErrNotExist, "vocab.json"},
-		"damaged tokenizer": {func(files fstest.MapFS) {
-			files["tokenizer_2/tokenizer.json"] = &fstest.MapFile{Data: []byte("{")}
-		}, tokenizer.ErrFormat, "tokenizer_2"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			files := fixtureWith(t, false)
-			test.spoil(files)
-			before := rt.Store.NumVariables()
-			_, err := OpenFS(t.Context(), rt, files, Options{})
-			require.ErrorIs(t, err, test.want)
-			require.ErrorContains(t, err, test.names)
-			require.Equal(t, before, rt.Store.NumVariables(), "nothing stays behind")
-		})
-	}
+	pipelinetest.OpenRefused(t, rt, schnell, map[string]pipelinetest.Spoilt{
+		"missing shard": pipelinetest.Deleted(shard, shard),
+		"truncated":     pipelinetest.Truncated(vae),
+		"another name": pipelinetest.Replaced(vae, `"decoder.conv_in.bias"`, `"decoder.conv_on.bias"`,
+			weights.ErrMissing, "decoder.conv_in.bias"),
+		"surplus": pipelinetest.Replaced("transformer/config.json", `"num_single_layers": 3`, `"num_single_layers": 2`,
+			weights.ErrSurplus, "single_transformer_blocks.2"),
+		"another shape": pipelinetest.Replaced("text_encoder/config.json", `"intermediate_size": 48`, `"intermediate_size": 49`,
+			weights.ErrShape, "mlp.fc1.weight"),
+		"no tokenizer":      pipelinetest.Deleted("tokenizer/vocab.json", "vocab.json"),
+		"damaged tokenizer": pipelinetest.Overwritten("tokenizer_2/tokenizer.json", "{", tokenizer.ErrFormat, "tokenizer_2"),
+	}, func(fsys fs.FS) error {
+		_, err := OpenFS(t.Context(), rt, fsys, Options{})
+		return err
+	})
 }
 
 // TestRelease lets the text encoders go, and brings them back for a new prompt.
@@ -149,19 +119,7 @@ func TestRelease(t *testing.T) {
 	rt := golden.Runtime(t)
 	g, err := OpenFS(t.Context(), rt, fixtureWith(t, false), Options{Height: 32, Width: 48, TextTokens: 8})
 	require.NoError(t, err)
-	all := rt.Store.NumVariables()
-	first, err := g.Encode(t.Context(), "a red horse")
-	require.NoError(t, err)
-	require.NoError(t, g.Release())
-	require.Less(t, rt.Store.NumVariables(), all)
-	require.NoError(t, first[0].FinalizeAll()) // what was given belongs to the caller
-	again, err := g.Encode(t.Context(), "a red horse")
-	require.NoError(t, err)
-	require.Equal(t, []int{1, 8, 32}, again[0].Shape().Dimensions)
-	require.Less(t, rt.Store.NumVariables(), all, "what is remembered needs no weights")
-	_, err = g.Encode(t.Context(), "a blue one")
-	require.NoError(t, err)
-	require.Equal(t, all, rt.Store.NumVariables())
+	pipelinetest.Released(t, rt, g, [2]string{"a red horse", "a red horse"}, 1, 8, 32)
 }
 
 func TestLatents(t *testing.T) {

@@ -8,14 +8,16 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/model"
 	"github.com/stretchr/testify/require"
 
-	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline/pipelinetest"
 )
+
+// family is what the fixtures call the model.
+const family = "sana"
 
 // Tolerances of the fixtures' README, relative to the largest element.
 const (
@@ -25,79 +27,24 @@ const (
 
 // reference is a fixture: what diffusers, peft and the paper's code computed.
 type reference struct {
-	*golden.Fixture
-	rt    *backends.Runtime
-	about about
+	*pipelinetest.Reference
 	conds map[string]dualprocess.Inputs // of the prompt, by the generator's settings
-
-	decode *model.Exec // of picture
 }
-
-// about is what the tests need of golden.json.
-type about struct {
-	Prompt string
-	Spec   struct {
-		Family        string
-		Height, Width int
-		Steps, Rank   int
-		Seq           int
-		Guidance      float64
-		TrainGuidance float64  `json:"train_guidance"`
-		TrainSteps    []int    `json:"train_i"`
-		Targets       []string `json:"targets"`
-		LearningRate  float64  `json:"lr"`
-	}
-	Lora struct {
-		Alpha   float64 `json:"lora_alpha"`
-		Modules []string
-	}
-	LossScale float64 `json:"toy_loss_scale_training"`
-}
-
-// elsewhere are groups of keys that the packages text and autoencoder compare,
-// and the inputs.
-var elsewhere = []string{"text.gemma.ids_plain", "text.gemma.mask_plain", "text.gemma.out_plain", "text.gemma.mod.", "vae.", "in."}
 
 // TestGolden compares everything that the fixtures hold about Sana.
 func TestGolden(t *testing.T) {
-	rt := golden.Runtime(t)
-	found := false
-	for _, f := range golden.Fixtures(t, golden.Generator) {
-		r := &reference{Fixture: f, rt: rt, conds: map[string]dualprocess.Inputs{}}
-		f.Decode(t, &r.about)
-		if r.about.Spec.Family != "sana" {
-			continue // generator's tests see to it that every family is compared
-		}
-		found = true
-		groups := []struct {
-			name string
-			test func(*testing.T)
-		}{
-			{"text", r.testText}, {"sched", r.testSchedule}, {"fwd", r.testForward}, {"sample", r.testSampling},
-			{"latgrad", r.testLatentGradients}, {"lora", r.testLora}, {"train", r.testTraining}, {"distill", r.testDistill},
-		}
-		t.Run(f.Name, func(t *testing.T) {
-			for _, group := range groups {
-				t.Run(group.name, group.test)
-			}
-			t.Run("every key", r.testCovered)
-			if r.decode != nil {
-				r.decode.Finalize()
-			}
+	pipelinetest.Each(t, golden.Runtime(t), family, func(t *testing.T, x *pipelinetest.Reference) {
+		x.Tolerance, x.GradientTolerance, x.Trimmed = tolerance, gradientTolerance, true
+		r := &reference{x, map[string]dualprocess.Inputs{}}
+		pipelinetest.Groups(t, []pipelinetest.Group{
+			{Name: "text", Test: r.testText}, {Name: "sched", Test: r.testSchedule}, {Name: "fwd", Test: r.testForward},
+			{Name: "sample", Test: r.testSampling}, {Name: "latgrad", Test: r.testLatentGradients}, {Name: "lora", Test: r.testLora},
+			{Name: "train", Test: r.testTraining}, {Name: "distill", Test: r.testDistill},
 		})
-	}
-	require.True(t, found)
-}
-
-// testCovered fails for keys that no test asked for.
-func (r *reference) testCovered(t *testing.T) {
-	for _, key := range r.Unread() {
-		known := false
-		for _, prefix := range elsewhere {
-			known = known || strings.HasPrefix(key, prefix)
-		}
-		require.True(t, known, "nobody compares %s", key)
-	}
+		t.Run("every key", func(t *testing.T) { // but for what the packages text and autoencoder compare, and inputs
+			r.Covered(t, "text.gemma.ids_plain", "text.gemma.mask_plain", "text.gemma.out_plain", "text.gemma.mod.", "vae.", "in.")
+		})
+	})
 }
 
 // paper are the settings of the paper's reference: Euler's steps without a shift,
@@ -108,8 +55,8 @@ func (r *reference) paper(steps int, guidance float64) Options {
 
 // open opens the fixture's model at the size of its pictures.
 func (r *reference) open(t *testing.T, o Options) *Generator {
-	o.Height, o.Width, o.TextTokens = r.about.Spec.Height, r.about.Spec.Width, r.about.Spec.Seq
-	g, err := Open(t.Context(), r.rt, r.Path("model"), o)
+	o.Height, o.Width, o.TextTokens = r.About.Spec.Height, r.About.Spec.Width, r.About.Spec.Seq
+	g, err := Open(t.Context(), r.Runtime, r.Path("model"), o)
 	require.NoError(t, err)
 	return g
 }
@@ -119,7 +66,7 @@ func (r *reference) cond(t *testing.T, g *Generator) dualprocess.Inputs {
 	key := fmt.Sprint(g.guided(), *g.options.Instruction)
 	if r.conds[key] == nil {
 		var err error
-		r.conds[key], err = g.Encode(t.Context(), r.about.Prompt)
+		r.conds[key], err = g.Encode(t.Context(), r.About.Prompt)
 		require.NoError(t, err)
 	}
 	return r.conds[key]
@@ -132,7 +79,7 @@ func (r *reference) testText(t *testing.T) {
 	count, err := g.encoder.plain.Count(DefaultInstruction)
 	require.NoError(t, err)
 	require.Equal(t, r.Ints(t, "text.gemma.chi_num_tokens"), []int32{int32(count)})
-	ids, err := g.encoder.instructed.IDs(DefaultInstruction + clean(r.about.Prompt))
+	ids, err := g.encoder.instructed.IDs(DefaultInstruction + clean(r.About.Prompt))
 	require.NoError(t, err)
 	require.Equal(t, r.Ints(t, "text.gemma.ids_chi"), ids)
 
@@ -191,12 +138,12 @@ func (r *reference) testForward(t *testing.T) {
 		time, _ := r.Floats(t, call+".t")
 		g := r.open(t, r.paper(1, float64(guidance[0])))
 		cond := r.cond(t, g)
-		got := golden.Run(t, r.rt, func(p *nn.Probe, in []*Node) {
+		got := golden.Run(t, r.Runtime, func(p *nn.Probe, in []*Node) {
 			p.See("model_pred", g.predict(p, nil, in[0], in[1], in[2:]))
-		}, flatten(r.Tensor(t, "in.fwd_latents"), rowsOf(time[0], len(cond)/2), cond)...)
+		}, pipelinetest.Flatten(r.Tensor(t, "in.fwd_latents"), rowsOf(time[0], len(cond)/2), cond)...)
 		r.Compare(t, call+".model_pred", got.Floats(t, "model_pred"), tolerance)
 		if call == "fwd1" {
-			r.Modules(t, "fwd1.mod.", got, tolerance, channelsFirst)
+			r.Modules(t, "fwd1.mod.", got, tolerance, pipelinetest.ChannelsFirst)
 		}
 	}
 }
@@ -208,44 +155,6 @@ func rowsOf(time float32, rows int) *tensors.Tensor {
 		values[i] = time
 	}
 	return tensors.FromFlatDataAndDimensions(values, rows)
-}
-
-// flatten lists inputs of a graph.
-func flatten(inputs ...any) []any {
-	var flat []any
-	for _, in := range inputs {
-		switch in := in.(type) {
-		case []any:
-			flat = append(flat, flatten(in...)...)
-		case dualprocess.Inputs:
-			flat = append(flat, flatten([]*tensors.Tensor(in))...)
-		case []*tensors.Tensor:
-			for _, x := range in {
-				flat = append(flat, x)
-			}
-		default:
-			flat = append(flat, in)
-		}
-	}
-	return flat
-}
-
-// channelsFirst returns the elements of [B, H, W, C] in the order of [B, C, H, W],
-// and those of other tensors as they are.
-func channelsFirst(x *tensors.Tensor) []float32 {
-	values, d := tensors.MustCopyFlatData[float32](x), x.Shape().Dimensions
-	if len(d) != 4 {
-		return values
-	}
-	out, picture := make([]float32, 0, len(values)), d[1]*d[2]*d[3]
-	for b := range d[0] {
-		for c := range d[3] {
-			for i := c; i < picture; i += d[3] {
-				out = append(out, values[b*picture+i])
-			}
-		}
-	}
-	return out
 }
 
 // equalMasks compares masks, behind each other.
@@ -275,9 +184,4 @@ func (r *reference) compareWords(t *testing.T, key string, statesAndMasks ...*te
 		}
 	}
 	r.Compare(t, key, got, tolerance)
-}
-
-// pictureOf decodes to the form of the fixtures: [B, 3, H, W] in [-1, 1].
-func pictureOf(g *Generator, latents *Node) *Node {
-	return AddScalar(MulScalar(TransposeAllAxes(g.Decode(latents), 0, 3, 1, 2), 2), -1)
 }

@@ -9,26 +9,17 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/stretchr/testify/require"
 
-	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline/pipelinetest"
 )
-
-// goRuntime is the pure Go backend, which runs a tiny model once sooner than XLA
-// compiles it.
-func goRuntime(t *testing.T) *backends.Runtime {
-	rt, err := backends.Open(t.Context(), backends.Options{Backend: "go"})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, rt.Close()) })
-	return rt
-}
 
 // TestHalf compares a prediction, a picture and a gradient in bfloat16 with those
 // in float32. Single numbers may be far off: where a query of linear attention is
 // nearly zero, rounding decides what it attends to. PyTorch's are no closer.
 func TestHalf(t *testing.T) {
-	rt := goRuntime(t)
-	g, err := OpenFS(t.Context(), rt, fixture(t), Options{Height: 64, Width: 96, TextTokens: 16, Instruction: new("")})
+	rt := pipelinetest.Plain(t)
+	g, err := OpenFS(t.Context(), rt, checkpoint(t), Options{Height: 64, Width: 96, TextTokens: 16, Instruction: new("")})
 	require.NoError(t, err)
 	cond, err := g.Encode(t.Context(), "a red horse")
 	require.NoError(t, err)
@@ -41,7 +32,7 @@ func TestHalf(t *testing.T) {
 			p.See("prediction", prediction)
 			p.See("picture", picture)
 			p.See("gradient", Gradient(ReduceAllSum(Square(picture)), in[0])[0])
-		}, flatten(noise, int32(10), cond)...)
+		}, pipelinetest.Flatten(noise, int32(10), cond)...)
 	}
 	full := run()
 	rt.DType = dtypes.BFloat16
@@ -66,10 +57,10 @@ func euclidean(want, got []float32) float64 {
 // TestGuidance sees to it that the negative prompt is encoded as one without an
 // instruction, and that there is none where there is no guidance.
 func TestGuidance(t *testing.T) {
-	rt := goRuntime(t)
+	rt := pipelinetest.Plain(t)
 	encode := func(o Options, prompt string) []*tensors.Tensor {
 		o.Height, o.Width, o.TextTokens = 32, 32, 16
-		g, err := OpenFS(t.Context(), rt, fixture(t), o)
+		g, err := OpenFS(t.Context(), rt, checkpoint(t), o)
 		require.NoError(t, err)
 		cond, err := g.Encode(t.Context(), prompt)
 		require.NoError(t, err)

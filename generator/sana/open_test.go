@@ -1,7 +1,6 @@
 package sana
 
 import (
-	"bytes"
 	"io/fs"
 	"strings"
 	"testing"
@@ -9,29 +8,13 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/dualprocess/dualprocess-go/internal/golden"
-	"github.com/dualprocess/dualprocess-go/internal/safetensors"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline/pipelinetest"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
-// fixture returns the files of a Sana fixture.
-func fixture(t *testing.T) fstest.MapFS {
-	for _, f := range golden.Fixtures(t, golden.Generator) {
-		var a about
-		if f.Decode(t, &a); a.Spec.Family == "sana" {
-			return f.Model(t, "model")
-		}
-	}
-	require.Fail(t, "no such fixture")
-	return nil
-}
-
-// replace changes text in a file.
-func replace(t *testing.T, files fstest.MapFS, name, old, new string) {
-	require.Contains(t, string(files[name].Data), old)
-	files[name] = &fstest.MapFile{Data: bytes.Replace(files[name].Data, []byte(old), []byte(new), 1)}
-}
+// checkpoint are the files of one, for tests that spoil some of them.
+func checkpoint(t testing.TB) fstest.MapFS { return pipelinetest.Files(t, family) }
 
 const (
 	index, transformer = "model_index.json", "transformer/config.json"
@@ -40,55 +23,56 @@ const (
 	shard              = "transformer/diffusion_pytorch_model-00002-of-00003.safetensors"
 )
 
-// refused are changes of the files that make them ones that are not supported.
-var refused = []struct{ file, old, new, names string }{
-	{index, `"Gemma2Model"`, `"T5EncoderModel"`, "text_encoder"},
-	{index, `"vae"`, `"vea"`, "vea"},
-	{index, `"AutoencoderDC"`, `"AutoencoderKL"`, "vae"},
-	{transformer, `"patch_size": 1`, `"patch_size": 2`, "patch_size"},
-	{transformer, `"patch_size": 1`, `"patch_size": 1, "rope": true`, "rope"},
-	{transformer, `"num_layers": 3`, `"num_layers": -3`, "num_layers"},
-	{transformer, `"num_layers": 3`, `"num_layers": "3"`, "num_layers"},
-	{transformer, `"in_channels": 32`, `"in_channels": 16`, "out_channels"},
-	{transformer, `"cross_attention_dim": 32`, `"cross_attention_dim": 24`, "cross_attention_dim"},
-	{transformer, `"cross_attention_dim": 32`, `"cross_attention_dim": null`, "cross_attention_dim"},
-	{transformer, `"caption_channels": 24`, `"caption_channels": 25`, "caption_channels"},
-	{transformer, `"guidance_embeds": false`, `"guidance_embeds": true`, "guidance_embeds"},
-	{transformer, `"interpolation_scale": null`, `"interpolation_scale": 2`, "interpolation_scale"},
-	{transformer, `"qk_norm": null`, `"qk_norm": "rms_norm_across_heads"`, "qk_norm"},
-	{transformer, `"mlp_ratio": 2.5`, `"mlp_ratio": 0`, "mlp_ratio"},
-	{transformer, `"norm_eps": 1e-06`, `"norm_eps": 0`, "norm_eps"},
-	{transformer, `"timestep_scale": 1.0`, `"timestep_scale": -1.0`, "timestep_scale"},
-	{transformer, `"SanaTransformer2DModel"`, `"SD3Transformer2DModel"`, "_class_name"},
-	{scheduler, `"DPMSolverMultistepScheduler"`, `"SCMScheduler"`, "_class_name"},
-	{scheduler, `"DPMSolverMultistepScheduler"`, `"FlowMatchEulerDiscreteScheduler"`, "unknown field"},
-	{scheduler, `"flow_shift": 3.0`, `"flow_shift": -3.0`, "shift"},
-	{scheduler, `"use_flow_sigmas": true`, `"use_flow_sigmas": false`, "use_flow_sigmas"},
-	{scheduler, `"solver_order": 2`, `"solver_order": 3`, "solver_order"},
-	{scheduler, `"solver_type": "midpoint"`, `"solver_type": "heun"`, "solver_type"},
-	{scheduler, `"algorithm_type": "dpmsolver++"`, `"algorithm_type": "sde-dpmsolver++"`, "algorithm_type"},
-	{scheduler, `"final_sigmas_type": "zero"`, `"final_sigmas_type": "sigma_min"`, "final_sigmas_type"},
-	{scheduler, `"lambda_min_clipped": -Infinity`, `"lambda_min_clipped": -5`, "lambda_min_clipped"},
-	{"vae/config.json", `"latent_channels": 32`, `"latent_channels": 16`, "in_channels"},
-	{"vae/config.json", `"decoder_conv_act_fn": "relu"`, `"decoder_conv_act_fn": "silu"`, "decoder_conv_act_fn"},
-	{"text_encoder/config.json", `"gemma2"`, `"gemma3_text"`, "model_type"},
-	{"text_encoder/config.json", `"num_attention_heads": 4`, `"num_attention_heads": 3`, "num_attention_heads"},
+func TestReadConfigRefuses(t *testing.T) {
+	pipelinetest.ConfigRefused(t, checkpoint, []pipelinetest.Refused{
+		{index, `"Gemma2Model"`, `"T5EncoderModel"`, "text_encoder"},
+		{index, `"vae"`, `"vea"`, "vea"},
+		{index, `"AutoencoderDC"`, `"AutoencoderKL"`, "vae"},
+		{transformer, `"patch_size": 1`, `"patch_size": 2`, "patch_size"},
+		{transformer, `"patch_size": 1`, `"patch_size": 1, "rope": true`, "rope"},
+		{transformer, `"num_layers": 3`, `"num_layers": -3`, "num_layers"},
+		{transformer, `"num_layers": 3`, `"num_layers": "3"`, "num_layers"},
+		{transformer, `"in_channels": 32`, `"in_channels": 16`, "out_channels"},
+		{transformer, `"cross_attention_dim": 32`, `"cross_attention_dim": 24`, "cross_attention_dim"},
+		{transformer, `"cross_attention_dim": 32`, `"cross_attention_dim": null`, "cross_attention_dim"},
+		{transformer, `"caption_channels": 24`, `"caption_channels": 25`, "caption_channels"},
+		{transformer, `"guidance_embeds": false`, `"guidance_embeds": true`, "guidance_embeds"},
+		{transformer, `"interpolation_scale": null`, `"interpolation_scale": 2`, "interpolation_scale"},
+		{transformer, `"qk_norm": null`, `"qk_norm": "rms_norm_across_heads"`, "qk_norm"},
+		{transformer, `"mlp_ratio": 2.5`, `"mlp_ratio": 0`, "mlp_ratio"},
+		{transformer, `"norm_eps": 1e-06`, `"norm_eps": 0`, "norm_eps"},
+		{transformer, `"timestep_scale": 1.0`, `"timestep_scale": -1.0`, "timestep_scale"},
+		{transformer, `"SanaTransformer2DModel"`, `"SD3Transformer2DModel"`, "_class_name"},
+		{scheduler, `"DPMSolverMultistepScheduler"`, `"SCMScheduler"`, "_class_name"},
+		{scheduler, `"DPMSolverMultistepScheduler"`, `"FlowMatchEulerDiscreteScheduler"`, "unknown field"},
+		{scheduler, `"flow_shift": 3.0`, `"flow_shift": -3.0`, "shift"},
+		{scheduler, `"use_flow_sigmas": true`, `"use_flow_sigmas": false`, "use_flow_sigmas"},
+		{scheduler, `"solver_order": 2`, `"solver_order": 3`, "solver_order"},
+		{scheduler, `"solver_type": "midpoint"`, `"solver_type": "heun"`, "solver_type"},
+		{scheduler, `"algorithm_type": "dpmsolver++"`, `"algorithm_type": "sde-dpmsolver++"`, "algorithm_type"},
+		{scheduler, `"final_sigmas_type": "zero"`, `"final_sigmas_type": "sigma_min"`, "final_sigmas_type"},
+		{scheduler, `"lambda_min_clipped": -Infinity`, `"lambda_min_clipped": -5`, "lambda_min_clipped"},
+		{"vae/config.json", `"decoder_conv_act_fn": "relu"`, `"decoder_conv_act_fn": "silu"`, "decoder_conv_act_fn"},
+		{"text_encoder/config.json", `"gemma2"`, `"gemma3_text"`, "model_type"},
+		{"text_encoder/config.json", `"num_attention_heads": 4`, `"num_attention_heads": 3`, "num_attention_heads"},
+	}, func(fsys fs.FS) error {
+		_, err := ReadConfig(fsys)
+		return err
+	})
 }
 
-func TestReadConfigRefuses(t *testing.T) {
-	for _, test := range refused {
-		t.Run(test.file+" "+test.new, func(t *testing.T) {
-			files := fixture(t)
-			replace(t, files, test.file, test.old, test.new)
-			_, err := ReadConfig(files)
-			require.ErrorContains(t, err, test.names)
-		})
-	}
+// TestReadConfigRefusesChannels changes one of two files that no longer fit together;
+// the error is about the other.
+func TestReadConfigRefusesChannels(t *testing.T) {
+	files := checkpoint(t)
+	pipelinetest.Replace(t, files, "vae/config.json", `"latent_channels": 32`, `"latent_channels": 16`)
+	_, err := ReadConfig(files)
+	require.ErrorContains(t, err, "in_channels")
 }
 
 func TestReadEuler(t *testing.T) {
-	files := fixture(t)
-	replace(t, files, "model_index.json", dpmClass, eulerClass)
+	files := checkpoint(t)
+	pipelinetest.Replace(t, files, "model_index.json", dpmClass, eulerClass)
 	files["scheduler/scheduler_config.json"] = &fstest.MapFile{Data: []byte(`{"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 2.5}`)}
 	c, err := ReadConfig(files)
 	require.NoError(t, err)
@@ -100,7 +84,7 @@ func TestReadEuler(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	c, err := ReadConfig(fixture(t))
+	c, err := ReadConfig(checkpoint(t))
 	require.NoError(t, err)
 	o, err := Options{}.resolved(c)
 	require.NoError(t, err)
@@ -123,72 +107,42 @@ func TestOptions(t *testing.T) {
 	}
 }
 
-// spoilt are ways to spoil the folder of a checkpoint.
-var spoilt = map[string]struct {
-	spoil func(t *testing.T, files fstest.MapFS)
-	want  error
-	names string
-}{
-	"missing shard": {func(_ *testing.T, files fstest.MapFS) { delete(files, shard) }, fs.ErrNotExist, shard},
-	"truncated": {func(_ *testing.T, files fstest.MapFS) {
-		files[vae] = &fstest.MapFile{Data: files[vae].Data[:len(files[vae].Data)-4]}
-	}, safetensors.ErrFormat, vae},
-	"another name": {func(t *testing.T, files fstest.MapFS) {
-		replace(t, files, vae, `"decoder.conv_in.bias"`, `"decoder.conv_on.bias"`)
-	}, weights.ErrMissing, "decoder.conv_in.bias"},
-	"surplus": {func(t *testing.T, files fstest.MapFS) {
-		replace(t, files, transformer, `"num_layers": 3`, `"num_layers": 2`)
-	}, weights.ErrSurplus, "transformer_blocks.2"},
-	"another shape": {func(t *testing.T, files fstest.MapFS) {
-		replace(t, files, "text_encoder/config.json", `"intermediate_size": 48`, `"intermediate_size": 49`)
-	}, weights.ErrShape, "mlp.gate_proj.weight"},
-	"no tokenizer": {func(_ *testing.T, files fstest.MapFS) {
-		delete(files, "tokenizer/tokenizer.json")
-		delete(files, "tokenizer/tokenizer.model")
-	}, fs.ErrNotExist, "tokenizer"},
-	"damaged tokenizer": {func(_ *testing.T, files fstest.MapFS) {
-		files["tokenizer/tokenizer.json"] = &fstest.MapFile{Data: []byte("{")}
-	}, tokenizer.ErrFormat, "tokenizer"},
-}
-
+// TestOpenRefuses spoils the folder of a checkpoint in one way at a time.
 func TestOpenRefuses(t *testing.T) {
-	rt := goRuntime(t)
-	for name, test := range spoilt {
-		t.Run(name, func(t *testing.T) {
-			files := fixture(t)
-			test.spoil(t, files)
-			before := rt.Store.NumVariables()
-			_, err := OpenFS(t.Context(), rt, files, Options{})
-			require.ErrorIs(t, err, test.want)
-			require.ErrorContains(t, err, test.names)
-			require.Equal(t, before, rt.Store.NumVariables(), "nothing stays behind")
-		})
-	}
+	rt := pipelinetest.Plain(t)
+	pipelinetest.OpenRefused(t, rt, checkpoint, map[string]pipelinetest.Spoilt{
+		"missing shard": pipelinetest.Deleted(shard, shard),
+		"truncated":     pipelinetest.Truncated(vae),
+		"another name": pipelinetest.Replaced(vae, `"decoder.conv_in.bias"`, `"decoder.conv_on.bias"`,
+			weights.ErrMissing, "decoder.conv_in.bias"),
+		"surplus": pipelinetest.Replaced(transformer, `"num_layers": 3`, `"num_layers": 2`,
+			weights.ErrSurplus, "transformer_blocks.2"),
+		"another shape": pipelinetest.Replaced("text_encoder/config.json", `"intermediate_size": 48`, `"intermediate_size": 49`,
+			weights.ErrShape, "mlp.gate_proj.weight"),
+		"no tokenizer": {Spoil: func(_ *testing.T, files fstest.MapFS) {
+			delete(files, "tokenizer/tokenizer.json")
+			delete(files, "tokenizer/tokenizer.model")
+		}, Want: fs.ErrNotExist, Names: "tokenizer"},
+		"damaged tokenizer": pipelinetest.Overwritten("tokenizer/tokenizer.json", "{", tokenizer.ErrFormat, "tokenizer"),
+	}, func(fsys fs.FS) error {
+		_, err := OpenFS(t.Context(), rt, fsys, Options{})
+		return err
+	})
 }
 
 // TestRelease lets the text encoder go, and brings it back for a new prompt.
 func TestRelease(t *testing.T) {
-	rt := goRuntime(t)
-	g, err := OpenFS(t.Context(), rt, fixture(t), Options{Height: 32, Width: 64, TextTokens: 8, Instruction: new("Draw this: ")})
+	rt := pipelinetest.Plain(t)
+	g, err := OpenFS(t.Context(), rt, checkpoint(t), Options{Height: 32, Width: 64, TextTokens: 8, Instruction: new("Draw this: ")})
 	require.NoError(t, err)
-	all := rt.Store.NumVariables()
-	first, err := g.Encode(t.Context(), " A red HORSE")
+	pipelinetest.Released(t, rt, g, [2]string{" A red HORSE", "a red horse"}, 1, 8, 24)
+	cond, err := g.Encode(t.Context(), "a red horse")
 	require.NoError(t, err)
-	require.Len(t, first, 4)
-	require.NoError(t, g.Release())
-	require.Less(t, rt.Store.NumVariables(), all)
-	require.NoError(t, first[0].FinalizeAll()) // what was given belongs to the caller
-	again, err := g.Encode(t.Context(), "a red horse")
-	require.NoError(t, err)
-	require.Equal(t, []int{1, 8, 24}, again[0].Shape().Dimensions)
-	require.Less(t, rt.Store.NumVariables(), all, "what is remembered needs no weights")
-	_, err = g.Encode(t.Context(), "a blue one")
-	require.NoError(t, err)
-	require.Equal(t, all, rt.Store.NumVariables())
+	require.Len(t, cond, 4)
 }
 
 func TestLatents(t *testing.T) {
-	g, err := OpenFS(t.Context(), goRuntime(t), fixture(t), Options{Height: 32, Width: 96, TextTokens: 8})
+	g, err := OpenFS(t.Context(), pipelinetest.Plain(t), checkpoint(t), Options{Height: 32, Width: 96, TextTokens: 8})
 	require.NoError(t, err)
 	two, err := g.Latents(7, 8)
 	require.NoError(t, err)

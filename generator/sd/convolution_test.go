@@ -9,29 +9,28 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/stretchr/testify/require"
 
-	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline/pipelinetest"
 	"github.com/dualprocess/dualprocess-go/lora"
 )
 
 // TestConvolutions adapts all kinds of convolutions that the U-Net has: gradients
 // reach their matrices, and their file comes back.
 func TestConvolutions(t *testing.T) {
-	rt, err := backends.Open(t.Context(), backends.Options{Backend: "go"})
+	rt := pipelinetest.Plain(t)
+	g, err := OpenFS(t.Context(), rt, checkpoint(t), Options{Height: 72, Width: 88})
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, rt.Close()) })
-	g, err := OpenFS(t.Context(), rt, fixture(t), Options{Height: 72, Width: 88})
+	cond, err := g.Encode(t.Context(), "")
 	require.NoError(t, err)
-	r := &reference{rt: rt}
-	layers := r.layersOf(t, g)
+	layers := pipelinetest.Layers(t, rt, g, cond)
 	a, err := lora.New(lora.Config{Rank: 2, Targets: []string{
 		"conv_in", "conv_out", "conv1", "conv2", "conv_shortcut", "proj_in", "proj_out", "downsamplers.*.conv", "upsamplers.*.conv",
 	}}, layers)
 	require.NoError(t, err)
 	rng, params := rand.New(rand.NewPCG(1, 2)), a.Params()
 	for k := 1; k < len(params); k += 2 {
-		params[k] = noise(rng, 0.1, params[k].Shape().Dimensions...)
+		params[k] = pipelinetest.Noise(rng, 0.1, params[k].Shape().Dimensions...)
 	}
 	a, err = a.WithParams(params)
 	require.NoError(t, err)
@@ -49,7 +48,7 @@ func TestConvolutions(t *testing.T) {
 		for k, gradient := range Gradient(ReduceAllSum(Square(prediction)), params...) {
 			p.See(k, ReduceAllMax(Abs(gradient)))
 		}
-	}, inputs(inputs([]any{x, int32(25)}, r.conditions(t, g)), params)...)
+	}, pipelinetest.Flatten(x, int32(25), cond, params)...)
 	require.Error(t, golden.Close(got.Floats(t, "adapted"), got.Floats(t, "base"), 1e-3))
 	for k, x := range got {
 		if k != "adapted" && k != "base" {

@@ -3,6 +3,7 @@ package sd
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -17,9 +18,13 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/autoencoder"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline/pipelinetest"
 	"github.com/dualprocess/dualprocess-go/internal/text"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
+
+// family is what the fixtures call the model.
+const family = "sd"
 
 // Tolerances of the fixtures' README, relative to the largest element.
 const (
@@ -28,29 +33,7 @@ const (
 )
 
 // reference is a fixture: what diffusers, peft and the paper's code computed.
-type reference struct {
-	*golden.Fixture
-	rt    *backends.Runtime
-	about about
-}
-
-// about is what the tests need of golden.json.
-type about struct {
-	Prompt string
-	Spec   struct {
-		Family        string
-		Height, Width int
-		Steps, Rank   int
-		Guidance      float64
-		TrainGuidance float64  `json:"train_guidance"`
-		TrainSteps    []int    `json:"train_i"`
-		Targets       []string `json:"targets"`
-	}
-	Lora struct {
-		Alpha   float64 `json:"lora_alpha"`
-		Modules []string
-	}
-}
+type reference struct{ *pipelinetest.Reference }
 
 // TestGolden compares everything that the fixtures hold about Stable Diffusion: all
 // of it on the pure Go backend, which is done long before XLA has compiled the
@@ -61,10 +44,7 @@ func TestGolden(t *testing.T) {
 		goldenOn(t, golden.Runtime(t), func(string) bool { return true })
 		return
 	}
-	rt, err := backends.Open(t.Context(), backends.Options{Backend: "go"})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, rt.Close()) })
-	goldenOn(t, rt, func(string) bool { return true })
+	goldenOn(t, pipelinetest.Plain(t), func(string) bool { return true })
 	t.Run("fastest", func(t *testing.T) {
 		goldenOn(t, golden.Runtime(t), func(group string) bool { return group == "fwd" || group == "vae" || group == "train" })
 	})
@@ -72,68 +52,35 @@ func TestGolden(t *testing.T) {
 
 // goldenOn compares the wanted groups of keys of every fixture.
 func goldenOn(t *testing.T, rt *backends.Runtime, wanted func(group string) bool) {
-	found := false
-	for _, f := range golden.Fixtures(t, golden.Generator) {
-		r := &reference{Fixture: f, rt: rt}
-		f.Decode(t, &r.about)
-		if r.about.Spec.Family != "sd" {
-			continue // generator's tests see to it that every family is compared
-		}
-		found = true
-		t.Run(f.Name, func(t *testing.T) { r.testGroups(t, wanted) })
-	}
-	require.True(t, found)
+	pipelinetest.Each(t, rt, family, func(t *testing.T, x *pipelinetest.Reference) {
+		x.Tolerance, x.GradientTolerance, x.Trimmed = tolerance, gradientTolerance, true
+		(&reference{x}).testGroups(t, wanted)
+	})
 }
 
 func (r *reference) testGroups(t *testing.T, wanted func(group string) bool) {
-	all := true
-	for _, group := range []struct {
-		name string
-		test func(*testing.T)
-	}{
-		{"text", r.testText}, {"sched", r.testSchedule}, {"fwd", r.testForward}, {"odd", r.testOddSize},
-		{"vae", r.testAutoencoder}, {"sample", r.testSampling}, {"latgrad", r.testLatentGradients},
-		{"lora", r.testLora}, {"train", r.testTraining}, {"distill", r.testDistill},
-	} {
-		if wanted(group.name) {
-			t.Run(group.name, group.test)
-		} else {
-			all = false
-		}
+	groups := []pipelinetest.Group{
+		{Name: "text", Test: r.testText}, {Name: "sched", Test: r.testSchedule}, {Name: "fwd", Test: r.testForward},
+		{Name: "odd", Test: r.testOddSize}, {Name: "vae", Test: r.testAutoencoder}, {Name: "sample", Test: r.testSampling},
+		{Name: "latgrad", Test: r.testLatentGradients}, {Name: "lora", Test: r.testLora}, {Name: "train", Test: r.testTraining},
+		{Name: "distill", Test: r.testDistill}, {Name: "every key", Test: func(t *testing.T) { r.Covered(t, "in.") }},
 	}
-	if all {
-		t.Run("every key", r.testCovered)
-	}
-}
-
-// testCovered fails for keys that no test asked for.
-func (r *reference) testCovered(t *testing.T) {
-	for _, key := range r.Unread() {
-		require.True(t, strings.HasPrefix(key, "in."), "nobody compares %s", key)
-	}
+	pipelinetest.Groups(t, slices.DeleteFunc(groups, func(x pipelinetest.Group) bool { return !wanted(x.Name) }))
 }
 
 // open opens the fixture's model at the size of its pictures.
 func (r *reference) open(t *testing.T, o Options) *Generator {
-	o.Height, o.Width = r.about.Spec.Height, r.about.Spec.Width
-	g, err := Open(t.Context(), r.rt, r.Path("model"), o)
+	o.Height, o.Width = r.About.Spec.Height, r.About.Spec.Width
+	g, err := Open(t.Context(), r.Runtime, r.Path("model"), o)
 	require.NoError(t, err)
 	return g
 }
 
 // conditions of the fixture's prompt.
 func (r *reference) conditions(t *testing.T, g *Generator) dualprocess.Inputs {
-	cond, err := g.Encode(t.Context(), r.about.Prompt)
+	cond, err := g.Encode(t.Context(), r.About.Prompt)
 	require.NoError(t, err)
 	return cond
-}
-
-// inputs appends tensors to the inputs of a graph.
-func inputs(in []any, list []*tensors.Tensor) []any {
-	for _, x := range list {
-		in = append(in, x)
-	}
-	return in
 }
 
 // testText compares ids and states of the prompt, of none, and of one that is too
@@ -143,19 +90,19 @@ func (r *reference) testText(t *testing.T) {
 	c, err := ReadConfig(fsys)
 	require.NoError(t, err)
 	var encoder *text.CLIP
-	root := weights.Root(r.rt.Store, "/clip")
-	require.NoError(t, weights.Load(fsys, "text_encoder", r.rt.Store, root, text.CLIPSurplus, func(at weights.Cursor) {
+	root := weights.Root(r.Runtime.Store, "/clip")
+	require.NoError(t, weights.Load(fsys, "text_encoder", r.Runtime.Store, root, text.CLIPSurplus, func(at weights.Cursor) {
 		encoder = text.NewCLIP(at, c.CLIP)
 	}))
 	prompter, err := text.OpenPrompter(fsys, "tokenizer", c.CLIP.Positions, c.CLIP.Vocabulary)
 	require.NoError(t, err)
 	for which, prompt := range map[string]string{
-		"cond": r.about.Prompt, "uncond": "", "long": strings.Repeat(r.about.Prompt+" ", prompter.Length()),
+		"cond": r.About.Prompt, "uncond": "", "long": strings.Repeat(r.About.Prompt+" ", prompter.Length()),
 	} {
 		ids, err := prompter.IDs(prompt)
 		require.NoError(t, err)
 		require.Equal(t, r.Ints(t, "text.clip.ids_"+which), ids)
-		got := golden.Run(t, r.rt, func(p *nn.Probe, in []*Node) { encoder.Apply(p, in[0], dtypes.Float32) },
+		got := golden.Run(t, r.Runtime, func(p *nn.Probe, in []*Node) { encoder.Apply(p, in[0], dtypes.Float32) },
 			tensors.FromFlatDataAndDimensions(ids, 1, len(ids)))
 		r.Compare(t, "text.clip.last_hidden_"+which, got.Floats(t, "final_layer_norm"), tolerance)
 		if which == "cond" {
@@ -197,17 +144,17 @@ func (r *reference) testForward(t *testing.T) {
 		scale, _ := r.Floats(t, call+".guidance_scale")
 		time, _ := r.Floats(t, call+".t")
 		g := r.open(t, Options{Guidance: new(float64(scale[0]))})
-		got := golden.Run(t, r.rt, func(p *nn.Probe, in []*Node) {
+		got := golden.Run(t, r.Runtime, func(p *nn.Probe, in []*Node) {
 			both := BroadcastToDims(in[1], 2) // as the reference has it
 			p.See("model_pred", g.predict(p.In("mod"), nil, in[0], both, in[2:]))
-		}, inputs([]any{r.Tensor(t, "in.fwd_latents"), time}, r.conditions(t, g))...)
+		}, pipelinetest.Flatten(r.Tensor(t, "in.fwd_latents"), time, r.conditions(t, g))...)
 		r.Compare(t, call+".model_pred", got.Floats(t, "model_pred"), tolerance)
 		if call == "fwd1" {
 			modules := golden.Results{}
 			for name, x := range got {
 				modules[strings.TrimPrefix(name, "mod.")] = x
 			}
-			r.Modules(t, "fwd1.mod.", modules, tolerance, channelsFirst)
+			r.Modules(t, "fwd1.mod.", modules, tolerance, pipelinetest.ChannelsFirst)
 		}
 	}
 }
@@ -217,7 +164,7 @@ func (r *reference) testForward(t *testing.T) {
 // diffusers' StableDiffusionPipeline on the fixture's model at a guidance of 7.5; the
 // gradient is that of the prediction times -1 to 1.
 func (r *reference) testOddSize(t *testing.T) {
-	if !r.has("odd.latents") {
+	if !r.Has("odd.latents") {
 		t.Skip("the fixture has no such keys")
 	}
 	_, shape := r.Floats(t, "odd.latents")
@@ -225,40 +172,21 @@ func (r *reference) testOddSize(t *testing.T) {
 	c, err := ReadConfig(os.DirFS(r.Path("model")))
 	require.NoError(t, err)
 	pixels := c.Autoencoder.Factor()
-	g, err := Open(t.Context(), r.rt, r.Path("model"), Options{Height: shape[2] * pixels, Width: shape[3] * pixels})
+	g, err := Open(t.Context(), r.Runtime, r.Path("model"), Options{Height: shape[2] * pixels, Width: shape[3] * pixels})
 	require.NoError(t, err)
 	noise, err := g.Latents(1)
 	require.NoError(t, err)
 	require.Equal(t, shape, noise.Shape().Dimensions)
-	got := golden.Run(t, r.rt, func(p *nn.Probe, in []*Node) {
+	got := golden.Run(t, r.Runtime, func(p *nn.Probe, in []*Node) {
 		prediction := p.See("model_pred", g.predict(nil, nil, in[0], in[1], in[2:]))
 		size := prediction.Shape().Size()
 		slope := Reshape(AddScalar(MulScalar(Iota(in[0].Graph(), shapes.Make(dtypes.Float32, size), 0), 2/float64(size-1)), -1), shape...)
 		p.See("grad", Gradient(ReduceAllSum(Mul(prediction, slope)), in[0])[0])
-		p.See("image", pictureOf(g, in[0]))
-	}, inputs([]any{r.Tensor(t, "odd.latents"), time}, r.conditions(t, g))...)
+		p.See("image", pipelinetest.Picture(g, in[0]))
+	}, pipelinetest.Flatten(r.Tensor(t, "odd.latents"), time, r.conditions(t, g))...)
 	r.Compare(t, "odd.model_pred", got.Floats(t, "model_pred"), tolerance)
 	r.Compare(t, "odd.grad", got.Floats(t, "grad"), gradientTolerance)
 	r.Compare(t, "odd.image", got.Floats(t, "image"), tolerance)
-}
-
-// channelsFirst returns the elements of pictures [B, H, W, C] in the order of
-// [B, C, H, W], and those of all else as they are.
-func channelsFirst(x *tensors.Tensor) []float32 {
-	values, d := tensors.MustCopyFlatData[float32](x), x.Shape().Dimensions
-	if len(d) != 4 {
-		return values
-	}
-	out := make([]float32, 0, len(values))
-	size := d[1] * d[2] * d[3]
-	for ; len(values) > 0; values = values[size:] {
-		for c := range d[3] {
-			for i := c; i < size; i += d[3] {
-				out = append(out, values[i])
-			}
-		}
-	}
-	return out
 }
 
 // testAutoencoder compares every module's output of the decoder, and the
@@ -269,15 +197,15 @@ func (r *reference) testAutoencoder(t *testing.T) {
 	require.NoError(t, err)
 	var decoder *autoencoder.Decoder
 	var encoder *autoencoder.Encoder
-	require.NoError(t, weights.Load(fsys, "vae", r.rt.Store, weights.Root(r.rt.Store, "/vae"), nil, func(c weights.Cursor) {
+	require.NoError(t, weights.Load(fsys, "vae", r.Runtime.Store, weights.Root(r.Runtime.Store, "/vae"), nil, func(c weights.Cursor) {
 		decoder, encoder = autoencoder.NewDecoder(c, cfg), autoencoder.NewEncoder(c, cfg)
 	}))
-	got := golden.Run(t, r.rt, func(p *nn.Probe, in []*Node) {
+	got := golden.Run(t, r.Runtime, func(p *nn.Probe, in []*Node) {
 		last := func(x *Node) *Node { return TransposeAllAxes(x, 0, 2, 3, 1) }
 		decoder.Apply(p, last(in[0]))
 		p.See("encode", MulScalar(encoder.Apply(last(in[1])), 1/cfg.Scaling)) // the fixture's is not scaled
 	}, r.Tensor(t, "in.fwd_latents"), r.Tensor(t, "in.target"))
-	r.Modules(t, "vae.mod.", got, tolerance, channelsFirst)
-	r.Compare(t, "vae.image", channelsFirst(got["conv_out"]), tolerance)
-	r.Compare(t, "vae.encode", channelsFirst(got["encode"]), tolerance)
+	r.Modules(t, "vae.mod.", got, tolerance, pipelinetest.ChannelsFirst)
+	r.Compare(t, "vae.image", pipelinetest.ChannelsFirst(got["conv_out"]), tolerance)
+	r.Compare(t, "vae.encode", pipelinetest.ChannelsFirst(got["encode"]), tolerance)
 }

@@ -1,9 +1,7 @@
 package sd
 
 import (
-	"bytes"
 	"io/fs"
-	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -15,31 +13,16 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
-	"github.com/dualprocess/dualprocess-go/internal/safetensors"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline/pipelinetest"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
-// fixture returns the files of the project's own fixture.
-func fixture(t testing.TB) fstest.MapFS {
-	for _, f := range golden.Fixtures(t, golden.Generator) {
-		var a about
-		if f.Decode(t, &a); a.Spec.Family == "sd" {
-			return f.Model(t, "model")
-		}
-	}
-	require.Fail(t, "no such fixture")
-	return nil
-}
-
-// replace changes text in a file.
-func replace(t *testing.T, files fstest.MapFS, name, old, new string) {
-	require.Contains(t, string(files[name].Data), old)
-	files[name] = &fstest.MapFile{Data: bytes.Replace(files[name].Data, []byte(old), []byte(new), 1)}
-}
+// checkpoint are the files of one, for tests that spoil some of them.
+func checkpoint(t testing.TB) fstest.MapFS { return pipelinetest.Files(t, family) }
 
 func TestReadConfigRefuses(t *testing.T) {
 	const index, unet, scheduler = "model_index.json", "unet/config.json", "scheduler/scheduler_config.json"
-	for _, test := range []struct{ file, old, new, names string }{
+	pipelinetest.ConfigRefused(t, checkpoint, []pipelinetest.Refused{
 		{index, `"PNDMScheduler"`, `"EulerDiscreteScheduler"`, "scheduler"},
 		{index, `"unet"`, `"transformer"`, "transformer"},
 		{index, `"AutoencoderKL"`, `"AutoencoderTiny"`, "vae"},
@@ -68,25 +51,20 @@ func TestReadConfigRefuses(t *testing.T) {
 		{scheduler, `"num_train_timesteps": 1000`, `"num_train_timesteps": 1`, "num_train_timesteps"},
 		{"vae/config.json", `"norm_num_groups": 4`, `"norm_num_groups": 3`, "norm_num_groups"},
 		{"text_encoder/config.json", `"quick_gelu"`, `"gelu"`, "hidden_act"},
-	} {
-		t.Run(test.file+" "+test.new, func(t *testing.T) {
-			files := fixture(t)
-			replace(t, files, test.file, test.old, test.new)
-			_, err := ReadConfig(files)
-			require.ErrorContains(t, err, test.names)
-			require.ErrorContains(t, err, strings.Split(test.file, "/")[0])
-		})
-	}
+	}, func(fsys fs.FS) error {
+		_, err := ReadConfig(fsys)
+		return err
+	})
 }
 
 // TestReadConfig accepts what later versions of diffusers write into the same
 // files, and the parts that pipelines have and we have no use for.
 func TestReadConfig(t *testing.T) {
-	files := fixture(t)
-	replace(t, files, "unet/config.json", `"act_fn": "silu"`, `"act_fn": "silu", "only_cross_attention": false, "num_class_embeds": null,
+	files := checkpoint(t)
+	pipelinetest.Replace(t, files, "unet/config.json", `"act_fn": "silu"`, `"act_fn": "silu", "only_cross_attention": false, "num_class_embeds": null,
 		"resnet_time_scale_shift": "default", "upcast_attention": true, "dropout": 0.0`)
-	replace(t, files, "unet/config.json", `"attention_head_dim": 4`, `"attention_head_dim": [2, 4, 8, 8]`)
-	replace(t, files, "model_index.json", `"feature_extractor": [
+	pipelinetest.Replace(t, files, "unet/config.json", `"attention_head_dim": 4`, `"attention_head_dim": [2, 4, 8, 8]`)
+	pipelinetest.Replace(t, files, "model_index.json", `"feature_extractor": [
     null,
     null
   ]`, `"feature_extractor": ["transformers", "CLIPImageProcessor"]`)
@@ -97,7 +75,7 @@ func TestReadConfig(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	c, err := ReadConfig(fixture(t))
+	c, err := ReadConfig(checkpoint(t))
 	require.NoError(t, err)
 	o, err := Options{}.resolved(c)
 	require.NoError(t, err)
@@ -119,45 +97,28 @@ func TestOptions(t *testing.T) {
 func TestOpenRefuses(t *testing.T) {
 	const vae, shard = "vae/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model-00002-of-00003.safetensors"
 	rt := golden.Runtime(t)
-	for name, test := range map[string]struct {
-		spoil func(files fstest.MapFS)
-		want  error
-		names string
-	}{
-		"missing shard": {func(files fstest.MapFS) { delete(files, shard) }, fs.ErrNotExist, shard},
-		"truncated": {func(files fstest.MapFS) {
-			files[vae] = &fstest.MapFile{Data: files[vae].Data[:len(files[vae].Data)-4]}
-		}, safetensors.ErrFormat, vae},
-		"another name": {func(files fstest.MapFS) {
-			replace(t, files, vae, `"decoder.mid_block.attentions.0.query.weight"`, `"decoder.mid_block.attentions.0.quary.weight"`)
-		}, weights.ErrMissing, "decoder.mid_block.attentions.0.to_q.weight"},
-		"surplus": {func(files fstest.MapFS) {
-			replace(t, files, "unet/config.json", `"CrossAttnDownBlock2D"`, `"DownBlock2D"`)
-		}, weights.ErrSurplus, "down_blocks.0.attentions.0"},
-		"another shape": {func(files fstest.MapFS) {
-			replace(t, files, "text_encoder/config.json", `"intermediate_size": 48`, `"intermediate_size": 49`)
-		}, weights.ErrShape, "mlp.fc1.weight"},
-		"linear projections": {func(files fstest.MapFS) {
-			replace(t, files, "unet/config.json", `"act_fn": "silu"`, `"act_fn": "silu", "use_linear_projection": true`)
-		}, weights.ErrShape, "proj_in.weight"},
-		"no tokenizer": {func(files fstest.MapFS) { delete(files, "tokenizer/vocab.json") }, fs.ErrNotExist, "vocab.json"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			files := fixture(t)
-			test.spoil(files)
-			before := rt.Store.NumVariables()
-			_, err := OpenFS(t.Context(), rt, files, Options{})
-			require.ErrorIs(t, err, test.want)
-			require.ErrorContains(t, err, test.names)
-			require.Equal(t, before, rt.Store.NumVariables(), "nothing stays behind")
-		})
-	}
+	pipelinetest.OpenRefused(t, rt, checkpoint, map[string]pipelinetest.Spoilt{
+		"missing shard": pipelinetest.Deleted(shard, shard),
+		"truncated":     pipelinetest.Truncated(vae),
+		"another name": pipelinetest.Replaced(vae, `"decoder.mid_block.attentions.0.query.weight"`, `"decoder.mid_block.attentions.0.quary.weight"`,
+			weights.ErrMissing, "decoder.mid_block.attentions.0.to_q.weight"),
+		"surplus": pipelinetest.Replaced("unet/config.json", `"CrossAttnDownBlock2D"`, `"DownBlock2D"`,
+			weights.ErrSurplus, "down_blocks.0.attentions.0"),
+		"another shape": pipelinetest.Replaced("text_encoder/config.json", `"intermediate_size": 48`, `"intermediate_size": 49`,
+			weights.ErrShape, "mlp.fc1.weight"),
+		"linear projections": pipelinetest.Replaced("unet/config.json", `"act_fn": "silu"`, `"act_fn": "silu", "use_linear_projection": true`,
+			weights.ErrShape, "proj_in.weight"),
+		"no tokenizer": pipelinetest.Deleted("tokenizer/vocab.json", "vocab.json"),
+	}, func(fsys fs.FS) error {
+		_, err := OpenFS(t.Context(), rt, fsys, Options{})
+		return err
+	})
 }
 
 // TestEncode sees what guidance needs beside the prompt, and lets the text encoder
 // go.
 func TestEncode(t *testing.T) {
-	rt, files := golden.Runtime(t), fixture(t)
+	rt, files := golden.Runtime(t), checkpoint(t)
 	open := func(o Options) *Generator {
 		g, err := OpenFS(t.Context(), rt, files, o)
 		require.NoError(t, err)
@@ -189,10 +150,8 @@ func TestEncode(t *testing.T) {
 
 // TestHalf compares a prediction and a picture in bfloat16 with those in float32.
 func TestHalf(t *testing.T) {
-	rt, err := backends.Open(t.Context(), backends.Options{Backend: "go"})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, rt.Close()) })
-	g, err := OpenFS(t.Context(), rt, fixture(t), Options{Height: 40, Width: 56})
+	rt := pipelinetest.Plain(t)
+	g, err := OpenFS(t.Context(), rt, checkpoint(t), Options{Height: 40, Width: 56})
 	require.NoError(t, err)
 	cond, err := g.Encode(t.Context(), "a red horse")
 	require.NoError(t, err)
@@ -204,7 +163,7 @@ func TestHalf(t *testing.T) {
 			clean := g.Clean(in[0], prediction, in[1])
 			p.See("prediction", prediction)
 			p.See("gradient", Gradient(ReduceAllSum(Square(g.Decode(clean))), in[0])[0])
-		}, inputs([]any{noise, int32(25)}, cond)...)
+		}, pipelinetest.Flatten(noise, int32(25), cond)...)
 	}
 	full := run()
 	rt.DType = dtypes.BFloat16

@@ -1,0 +1,170 @@
+// Package pipelinetest compares image generators with what diffusers, peft and the
+// paper's code computed. It holds what the tests of all of them do alike: sampling
+// step by step, adapters, trainings, the same trainings by Distill, benchmarks and
+// spoilt checkpoints. Which keys of a fixture there are besides, and how near they
+// must be, is up to each generator's own tests.
+package pipelinetest
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/golden"
+)
+
+// Generator is what all generators of diffusers' pipelines are.
+type Generator interface {
+	dualprocess.Generator
+	dualprocess.Leveler
+	dualprocess.Presetter
+	dualprocess.Releaser
+}
+
+// Reference is a fixture: what diffusers, peft and the paper's code computed.
+type Reference struct {
+	*golden.Fixture
+	About   About
+	Runtime *backends.Runtime
+
+	// Tolerances of the fixtures' README, relative to the largest element.
+	Tolerance         float64 // of outputs
+	GradientTolerance float64
+
+	Trimmed bool // the project's own copy is without some pictures
+
+	decode *model.Exec // of Picture
+}
+
+// About is what the tests need of golden.json.
+type About struct {
+	Prompt string
+	Spec   struct {
+		Family        string
+		Height, Width int
+		Steps, Rank   int
+		Seq           int
+		Guidance      float64
+		TrainGuidance float64  `json:"train_guidance"`
+		TrainSteps    []int    `json:"train_i"`
+		Train4Steps   []int    `json:"train4_i"`
+		Targets       []string `json:"targets"`
+		LearningRate  float64  `json:"lr"`
+	}
+	Lora struct {
+		Alpha   float64 `json:"lora_alpha"`
+		Modules []string
+	}
+	LossScale float64 `json:"toy_loss_scale_training"`
+}
+
+// Find returns the fixtures of a family of models, of which there is at least one.
+// (The tests of package generator see to it that every family is compared.)
+func Find(t testing.TB, family string) []*Reference {
+	t.Helper()
+	var found []*Reference
+	for _, f := range golden.Fixtures(t, golden.Generator) {
+		r := &Reference{Fixture: f}
+		if f.Decode(t, &r.About); r.About.Spec.Family == family {
+			found = append(found, r)
+		}
+	}
+	require.NotEmpty(t, found, "no fixture of %s", family)
+	return found
+}
+
+// Each runs a test for every fixture of a family, in a subtest of the fixture's name.
+func Each(t *testing.T, rt *backends.Runtime, family string, test func(t *testing.T, r *Reference)) {
+	for _, r := range Find(t, family) {
+		r.Runtime = rt
+		t.Run(r.Name, func(t *testing.T) {
+			defer r.finalize()
+			test(t, r)
+		})
+	}
+}
+
+// finalize frees what was compiled for all generators of the fixture.
+func (r *Reference) finalize() {
+	if r.decode != nil {
+		r.decode.Finalize()
+	}
+}
+
+// Group is a test of the keys that begin with a name.
+type Group struct {
+	Name string
+	Test func(*testing.T)
+}
+
+// Groups runs groups in subtests of their names.
+func Groups(t *testing.T, groups []Group) {
+	for _, group := range groups {
+		t.Run(group.Name, group.Test)
+	}
+}
+
+// Covered fails for keys that no test asked for, but for those with one of the
+// given beginnings.
+func (r *Reference) Covered(t *testing.T, elsewhere ...string) {
+	for _, key := range r.Unread() {
+		known := slices.ContainsFunc(elsewhere, func(prefix string) bool { return strings.HasPrefix(key, prefix) })
+		require.True(t, known, "nobody compares %s", key)
+	}
+}
+
+// HasAny says whether the fixture has keys with a prefix.
+func (r *Reference) HasAny(prefix string) bool {
+	return slices.ContainsFunc(r.Keys(), func(key string) bool { return strings.HasPrefix(key, prefix) })
+}
+
+// comparePicture compares a picture that a trimmed fixture may be without.
+func (r *Reference) comparePicture(t *testing.T, key string, picture []float32) {
+	if !r.Trimmed || r.Has(key) {
+		r.Compare(t, key, picture, r.Tolerance)
+	}
+}
+
+// Flatten lists the inputs of a graph: what is in lists, and everything else.
+func Flatten(inputs ...any) []any {
+	var flat []any
+	for _, in := range inputs {
+		switch in := in.(type) {
+		case []any:
+			flat = append(flat, Flatten(in...)...)
+		case dualprocess.Inputs:
+			flat = append(flat, Flatten([]*tensors.Tensor(in))...)
+		case []*tensors.Tensor:
+			for _, x := range in {
+				flat = append(flat, x)
+			}
+		default:
+			flat = append(flat, in)
+		}
+	}
+	return flat
+}
+
+// ChannelsFirst returns the elements of [B, H, W, C] in the order of [B, C, H, W],
+// and those of other tensors as they are.
+func ChannelsFirst(x *tensors.Tensor) []float32 {
+	values, d := tensors.MustCopyFlatData[float32](x), x.Shape().Dimensions
+	if len(d) != 4 {
+		return values
+	}
+	out, picture := make([]float32, 0, len(values)), d[1]*d[2]*d[3]
+	for b := range d[0] {
+		for c := range d[3] {
+			for i := c; i < picture; i += d[3] {
+				out = append(out, values[b*picture+i])
+			}
+		}
+	}
+	return out
+}
