@@ -73,7 +73,7 @@ func teach(ctx context.Context, run *show.Run, task dualprocess.Task, closer str
 	task.LearningRate, task.Beta2 = 2e-3, 0.99
 	task.Updates, task.Batch, task.EndStep = 100, 8, 9
 	task.WarmUp, task.Decay, task.DecayTo = 10, 40, 0.1
-	task.Drift = 0.5
+	task.Drift = 1.5
 
 	control := run.Control(closer+" closer", task, show.Order(closer == "A"), show.Gap(closer == "A"), show.Subject())
 	adapter, err := control.Keep(dualprocess.Distill(ctx, control.Task))
