@@ -48,8 +48,8 @@ func lineweight(ctx context.Context, run *show.Run) error {
 		return err
 	}
 	for _, w := range []weight{
-		{name: "thick", question: "Are the lines thick?", width: 4.5, rate: 3e-3, drift: 0.2, stop: 0.95},
-		{name: "thin", question: "Are the lines thin?", width: 1.5, rate: 1e-3, drift: 1.5, stop: 0.7},
+		{name: "thick", question: "Are the lines thick?", width: 4.8, rate: 3e-3, drift: 0.15, stop: 0.95},
+		{name: "thin", question: "Are the lines thin?", width: 1.5, rate: 1e-3, drift: 1.5, stop: 0.8},
 	} {
 		if err := teach(ctx, run, dualprocess.Task{Runtime: rt, Generator: g, Verifier: v}, w); err != nil {
 			return err
