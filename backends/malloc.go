@@ -1,4 +1,4 @@
-//go:build cgo && !noxla && linux
+//go:build cgo && !noxla && linux && (amd64 || arm64)
 
 package backends
 

@@ -24,7 +24,7 @@ func TestGoldenDistill(t *testing.T) {
 		t.Run(f.Name, func(t *testing.T) {
 			var about struct{ Model string }
 			f.Decode(t, &about)
-			rt := runtime(t)
+			rt := golden.Plain(t)
 			v, err := verifier.Open(t.Context(), rt, f.Path(about.Model))
 			require.NoError(t, err)
 			g := schnell(t, rt)

@@ -9,25 +9,16 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 	"github.com/dualprocess/dualprocess-go/verifier"
 )
 
-func runtime(t *testing.T) *backends.Runtime {
-	t.Helper()
-	rt, err := backends.Open(t.Context(), backends.Options{Backend: "go"})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, rt.Close()) })
-	return rt
-}
-
 // TestGoldenOpen opens every fixture by its configuration, and fails for fixtures
 // of models that no folder of this package compares.
 func TestGoldenOpen(t *testing.T) {
 	compared := []string{"qwen2_5_vl", "idefics2", "llava", "gemma3", "pixtral"}
-	rt := runtime(t)
+	rt := golden.Plain(t)
 	for _, f := range golden.Fixtures(t, golden.Verifier) {
 		t.Run(f.Name, func(t *testing.T) {
 			var about struct{ Name, Model string }
@@ -51,11 +42,11 @@ func TestOpenErrors(t *testing.T) {
 		folder := t.TempDir()
 		require.True(t, json.Valid([]byte(config)))
 		require.NoError(t, os.WriteFile(filepath.Join(folder, "config.json"), []byte(config), 0o600))
-		v, err := verifier.Open(t.Context(), runtime(t), folder)
+		v, err := verifier.Open(t.Context(), golden.Plain(t), folder)
 		assert.ErrorIs(t, err, want, config)
 		assert.ErrorContains(t, err, "config.json")
 		assert.Nil(t, v)
 	}
-	_, err := verifier.Open(t.Context(), runtime(t), t.TempDir())
+	_, err := verifier.Open(t.Context(), golden.Plain(t), t.TempDir())
 	assert.ErrorIs(t, err, os.ErrNotExist)
 }

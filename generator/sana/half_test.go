@@ -18,7 +18,7 @@ import (
 // in float32. Single numbers may be far off: where a query of linear attention is
 // nearly zero, rounding decides what it attends to. PyTorch's are no closer.
 func TestHalf(t *testing.T) {
-	rt := pipelinetest.Plain(t)
+	rt := golden.Plain(t)
 	g, err := OpenFS(t.Context(), rt, checkpoint(t), Options{Height: 64, Width: 96, TextTokens: 16, Instruction: new("")})
 	require.NoError(t, err)
 	cond, err := g.Encode(t.Context(), "a red horse")
@@ -57,7 +57,7 @@ func euclidean(want, got []float32) float64 {
 // TestGuidance sees to it that the negative prompt is encoded as one without an
 // instruction, and that there is none where there is no guidance.
 func TestGuidance(t *testing.T) {
-	rt := pipelinetest.Plain(t)
+	rt := golden.Plain(t)
 	encode := func(o Options, prompt string) []*tensors.Tensor {
 		o.Height, o.Width, o.TextTokens = 32, 32, 16
 		g, err := OpenFS(t.Context(), rt, checkpoint(t), o)

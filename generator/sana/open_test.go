@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline/pipelinetest"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
@@ -109,7 +110,7 @@ func TestOptions(t *testing.T) {
 
 // TestOpenRefuses spoils the folder of a checkpoint in one way at a time.
 func TestOpenRefuses(t *testing.T) {
-	rt := pipelinetest.Plain(t)
+	rt := golden.Plain(t)
 	pipelinetest.OpenRefused(t, rt, checkpoint, map[string]pipelinetest.Spoilt{
 		"missing shard": pipelinetest.Deleted(shard, shard),
 		"truncated":     pipelinetest.Truncated(vae),
@@ -132,7 +133,7 @@ func TestOpenRefuses(t *testing.T) {
 
 // TestRelease lets the text encoder go, and brings it back for a new prompt.
 func TestRelease(t *testing.T) {
-	rt := pipelinetest.Plain(t)
+	rt := golden.Plain(t)
 	g, err := OpenFS(t.Context(), rt, checkpoint(t), Options{Height: 32, Width: 64, TextTokens: 8, Instruction: new("Draw this: ")})
 	require.NoError(t, err)
 	pipelinetest.Released(t, rt, g, [2]string{" A red HORSE", "a red horse"}, 1, 8, 24)
@@ -142,7 +143,7 @@ func TestRelease(t *testing.T) {
 }
 
 func TestLatents(t *testing.T) {
-	g, err := OpenFS(t.Context(), pipelinetest.Plain(t), checkpoint(t), Options{Height: 32, Width: 96, TextTokens: 8})
+	g, err := OpenFS(t.Context(), golden.Plain(t), checkpoint(t), Options{Height: 32, Width: 96, TextTokens: 8})
 	require.NoError(t, err)
 	two, err := g.Latents(7, 8)
 	require.NoError(t, err)

@@ -18,7 +18,7 @@ import (
 // TestConvolutions adapts all kinds of convolutions that the U-Net has: gradients
 // reach their matrices, and their file comes back.
 func TestConvolutions(t *testing.T) {
-	rt := pipelinetest.Plain(t)
+	rt := golden.Plain(t)
 	g, err := OpenFS(t.Context(), rt, checkpoint(t), Options{Height: 72, Width: 88})
 	require.NoError(t, err)
 	cond, err := g.Encode(t.Context(), "")

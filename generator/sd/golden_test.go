@@ -44,7 +44,7 @@ func TestGolden(t *testing.T) {
 		goldenOn(t, golden.Runtime(t), func(string) bool { return true })
 		return
 	}
-	goldenOn(t, pipelinetest.Plain(t), func(string) bool { return true })
+	goldenOn(t, golden.Plain(t), func(string) bool { return true })
 	t.Run("fastest", func(t *testing.T) {
 		goldenOn(t, golden.Runtime(t), func(group string) bool { return group == "fwd" || group == "vae" || group == "train" })
 	})

@@ -150,7 +150,7 @@ func TestEncode(t *testing.T) {
 
 // TestHalf compares a prediction and a picture in bfloat16 with those in float32.
 func TestHalf(t *testing.T) {
-	rt := pipelinetest.Plain(t)
+	rt := golden.Plain(t)
 	g, err := OpenFS(t.Context(), rt, checkpoint(t), Options{Height: 40, Width: 56})
 	require.NoError(t, err)
 	cond, err := g.Encode(t.Context(), "a red horse")

@@ -23,6 +23,16 @@ func Runtime(t testing.TB) *backends.Runtime {
 	return rt
 }
 
+// Plain opens the pure Go backend, which runs a tiny model once sooner than XLA
+// compiles it.
+func Plain(t testing.TB) *backends.Runtime {
+	t.Helper()
+	rt, err := backends.Open(t.Context(), backends.Options{Backend: "go"})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, rt.Close()) })
+	return rt
+}
+
 // Results are float32 tensors by name.
 type Results map[string]*tensors.Tensor
 

@@ -12,22 +12,15 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
-func plain(t *testing.T) *backends.Runtime {
-	rt, err := backends.Open(t.Context(), backends.Options{Backend: "go"})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, rt.Close()) })
-	return rt
-}
-
 // TestLimit: the gradient of torch's clamp, which is 1 at both ends too.
 func TestLimit(t *testing.T) {
 	x := tensors.FromFlatDataAndDimensions([]float32{-0.5, 0, 0.3, 1, 1.5}, 1, 1, 5, 1)
-	out := run(t, plain(t), func(in []*Node) []*Node {
+	out := run(t, golden.Plain(t), func(in []*Node) []*Node {
 		y := Limit(in[0])
 		return []*Node{y, Gradient(ReduceAllSum(y), in[0])[0]}
 	}, x)
@@ -39,7 +32,7 @@ func TestLimit(t *testing.T) {
 // gradient; one colour alone gives no NaN.
 func TestStretch(t *testing.T) {
 	x := tensors.FromFlatDataAndDimensions([]float32{1, 3, 3, 2, 5, 5, 5, 5}, 2, 1, 4, 1)
-	out := run(t, plain(t), func(in []*Node) []*Node {
+	out := run(t, golden.Plain(t), func(in []*Node) []*Node {
 		y := Stretch(in[0])
 		third := Slice(y, AxisRange(), AxisRange(), AxisElem(3)) // (x - low) / (high - low)
 		return []*Node{y, Gradient(ReduceAllSum(third), in[0])[0]}
@@ -56,7 +49,7 @@ func TestResizeCrop(t *testing.T) {
 	for i := range values {
 		values[i] = float32(i*i%101) / 100
 	}
-	x, rt := tensors.FromFlatDataAndDimensions(values, 2, 7, 9, 3), plain(t)
+	x, rt := tensors.FromFlatDataAndDimensions(values, 2, 7, 9, 3), golden.Plain(t)
 	for _, f := range filters {
 		out := run(t, rt, func(in []*Node) []*Node {
 			to, crop := Size{12, 16}, Size{5, 7}
@@ -71,7 +64,7 @@ func TestResizeCrop(t *testing.T) {
 }
 
 func TestMisuse(t *testing.T) {
-	rt := plain(t)
+	rt := golden.Plain(t)
 	g := NewGraph(rt.Backend, "misuse")
 	x := Parameter(g, "x", shapes.Make(rt.DType, 1, 4, 4, 3))
 	assert.Panics(t, func() { Resize(x, Size{0, 4}, Filter{}) })
@@ -111,7 +104,7 @@ func (s drawn) Variable(name string, dims ...int) (*model.Variable, error) {
 
 // TestEncoder: a tower on a grid whose last rows and columns are left over.
 func TestEncoder(t *testing.T) {
-	rt := plain(t)
+	rt := golden.Plain(t)
 	const hidden, patch = 4, 3
 	var embed *PatchEmbedding
 	var encoder *Encoder

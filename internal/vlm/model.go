@@ -80,7 +80,7 @@ type Layout struct {
 
 // Prompt is a text about a picture.
 type Prompt struct {
-	// Parts are the text, in which Setup.Marker's token stands once. What a user
+	// Parts are the text, in which Setup.Image stands once. What a user
 	// wrote is Literal.
 	Parts []tokenizer.Part
 	// Template says that the tokenizer puts its own tokens (<s>) before the text;
@@ -101,7 +101,6 @@ type Setup struct {
 	Model     Model
 	Decoder   *decoder.Decoder // with a head
 	Tokenizer *tokenizer.Tokenizer
-	Marker    int   // the token of the prompt that Layout.Tokens replace
-	Image     int   // the one among Layout.Tokens whose vectors are Features'
+	Image     int   // the token of the prompt that Layout.Tokens replace, and among them the one whose vectors are Features'
 	Ends      []int // tokens that end a generated text; see ReadEnds
 }

@@ -35,7 +35,7 @@ type Opening struct {
 // Open reads the rest of the folder. The weights become frozen variables of the
 // runtime's store; none of them stay there where it fails.
 func (p Opening) Open(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*Verifier, error) {
-	s := Setup{Name: p.Name, Model: p.Model, Marker: p.Image, Image: p.Image}
+	s := Setup{Name: p.Name, Model: p.Model, Image: p.Image}
 	var err error
 	if s.Tokenizer, err = tokenizer.Open(fsys, "."); err != nil {
 		return nil, err

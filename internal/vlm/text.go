@@ -32,9 +32,9 @@ func (v *Verifier) encode(p Prompt, answer string) (text, error) {
 		begin, _ := v.setup.Tokenizer.Affixes()
 		ids = slices.Concat(begin, ids)
 	}
-	at := slices.Index(ids, v.setup.Marker)
-	if at < 0 || slices.Contains(ids[at+1:], v.setup.Marker) {
-		return text{}, fmt.Errorf("the prompt must hold the image's token %d once: %v", v.setup.Marker, ids)
+	at := slices.Index(ids, v.setup.Image)
+	if at < 0 || slices.Contains(ids[at+1:], v.setup.Image) {
+		return text{}, fmt.Errorf("the prompt must hold the image's token %d once: %v", v.setup.Image, ids)
 	}
 	return text{ids[:at], ids[at+1:]}, nil
 }

@@ -51,10 +51,8 @@ func (v *Verifier) check() error {
 	if size > vocabulary {
 		return fmt.Errorf("%w: vocab_size is %d, the tokenizer has %d tokens", weights.ErrConfig, vocabulary, size)
 	}
-	for name, id := range map[string]int{"the image token": v.setup.Image, "the image's place in the prompt": v.setup.Marker} {
-		if id < 0 || id >= vocabulary {
-			return fmt.Errorf("%w: %s has the id %d, vocab_size is %d", weights.ErrConfig, name, id, vocabulary)
-		}
+	if id := v.setup.Image; id < 0 || id >= vocabulary {
+		return fmt.Errorf("%w: the image token has the id %d, vocab_size is %d", weights.ErrConfig, id, vocabulary)
 	}
 	if _, after := v.setup.Tokenizer.Affixes(); len(after) > 0 {
 		return fmt.Errorf("%w: the tokenizer ends texts with tokens %v, where the answer shall follow", weights.ErrConfig, after)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
 	"github.com/dualprocess/dualprocess-go/verifier/llava"
@@ -42,7 +43,7 @@ func drawn(height, width int) image.Image {
 // TestScore compares Score and YesNo with what the core computes by LogProbs, also
 // for answers of several tokens and questions that share an executable.
 func TestScore(t *testing.T) {
-	rt := vlmtest.Plain(t)
+	rt := golden.Plain(t)
 	v, img := opened(t, rt), drawn(30, 44)
 	questions := []dualprocess.Question{
 		{Text: "Is it red?", Answer: "Yes"}, {Text: "Is it blue?", Answer: "No"}, {Text: "What is it, please?", Answer: "A golden horse on a bridge"},
@@ -65,7 +66,7 @@ func TestScore(t *testing.T) {
 // The fixtures' greedy texts are compared by TestGolden of each model.
 func TestGenerate(t *testing.T) {
 	const question, tokens = "What do you see? Прав?", 20 // more than a step in lengths
-	rt := vlmtest.Plain(t)
+	rt := golden.Plain(t)
 	v, img := opened(t, rt), drawn(30, 44)
 	text, err := v.Generate(t.Context(), img, question, tokens)
 	require.NoError(t, err)
@@ -87,7 +88,7 @@ func TestGenerate(t *testing.T) {
 }
 
 func TestGenerateEnds(t *testing.T) {
-	rt, img := vlmtest.Plain(t), drawn(20, 20)
+	rt, img := golden.Plain(t), drawn(20, 20)
 	free, err := opened(t, rt).Generate(t.Context(), img, "What is it?", 1)
 	require.NoError(t, err)
 	v := opened(t, rt)
@@ -103,7 +104,7 @@ func TestGenerateEnds(t *testing.T) {
 }
 
 func TestHostErrors(t *testing.T) {
-	rt := vlmtest.Plain(t)
+	rt := golden.Plain(t)
 	v, img := opened(t, rt), drawn(20, 20)
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -139,7 +140,7 @@ func TestHostErrors(t *testing.T) {
 // TestPrograms asks about more sizes than are kept compiled, and from several
 // goroutines.
 func TestPrograms(t *testing.T) {
-	rt := vlmtest.Plain(t)
+	rt := golden.Plain(t)
 	v := opened(t, rt)
 	q := dualprocess.Question{Text: "Is it?", Answer: "Yes"}
 	first, err := v.Score(t.Context(), drawn(20, 20), q)

@@ -28,7 +28,7 @@ func tested() vlmtest.Checkpoint { return vlmtest.Checkpoint{Name: "gemma3", Ope
 
 func TestOpenRefuses(t *testing.T) {
 	const checkpoint, tokens = "model.safetensors", "tokenizer.json"
-	tested().TestRefuses(t, vlmtest.Plain(t), map[string]vlmtest.Damage{
+	tested().TestRefuses(t, golden.Plain(t), map[string]vlmtest.Damage{
 		"no weights":         {vlmtest.Without(checkpoint), fs.ErrNotExist, checkpoint},
 		"truncated":          {vlmtest.Cut(checkpoint), safetensors.ErrFormat, checkpoint},
 		"no projection":      {vlmtest.Named("multi_modal_projector.mm_input_projection_weight", ""), weights.ErrMissing, "mm_input_projection_weight"},
@@ -60,12 +60,12 @@ func TestNames(t *testing.T) {
 	newest := func(name string) string { // 5, asked not to write the older ones
 		return strings.Replace(between(name), "vision_tower.vision_model.", "vision_tower.", 1)
 	}
-	tested().TestNames(t, vlmtest.Plain(t), map[string]func(string) string{"4.52 on": between, "5": newest})
+	tested().TestNames(t, golden.Plain(t), map[string]func(string) string{"4.52 on": between, "5": newest})
 }
 
 // TestSurplus opens checkpoints that carry what the model has no use for.
 func TestSurplus(t *testing.T) {
-	rt := vlmtest.Plain(t)
+	rt := golden.Plain(t)
 	for _, name := range []string{
 		"lm_head.weight", "language_model.lm_head.weight", "vision_tower.vision_model.head.probe", "model.vision_tower.head.mlp.fc1.bias",
 		"vision_tower.vision_model.embeddings.position_ids",
@@ -111,7 +111,7 @@ func TestHead(t *testing.T) {
 		}
 		return x
 	}
-	rt := vlmtest.Plain(t)
+	rt := golden.Plain(t)
 	want := logits(t, rt, tested().Opened(t, rt, Options{}))
 	for _, name := range []string{"lm_head.weight", "language_model.lm_head.weight"} {
 		untied := vlmtest.With(config, "text_config.tie_word_embeddings", false)
@@ -123,16 +123,16 @@ func TestHead(t *testing.T) {
 	}
 }
 
-func TestCheckpoint(t *testing.T) { tested().TestCheckpointing(t, vlmtest.Plain(t)) }
+func TestCheckpoint(t *testing.T) { tested().TestCheckpointing(t, golden.Plain(t)) }
 
 func TestHalfPrecision(t *testing.T) {
-	tested().TestPrecision(t, vlmtest.Plain(t),
+	tested().TestPrecision(t, golden.Plain(t),
 		vlmtest.Precision{DType: dtypes.BFloat16, Loss: 0.05, Gradient: 0.4, Changes: []vlmtest.Change{vlmtest.Halve}})
 }
 
 // TestPrompt looks at what is around a picture and a question.
 func TestPrompt(t *testing.T) {
-	rt, size := vlmtest.Plain(t), vision.Size{Height: 8, Width: 9}
+	rt, size := golden.Plain(t), vision.Size{Height: 8, Width: 9}
 	official, paper := tested().Opened(t, rt, Options{}), tested().Opened(t, rt, Options{Paper: true})
 	token := func(name string) int { return vlmtest.Token(t, official, name) }
 	count := func(all []int, name string) int { return vlmtest.Count(t, official, all, name) }
@@ -159,7 +159,7 @@ func TestPrompt(t *testing.T) {
 }
 
 func TestPrepareRefuses(t *testing.T) {
-	v := tested().Opened(t, vlmtest.Plain(t), Options{})
+	v := tested().Opened(t, golden.Plain(t), Options{})
 	vlmtest.TestQuestions(t, v)
 	vlmtest.TestPictures(t, v, map[vision.Size]bool{
 		{Height: 0, Width: 64}: false, {Height: 64, Width: -1}: false,

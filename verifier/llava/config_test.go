@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
@@ -121,7 +122,7 @@ func TestOpenNamesActivations(t *testing.T) {
 	for _, path := range []string{"vision_config.hidden_act", "projector_hidden_act"} {
 		files := vlmtest.Files(t, "llava")
 		vlmtest.Set(t, files, config, path, "mish")
-		_, err := OpenFS(t.Context(), vlmtest.Plain(t), files, Options{})
+		_, err := OpenFS(t.Context(), golden.Plain(t), files, Options{})
 		require.ErrorIs(t, err, weights.ErrConfig)
 		require.ErrorContains(t, err, path[len(path)-len("hidden_act"):])
 	}

@@ -10,17 +10,14 @@ import (
 	"path/filepath"
 	"testing"
 
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
-	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/model"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/generator/flux"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline/pipelinetest"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/lora"
@@ -98,10 +95,7 @@ func endToEndRuntime(t *testing.T) *backends.Runtime {
 	if os.Getenv("GOMLX_BACKEND") != "" {
 		return golden.Runtime(t)
 	}
-	rt, err := backends.Open(t.Context(), backends.Options{Backend: "go"})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, rt.Close()) })
-	return rt
+	return golden.Plain(t)
 }
 
 // open opens both models and makes the adapter that training starts from.
@@ -142,18 +136,8 @@ func (e *endToEnd) prompt(t *testing.T) string {
 
 // adapter has the fixture's A, and B of zeros.
 func (e *endToEnd) adapter(t *testing.T) *lora.Adapter {
-	noise, err := e.generator.Latents(0)
-	require.NoError(t, err)
-	graph := NewGraph(e.rt.Backend, "layers")
-	defer graph.Finalize()
-	model.SetStore(graph, e.rt.Store)
-	var nodes []*Node
-	for k, x := range e.cond {
-		nodes = append(nodes, Parameter(graph, fmt.Sprint("cond", k), x.Shape()))
-	}
-	recorder := lora.Record()
-	e.generator.Predict(recorder.Delta(), Parameter(graph, "latents", noise.Shape()), Parameter(graph, "i", shapes.Make(dtypes.Int32)), nodes)
-	a, err := lora.New(lora.Config{Rank: e.about.Spec.Rank, Alpha: e.about.Alpha, Targets: e.generator.Preset().Targets}, recorder.Layers())
+	layers := pipelinetest.Layers(t, e.rt, e.generator, e.cond)
+	a, err := lora.New(lora.Config{Rank: e.about.Spec.Rank, Alpha: e.about.Alpha, Targets: e.generator.Preset().Targets}, layers)
 	require.NoError(t, err)
 	params := a.Params()
 	for k, l := range a.Layers() {

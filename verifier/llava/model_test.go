@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
@@ -21,7 +22,7 @@ func tested() vlmtest.Checkpoint { return vlmtest.Checkpoint{Name: "llava", Open
 
 func TestOpenRefuses(t *testing.T) {
 	const checkpoint = "model.safetensors"
-	tested().TestRefuses(t, vlmtest.Plain(t), map[string]vlmtest.Damage{
+	tested().TestRefuses(t, golden.Plain(t), map[string]vlmtest.Damage{
 		"no weights":       {vlmtest.Without(checkpoint), fs.ErrNotExist, checkpoint},
 		"truncated":        {vlmtest.Cut(checkpoint), safetensors.ErrFormat, checkpoint},
 		"no class token":   {vlmtest.Named("vision_tower.vision_model.embeddings.class_embedding", ""), weights.ErrMissing, "class_embedding"},
@@ -44,7 +45,7 @@ func TestOpenRefuses(t *testing.T) {
 
 // TestPrompt looks at what is around a picture and a question.
 func TestPrompt(t *testing.T) {
-	v := tested().Opened(t, vlmtest.Plain(t), Options{})
+	v := tested().Opened(t, golden.Plain(t), Options{})
 	size := vision.Size{Height: 8, Width: 9}
 	count := func(all []int, name string) int { return vlmtest.Count(t, v, all, name) }
 	plain := vlmtest.Asked(t, v, dualprocess.Question{Text: "Is it?", Answer: "Yes", Bare: true}, size)
@@ -59,7 +60,7 @@ func TestPrompt(t *testing.T) {
 }
 
 func TestPrepareRefuses(t *testing.T) {
-	v := tested().Opened(t, vlmtest.Plain(t), Options{})
+	v := tested().Opened(t, golden.Plain(t), Options{})
 	vlmtest.TestQuestions(t, v)
 	vlmtest.TestPictures(t, v, map[vision.Size]bool{
 		{Height: 0, Width: 64}: false, {Height: 64, Width: -1}: false, {Height: 1 << 15, Width: 4}: false,

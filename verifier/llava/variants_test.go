@@ -6,6 +6,7 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 
+	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
 )
 
@@ -51,7 +52,7 @@ func TestVariants(t *testing.T) {
 // TestNames opens checkpoints with the names that several versions of transformers
 // have written.
 func TestNames(t *testing.T) {
-	tested().TestNames(t, vlmtest.Plain(t), map[string]func(string) string{
+	tested().TestNames(t, golden.Plain(t), map[string]func(string) string{
 		"without vision_model": func(name string) string { return strings.Replace(name, "vision_model.", "", 1) },
 		"4.52 on": func(name string) string {
 			if name == "language_model.lm_head.weight" {
@@ -62,9 +63,9 @@ func TestNames(t *testing.T) {
 	})
 }
 
-func TestCheckpoint(t *testing.T) { tested().TestCheckpointing(t, vlmtest.Plain(t)) }
+func TestCheckpoint(t *testing.T) { tested().TestCheckpointing(t, golden.Plain(t)) }
 
 func TestHalfPrecision(t *testing.T) {
-	tested().TestPrecision(t, vlmtest.Plain(t),
+	tested().TestPrecision(t, golden.Plain(t),
 		vlmtest.Precision{DType: dtypes.BFloat16, Loss: 0.05, Gradient: 0.4, Changes: []vlmtest.Change{vlmtest.Halve}})
 }

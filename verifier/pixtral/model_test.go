@@ -92,7 +92,7 @@ func TestLayout(t *testing.T) {
 
 // TestNames opens the names that transformers 5 has.
 func TestNames(t *testing.T) {
-	tested().TestNames(t, vlmtest.Plain(t), map[string]func(string) string{"version 5": func(name string) string {
+	tested().TestNames(t, golden.Plain(t), map[string]func(string) string{"version 5": func(name string) string {
 		rest, ok := strings.CutPrefix(name, "language_model.")
 		switch {
 		case ok && strings.HasPrefix(rest, "model."):

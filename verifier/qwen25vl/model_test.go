@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
 )
@@ -19,13 +20,13 @@ func tested() vlmtest.Checkpoint {
 }
 
 func TestTiedHead(t *testing.T) {
-	tested().TestHead(t, vlmtest.Plain(t), "model.embed_tokens.weight", "lm_head.weight", vlmtest.With(modelFile, "tie_word_embeddings", true))
+	tested().TestHead(t, golden.Plain(t), "model.embed_tokens.weight", "lm_head.weight", vlmtest.With(modelFile, "tie_word_embeddings", true))
 }
 
 // TestNames opens a checkpoint with the names that transformers has had in memory
 // since 4.52, and that some have saved.
 func TestNames(t *testing.T) {
-	tested().TestNames(t, vlmtest.Plain(t), map[string]func(string) string{"4.52 on": func(name string) string {
+	tested().TestNames(t, golden.Plain(t), map[string]func(string) string{"4.52 on": func(name string) string {
 		if rest, ok := strings.CutPrefix(name, "model."); ok {
 			return "model.language_model." + rest
 		}
@@ -36,16 +37,16 @@ func TestNames(t *testing.T) {
 	}})
 }
 
-func TestCheckpoint(t *testing.T) { tested().TestCheckpointing(t, vlmtest.Plain(t)) }
+func TestCheckpoint(t *testing.T) { tested().TestCheckpointing(t, golden.Plain(t)) }
 
 func TestHalfPrecision(t *testing.T) {
-	tested().TestPrecision(t, vlmtest.Plain(t), vlmtest.Precision{DType: dtypes.BFloat16, Loss: 0.05, Gradient: 0.4})
+	tested().TestPrecision(t, golden.Plain(t), vlmtest.Precision{DType: dtypes.BFloat16, Loss: 0.05, Gradient: 0.4})
 }
 
 // TestWindows switches the language model's windows on: one that is longer than the
 // prompt changes nothing, one that is shorter does, in the layers that have it.
 func TestWindows(t *testing.T) {
-	rt := vlmtest.Plain(t)
+	rt := golden.Plain(t)
 	loss := func(window, from int) []float32 {
 		return tested().Rated(t, rt, Options{}, vlmtest.With(modelFile, "use_sliding_window", true),
 			vlmtest.With(modelFile, "sliding_window", window), vlmtest.With(modelFile, "max_window_layers", from)).Floats(t, "loss")
@@ -59,7 +60,7 @@ func TestWindows(t *testing.T) {
 }
 
 func TestPrepareRefuses(t *testing.T) {
-	v := tested().Opened(t, vlmtest.Plain(t), Options{})
+	v := tested().Opened(t, golden.Plain(t), Options{})
 	vlmtest.TestQuestions(t, v)
 	vlmtest.TestPictures(t, v, map[vision.Size]bool{{Height: 3, Width: 601}: false, {Height: 3, Width: 600}: true})
 }
@@ -67,7 +68,7 @@ func TestPrepareRefuses(t *testing.T) {
 // TestTokensOfAQuestion puts the names of special tokens into a question: they are
 // text when a user writes them.
 func TestTokensOfAQuestion(t *testing.T) {
-	v, size := tested().Opened(t, vlmtest.Plain(t), Options{}), vision.Size{Height: 64, Width: 64}
+	v, size := tested().Opened(t, golden.Plain(t), Options{}), vision.Size{Height: 64, Width: 64}
 	q := dualprocess.Question{Text: "Is it red?", Answer: "Yes"}
 	plain := vlmtest.Asked(t, v, q, size)
 	q.Text = "Is it red?<|im_end|>\n<|image_pad|>"

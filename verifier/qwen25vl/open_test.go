@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
@@ -13,7 +14,7 @@ import (
 
 func TestOpenRefuses(t *testing.T) {
 	const shard, tokens = "model-00002-of-00002.safetensors", "tokenizer.json"
-	tested().TestRefuses(t, vlmtest.Plain(t), map[string]vlmtest.Damage{
+	tested().TestRefuses(t, golden.Plain(t), map[string]vlmtest.Damage{
 		"missing shard":  {vlmtest.Without(shard), fs.ErrNotExist, shard},
 		"truncated":      {vlmtest.Cut(shard), safetensors.ErrFormat, shard},
 		"more blocks":    {vlmtest.With(modelFile, "vision_config.depth", 5), weights.ErrMissing, "visual.blocks.4.norm1.weight"},

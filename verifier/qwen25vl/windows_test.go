@@ -11,7 +11,6 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
-	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
 )
 
 // grids of tokens with windows that fit, that are cut on one side or on both, and
@@ -48,7 +47,7 @@ func TestOrder(t *testing.T) {
 
 // TestCut brings numbers into the order of the windows and back.
 func TestCut(t *testing.T) {
-	rt := vlmtest.Plain(t)
+	rt := golden.Plain(t)
 	for _, w := range someWindows {
 		t.Run(fmt.Sprint(w), func(t *testing.T) {
 			const batch, width = 2, 3

@@ -13,16 +13,6 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
 )
 
-// Plain opens the pure Go backend, which runs a tiny model once sooner than XLA
-// compiles it.
-func Plain(t testing.TB) *backends.Runtime {
-	t.Helper()
-	rt, err := backends.Open(t.Context(), backends.Options{Backend: "go"})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, rt.Close()) })
-	return rt
-}
-
 // Files returns the files of the first fixture of a family, in memory, for tests that
 // change one of them.
 func Files(t testing.TB, family string) fstest.MapFS {

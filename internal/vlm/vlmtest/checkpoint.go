@@ -133,7 +133,7 @@ type Variant = struct {
 func (c Checkpoint) TestVariants(t *testing.T, loss, gradient float64, variants []Variant) {
 	for _, variant := range variants {
 		t.Run(variant.Name, func(t *testing.T) {
-			got := c.Rated(t, Plain(t), vlm.Options{}, variant.Changes...)
+			got := c.Rated(t, golden.Plain(t), vlm.Options{}, variant.Changes...)
 			require.InDelta(t, variant.Loss, got.Floats(t, "loss")[0], loss)
 			require.InEpsilon(t, variant.Gradient, Norm(got.Floats(t, "gradient")), gradient)
 		})

@@ -86,10 +86,7 @@ func Golden(t *testing.T, m Model) {
 		m.golden(t, golden.Runtime(t), all)
 		return
 	}
-	rt, err := backends.Open(t.Context(), backends.Options{Backend: "go"})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, rt.Close()) })
-	m.golden(t, rt, all)
+	m.golden(t, golden.Plain(t), all)
 	if !t.Failed() {
 		t.Run("fastest", func(t *testing.T) { m.golden(t, golden.Runtime(t), some) })
 	}

@@ -16,15 +16,6 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 )
 
-// Plain opens the pure Go backend, which has nothing to compile.
-func Plain(t testing.TB) *backends.Runtime {
-	t.Helper()
-	rt, err := backends.Open(t.Context(), backends.Options{Backend: "go"})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, rt.Close()) })
-	return rt
-}
-
 // Rate asks the official question of a model's first fixture about its picture that
 // is not square. The results are the "loss" and its "gradient" by the picture.
 func Rate(t *testing.T, rt *backends.Runtime, v *vlm.Verifier, name string) golden.Results {
