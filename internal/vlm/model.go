@@ -31,6 +31,11 @@ type Options struct {
 	// chat template count.
 	Paper bool
 
+	// Split looks at the quarters of a picture besides the whole, for five times the
+	// image tokens, as Idefics2's processor does where do_image_splitting is set.
+	// Open refuses it for models that do no such thing, and together with Paper.
+	Split bool
+
 	// Checkpoint says whether activations are computed again in the backward pass
 	// instead of being kept.
 	Checkpoint backends.Checkpointing

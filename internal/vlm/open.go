@@ -28,6 +28,9 @@ type Opening struct {
 	// the language model's with its head.
 	Load func(c weights.Cursor) *decoder.Decoder
 
+	// Splits says that the model can look at pictures in parts: Options.Split.
+	Splits bool
+
 	// Surplus accepts tensors that checkpoints carry without use.
 	Surplus func(name string) bool
 }
@@ -35,6 +38,9 @@ type Opening struct {
 // Open reads the rest of the folder. The weights become frozen variables of the
 // runtime's store; none of them stay there where it fails.
 func (p Opening) Open(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*Verifier, error) {
+	if o.Split && (!p.Splits || o.Paper) {
+		return nil, fmt.Errorf("%w: Options.Split is for Idefics2 as its makers use it", weights.ErrConfig)
+	}
 	s := Setup{Name: p.Name, Model: p.Model, Image: p.Image}
 	var err error
 	if s.Tokenizer, err = tokenizer.Open(fsys, "."); err != nil {

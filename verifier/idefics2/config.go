@@ -62,7 +62,7 @@ type ResamplerConfig struct {
 // PictureConfig says how pictures are processed: preprocessor_config.json.
 type PictureConfig struct {
 	Size      *SizeRule `json:"size"`
-	Splitting any       `json:"do_image_splitting"` // into five pictures; we show the whole one
+	Splitting any       `json:"do_image_splitting"` // Options.Split decides
 	weights.PictureConfig
 }
 

@@ -1,7 +1,9 @@
 // Package idefics2 is the vision-language model Idefics2 (Hugging Face, 2024) as a
 // verifier. It loads folders in the layout of transformers and does what
-// Idefics2ForConditionalGeneration and its processor do, without splitting
-// pictures into parts.
+// Idefics2ForConditionalGeneration and its processor do. Pictures are looked at as a
+// whole unless Options.Split asks for their quarters, too, whatever
+// do_image_splitting says in the folder: it is set in the published one, and the
+// paper's reference turns it off.
 //
 // A SigLIP tower looks at the picture in nearly its own size and shape; a
 // resampler sums it up in a fixed number of tokens, 64 in the published
@@ -46,6 +48,7 @@ type network struct {
 	config Config
 	dtype  dtypes.DType // that is computed in
 	paper  bool
+	split  bool
 	border int // the token on both sides of a picture
 	vision *Vision
 }
@@ -65,8 +68,8 @@ func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*
 	if err != nil {
 		return nil, err
 	}
-	m := &network{config: config, dtype: rt.DType, paper: o.Paper}
-	opening := vlm.Opening{Name: name, Model: m, Image: config.ImageToken, Tokens: m.findTokens, Load: m.load, Surplus: config.surplus}
+	m := &network{config: config, dtype: rt.DType, paper: o.Paper, split: o.Split}
+	opening := vlm.Opening{Name: name, Model: m, Image: config.ImageToken, Tokens: m.findTokens, Load: m.load, Surplus: config.surplus, Splits: true}
 	return opening.Open(ctx, rt, fsys, o)
 }
 
@@ -94,7 +97,30 @@ func (m *network) target(picture vision.Size) vision.Size {
 
 // Features implements vlm.Model.
 func (m *network) Features(p *nn.Probe, image *Node, checkpoint bool) *Node {
-	x := p.See("pixel_values", m.process(image))
+	d := image.Shape().Dimensions
+	parts := m.parts(vision.Size{Height: d[1], Width: d[2]})
+	var vectors []*Node // [B, latents, hidden] per part
+	for len(parts) > 0 {
+		same := 1 // parts of one size are looked at together
+		for same < len(parts) && parts[same].size == parts[0].size {
+			same++
+		}
+		x := m.look(p, image, parts[:same], checkpoint)
+		for k := range same {
+			vectors = append(vectors, Slice(x, AxisRange(k*d[0], (k+1)*d[0])))
+		}
+		parts = parts[same:]
+	}
+	return Concatenate(vectors, 1)
+}
+
+// look maps some parts of pictures, all of one size, to [parts·B, latents, hidden].
+func (m *network) look(p *nn.Probe, image *Node, parts []part, checkpoint bool) *Node {
+	pieces := make([]*Node, len(parts))
+	for i, part := range parts {
+		pieces[i] = m.process(part.cut(image))
+	}
+	x := p.See("pixel_values", Concatenate(pieces, 0))
 	return m.vision.Apply(p, ConvertDType(x, m.dtype), checkpoint)
 }
 

@@ -33,22 +33,28 @@ func (m *network) Prompt(question string) vlm.Prompt {
 	return vlm.Prompt{Parts: vlm.Ask(beforeQuestion, question, afterQuestion), Template: true, Separator: " "}
 }
 
-// Layout implements vlm.Model. Pictures of every size have as many tokens.
+// Layout implements vlm.Model. Pictures of every size have as many tokens; between
+// two parts of one stands a single border.
 func (m *network) Layout(picture vision.Size) (vlm.Layout, error) {
-	size, grid := m.target(picture), m.grid(picture)
-	if grid.Area() == 0 || max(size.Height, size.Width) > largest {
-		return vlm.Layout{}, fmt.Errorf("%w: a picture of %s would be looked at as %s, want %d to %d pixels a side",
-			vlm.ErrPictureSize, picture, size, m.config.Vision.PatchSize, largest)
+	if m.split && min(picture.Height, picture.Width) < 2 {
+		return vlm.Layout{}, fmt.Errorf("%w: a picture of %s has no quarters", vlm.ErrPictureSize, picture)
 	}
-	tokens := slices.Repeat([]int{m.config.ImageToken}, m.config.Resampler.Latents)
-	return vlm.Layout{
-		Tokens:      slices.Concat([]int{m.border}, tokens, []int{m.border}),
-		Activations: m.config.activations(grid.Area()),
-	}, nil
+	layout := vlm.Layout{Tokens: []int{m.border}}
+	for _, p := range m.parts(picture) {
+		size, grid := m.target(p.size), m.grid(p.size)
+		if grid.Area() == 0 || max(size.Height, size.Width) > largest {
+			return vlm.Layout{}, fmt.Errorf("%w: a picture of %s would be looked at as %s, want %d to %d pixels a side",
+				vlm.ErrPictureSize, p.size, size, m.config.Vision.PatchSize, largest)
+		}
+		tokens := slices.Repeat([]int{m.config.ImageToken}, m.config.Resampler.Latents)
+		layout.Tokens = slices.Concat(layout.Tokens, tokens, []int{m.border})
+		layout.Activations += m.config.activations(grid.Area())
+	}
+	return layout, nil
 }
 
-// grid is the number of patches that the tower makes of a picture; what is left
-// over at the right and the bottom is not seen.
+// grid is the number of patches that the tower makes of a picture, or of a part;
+// what is left over at the right and the bottom is not seen.
 func (m *network) grid(picture vision.Size) vision.Size {
 	size, patch := m.target(picture), m.config.Vision.PatchSize
 	return vision.Size{Height: size.Height / patch, Width: size.Width / patch}
