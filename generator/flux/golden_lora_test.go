@@ -43,7 +43,7 @@ func (r *reference) testLora(t *testing.T) {
 // whose halves are swapped, and only one.
 func TestPublished(t *testing.T) {
 	for _, x := range pipelinetest.Find(t, family) {
-		x.Runtime = golden.Runtime(t)
+		x.Runtime = golden.Plain(t)
 		r := &reference{Reference: x}
 		g := r.open(t, Options{})
 		known := map[lora.Layer]string{}

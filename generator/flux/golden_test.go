@@ -33,18 +33,17 @@ type reference struct {
 
 // TestGolden compares everything that the fixtures hold about FLUX.
 func TestGolden(t *testing.T) {
-	pipelinetest.Each(t, golden.Runtime(t), family, func(t *testing.T, x *pipelinetest.Reference) {
+	pipelinetest.Golden(t, family, func(x *pipelinetest.Reference) []pipelinetest.Group {
 		x.Tolerance, x.GradientTolerance = tolerance, gradientTolerance
 		r := &reference{Reference: x}
-		pipelinetest.Groups(t, []pipelinetest.Group{
+		return []pipelinetest.Group{
 			{Name: "sched", Test: r.testSchedule}, {Name: "fwd", Test: r.testForward}, {Name: "sample", Test: r.testSampling},
 			{Name: "latgrad", Test: r.testLatentGradients}, {Name: "lora", Test: r.testLora}, {Name: "train", Test: r.testTraining},
-			{Name: "distill", Test: r.testDistill},
-		})
-		t.Run("every key", func(t *testing.T) {
-			r.Covered(t, "text.t5.", "text.clip.", "vae.", "in.") // the packages text and autoencoder, and the inputs
-		})
-	})
+			{Name: "distill", Test: r.testDistill}, {Name: "every key", Test: func(t *testing.T) {
+				r.Covered(t, "text.t5.", "text.clip.", "vae.", "in.") // the packages text and autoencoder, and the inputs
+			}},
+		}
+	}, "fwd", "train")
 }
 
 // open opens the fixture's model at the size of its pictures.

@@ -96,7 +96,7 @@ func TestOptions(t *testing.T) {
 func TestOpenRefuses(t *testing.T) {
 	const vae = "vae/diffusion_pytorch_model.safetensors"
 	const shard = "transformer/diffusion_pytorch_model-00002-of-00002.safetensors"
-	rt := golden.Runtime(t)
+	rt := golden.Plain(t)
 	pipelinetest.OpenRefused(t, rt, schnell, map[string]pipelinetest.Spoilt{
 		"missing shard": pipelinetest.Deleted(shard, shard),
 		"truncated":     pipelinetest.Truncated(vae),
@@ -116,14 +116,14 @@ func TestOpenRefuses(t *testing.T) {
 
 // TestRelease lets the text encoders go, and brings them back for a new prompt.
 func TestRelease(t *testing.T) {
-	rt := golden.Runtime(t)
+	rt := golden.Plain(t)
 	g, err := OpenFS(t.Context(), rt, fixtureWith(t, false), Options{Height: 32, Width: 48, TextTokens: 8})
 	require.NoError(t, err)
 	pipelinetest.Released(t, rt, g, [2]string{"a red horse", "a red horse"}, 1, 8, 32)
 }
 
 func TestLatents(t *testing.T) {
-	g, err := OpenFS(t.Context(), golden.Runtime(t), fixtureWith(t, false), Options{Height: 32, Width: 48, TextTokens: 8})
+	g, err := OpenFS(t.Context(), golden.Plain(t), fixtureWith(t, false), Options{Height: 32, Width: 48, TextTokens: 8})
 	require.NoError(t, err)
 	two, err := g.Latents(7, 8)
 	require.NoError(t, err)

@@ -3,7 +3,6 @@ package sd
 import (
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 
@@ -13,7 +12,6 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/stretchr/testify/require"
 
-	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/autoencoder"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
@@ -35,37 +33,18 @@ const (
 // reference is a fixture: what diffusers, peft and the paper's code computed.
 type reference struct{ *pipelinetest.Reference }
 
-// TestGolden compares everything that the fixtures hold about Stable Diffusion: all
-// of it on the pure Go backend, which is done long before XLA has compiled the
-// first graph, and then the essence on the fastest backend that is there. Where
-// GOMLX_BACKEND names a backend, all is compared on that one.
+// TestGolden compares everything that the fixtures hold about Stable Diffusion.
 func TestGolden(t *testing.T) {
-	if os.Getenv("GOMLX_BACKEND") != "" {
-		goldenOn(t, golden.Runtime(t), func(string) bool { return true })
-		return
-	}
-	goldenOn(t, golden.Plain(t), func(string) bool { return true })
-	t.Run("fastest", func(t *testing.T) {
-		goldenOn(t, golden.Runtime(t), func(group string) bool { return group == "fwd" || group == "vae" || group == "train" })
-	})
-}
-
-// goldenOn compares the wanted groups of keys of every fixture.
-func goldenOn(t *testing.T, rt *backends.Runtime, wanted func(group string) bool) {
-	pipelinetest.Each(t, rt, family, func(t *testing.T, x *pipelinetest.Reference) {
+	pipelinetest.Golden(t, family, func(x *pipelinetest.Reference) []pipelinetest.Group {
 		x.Tolerance, x.GradientTolerance, x.Trimmed = tolerance, gradientTolerance, true
-		(&reference{x}).testGroups(t, wanted)
-	})
-}
-
-func (r *reference) testGroups(t *testing.T, wanted func(group string) bool) {
-	groups := []pipelinetest.Group{
-		{Name: "text", Test: r.testText}, {Name: "sched", Test: r.testSchedule}, {Name: "fwd", Test: r.testForward},
-		{Name: "odd", Test: r.testOddSize}, {Name: "vae", Test: r.testAutoencoder}, {Name: "sample", Test: r.testSampling},
-		{Name: "latgrad", Test: r.testLatentGradients}, {Name: "lora", Test: r.testLora}, {Name: "train", Test: r.testTraining},
-		{Name: "distill", Test: r.testDistill}, {Name: "every key", Test: func(t *testing.T) { r.Covered(t, "in.") }},
-	}
-	pipelinetest.Groups(t, slices.DeleteFunc(groups, func(x pipelinetest.Group) bool { return !wanted(x.Name) }))
+		r := &reference{x}
+		return []pipelinetest.Group{
+			{Name: "text", Test: r.testText}, {Name: "sched", Test: r.testSchedule}, {Name: "fwd", Test: r.testForward},
+			{Name: "odd", Test: r.testOddSize}, {Name: "vae", Test: r.testAutoencoder}, {Name: "sample", Test: r.testSampling},
+			{Name: "latgrad", Test: r.testLatentGradients}, {Name: "lora", Test: r.testLora}, {Name: "train", Test: r.testTraining},
+			{Name: "distill", Test: r.testDistill}, {Name: "every key", Test: func(t *testing.T) { r.Covered(t, "in.") }},
+		}
+	}, "fwd", "vae", "train")
 }
 
 // open opens the fixture's model at the size of its pictures.

@@ -96,7 +96,7 @@ func TestOptions(t *testing.T) {
 // TestOpenRefuses spoils the folder of a checkpoint in one way at a time.
 func TestOpenRefuses(t *testing.T) {
 	const vae, shard = "vae/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model-00002-of-00003.safetensors"
-	rt := golden.Runtime(t)
+	rt := golden.Plain(t)
 	pipelinetest.OpenRefused(t, rt, checkpoint, map[string]pipelinetest.Spoilt{
 		"missing shard": pipelinetest.Deleted(shard, shard),
 		"truncated":     pipelinetest.Truncated(vae),
@@ -118,7 +118,7 @@ func TestOpenRefuses(t *testing.T) {
 // TestEncode sees what guidance needs beside the prompt, and lets the text encoder
 // go.
 func TestEncode(t *testing.T) {
-	rt, files := golden.Runtime(t), checkpoint(t)
+	rt, files := golden.Plain(t), checkpoint(t)
 	open := func(o Options) *Generator {
 		g, err := OpenFS(t.Context(), rt, files, o)
 		require.NoError(t, err)

@@ -17,7 +17,7 @@ import (
 // latents [1.5, -0.25] and a prediction [0.5, 2].
 func TestSchedules(t *testing.T) {
 	leading := []int{853, 711, 569, 427, 285, 143, 1}
-	rt := golden.Runtime(t)
+	rt := golden.Plain(t)
 	for _, test := range []struct {
 		fields      string // besides those of Stable Diffusion
 		times       []int

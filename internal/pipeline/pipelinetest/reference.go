@@ -6,6 +6,7 @@
 package pipelinetest
 
 import (
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -79,22 +80,21 @@ func Find(t testing.TB, family string) []*Reference {
 	return found
 }
 
-// Each runs a test for every fixture of a family, in a subtest of the fixture's name.
-func Each(t *testing.T, rt *backends.Runtime, family string, test func(t *testing.T, r *Reference)) {
-	for _, r := range Find(t, family) {
-		r.Runtime = rt
-		t.Run(r.Name, func(t *testing.T) {
-			defer r.finalize()
-			test(t, r)
+// Golden compares what the fixtures of a family hold, group by group: all of it on
+// the pure Go backend, which is done long before XLA has compiled the first graph,
+// and then the essence on the fastest backend that is there. Where GOMLX_BACKEND
+// names a backend, all is compared on that one.
+func Golden(t *testing.T, family string, groups func(r *Reference) []Group, essence ...string) {
+	if os.Getenv("GOMLX_BACKEND") != "" {
+		each(t, golden.Runtime(t), family, groups)
+		return
+	}
+	each(t, golden.Plain(t), family, groups)
+	t.Run("fastest", func(t *testing.T) {
+		each(t, golden.Runtime(t), family, func(r *Reference) []Group {
+			return slices.DeleteFunc(groups(r), func(g Group) bool { return !slices.Contains(essence, g.Name) })
 		})
-	}
-}
-
-// finalize frees what was compiled for all generators of the fixture.
-func (r *Reference) finalize() {
-	if r.decode != nil {
-		r.decode.Finalize()
-	}
+	})
 }
 
 // Group is a test of the keys that begin with a name.
@@ -103,10 +103,23 @@ type Group struct {
 	Test func(*testing.T)
 }
 
-// Groups runs groups in subtests of their names.
-func Groups(t *testing.T, groups []Group) {
-	for _, group := range groups {
-		t.Run(group.Name, group.Test)
+// each runs the groups of every fixture of a family in subtests of their names.
+func each(t *testing.T, rt *backends.Runtime, family string, groups func(r *Reference) []Group) {
+	for _, r := range Find(t, family) {
+		r.Runtime = rt
+		t.Run(r.Name, func(t *testing.T) {
+			defer r.finalize()
+			for _, group := range groups(r) {
+				t.Run(group.Name, group.Test)
+			}
+		})
+	}
+}
+
+// finalize frees what was compiled for all generators of the fixture.
+func (r *Reference) finalize() {
+	if r.decode != nil {
+		r.decode.Finalize()
 	}
 }
 
