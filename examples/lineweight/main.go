@@ -25,12 +25,10 @@ func main() { show.Main("lineweight", lineweight) }
 
 // weight is a line weight to distil.
 type weight struct {
-	name     string
-	question string
-	width    float64 // of the sample line
-	rate     float64 // of learning
-	drift    float64
-	stop     float64
+	name  string
+	width float64 // of the sample line
+	rate  float64 // of learning
+	drift float64
 }
 
 func lineweight(ctx context.Context, run *show.Run) error {
@@ -48,8 +46,8 @@ func lineweight(ctx context.Context, run *show.Run) error {
 		return err
 	}
 	for _, w := range []weight{
-		{name: "thick", question: "Are the lines thick?", width: 4.8, rate: 3e-3, drift: 0.15, stop: 0.95},
-		{name: "thin", question: "Are the lines thin?", width: 1.5, rate: 1e-3, drift: 1.5, stop: 0.8},
+		{name: "thick", width: 4.8, rate: 3e-3, drift: 0.15},
+		{name: "thin", width: 1.2, rate: 2e-3, drift: 0.25},
 	} {
 		if err := teach(ctx, run, dualprocess.Task{Runtime: rt, Generator: g, Verifier: v}, w); err != nil {
 			return err
@@ -67,19 +65,16 @@ func teach(ctx context.Context, run *show.Run, task dualprocess.Task, w weight) 
 	if err != nil {
 		return err
 	}
-	task.Questions = []dualprocess.Question{
-		{Text: "Are the lines as thick as the sample?", Answer: "Yes", Overlay: sample},
-		{Text: w.question, Answer: "Yes"},
-	}
+	task.Questions = []dualprocess.Question{{Text: "Are the lines as thick as the sample?", Answer: "Yes", Overlay: sample}}
 	task.Prompts = []string{
 		"a line drawing of a house in black ink", "a line drawing of a fish in blue ink",
 		"a line drawing of a square in red ink", "a line drawing of a cross in black ink",
 	}
 	task.Adapter, task.Weight = lora.Config{Rank: 8, Init: lora.FanIn}, 1
 	task.LearningRate, task.Beta2 = w.rate, 0.99
-	task.Updates, task.Batch, task.EndStep = 100, 6, 9
+	task.Updates, task.Batch, task.EndStep = 100, 10, 9
 	task.WarmUp, task.Decay, task.DecayTo = 10, 40, 0.1
-	task.Drift, task.StopAt.P = w.drift, w.stop
+	task.Drift = w.drift
 
 	control := run.Control(w.name, task, show.Stroke(w.name == "thin"), show.Subject())
 	adapter, err := control.Keep(dualprocess.Distill(ctx, control.Task))

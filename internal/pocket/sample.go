@@ -76,11 +76,11 @@ func (e *examiner) examine(rng *rand.Rand, s scenes.Scene, p *scenes.Picture, d 
 	return x, err
 }
 
-// followUp asks question k of a picture under a mark. Every fourth is about the
+// followUp asks question k of a picture under a mark. Every third is about the
 // mark again, and half of the others for one of several things: to learn which
 // word means what takes the most questions.
 func followUp(rng *rand.Rand, s scenes.Scene, d damage, m scenes.Mark, k int) scenes.Question {
-	if k%4 == 0 {
+	if k%3 == 0 {
 		if q, ok := scenes.AskMarked(rng, s, m); ok {
 			return q
 		}
@@ -120,7 +120,7 @@ func (e *examiner) quiz(rng *rand.Rand, q scenes.Question) (quiz, error) {
 func factsOf(attributes []scenes.Attribute, s scenes.Scene, m scenes.Mark) (values, known []float32) {
 	values, known = make([]float32, quantities+len(attributes)), make([]float32, quantities+len(attributes))
 	set := func(i int, v float64) { values[i], known[i] = float32(v), 1 }
-	whole := s.Gone == scenes.Nothing && s.Gaps == 0
+	whole := s.Complete()
 	switch {
 	case s.Family == scenes.Landscape && whole:
 		set(factHorizon, s.Horizon)

@@ -4,8 +4,8 @@ import "math/rand/v2"
 
 // Absent returns the scene with something missing that its caption names, so
 // that a verifier learns to say no instead of liking an empty picture: a
-// landscape without ground, empty paper, faded or broken strokes, a room with
-// one object or none, no lake, no lamp. About half of the absences are
+// landscape without ground, empty paper, faded, broken or partly washed out
+// strokes, a room with one object or none, no lake, no lamp. About half of the absences are
 // partial. Questions about the result expect no as the missing part fades.
 func (s Scene) Absent(rng *rand.Rand) Scene {
 	s.Gone, s.Fade = Subject, 1
@@ -14,8 +14,11 @@ func (s Scene) Absent(rng *rand.Rand) Scene {
 	}
 	switch s.Family {
 	case Drawing:
-		if rng.IntN(3) == 0 {
+		switch rng.IntN(3) {
+		case 0:
 			s.Gone, s.Fade, s.Gaps = Nothing, 0, uniform(rng, .2, .85)
+		case 1:
+			s.Gone, s.Fade, s.Wash = Nothing, 0, uniform(rng, .2, 1)
 		}
 	case Room:
 		s.Gone = []Part{LeftObject, LeftObject, RightObject, RightObject, BothObjects}[rng.IntN(5)]
@@ -24,15 +27,21 @@ func (s Scene) Absent(rng *rand.Rand) Scene {
 }
 
 // Degrees of fading and of gaps from which a subject begins to count as gone,
-// and at which it is gone.
+// and at which it is gone; of washing out, too, which leaves the rest of it there.
 const (
 	fadeFrom, fadeTo = .20, .65
 	gapsFrom, gapsTo = .12, .45
+	washFrom, washTo = .25, .85
+	washedMost       = .8
 )
+
+// Complete tells whether nothing at all is missing.
+func (s Scene) Complete() bool { return s.Gone == Nothing && s.Gaps == 0 && s.Wash == 0 }
 
 // subjectGone is how far the subject is gone, in [0,1].
 func (s Scene) subjectGone() float64 {
 	gone := clamp01((s.Gaps - gapsFrom) / (gapsTo - gapsFrom))
+	gone = max(gone, washedMost*clamp01((s.Wash-washFrom)/(washTo-washFrom)))
 	if s.Gone == Subject {
 		gone = max(gone, clamp01((s.Fade-fadeFrom)/(fadeTo-fadeFrom)))
 	}

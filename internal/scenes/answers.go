@@ -156,16 +156,17 @@ func (s Scene) thingGone() float64 {
 }
 
 // askObject asks for an object of a room, half of the time one that is there,
-// else one that differs in colour, shape or both.
+// else one that differs in colour, shape or both: at times it is one object's
+// colour with the other's shape.
 func askObject(rng *rand.Rand, s Scene, q *Question) string {
 	i := rng.IntN(2)
 	asked := s.Objects[i]
 	if rng.IntN(2) == 0 {
-		if rng.IntN(3) > 0 {
-			asked.Colour = pick(rng, colours)
-		}
-		if rng.IntN(3) > 0 {
-			asked.Shape = pick(rng, shapes)
+		const crossed = 0.3
+		if rng.Float64() < crossed {
+			asked.Colour = s.Objects[1-i].Colour
+		} else {
+			asked = differing(rng, asked)
 		}
 	}
 	q.Logit = -certain
@@ -175,6 +176,17 @@ func askObject(rng *rand.Rand, s Scene, q *Question) string {
 		}
 	}
 	return asked.String()
+}
+
+// differing changes an object's colour, shape, both, or by chance neither.
+func differing(rng *rand.Rand, o Object) Object {
+	if rng.IntN(3) > 0 {
+		o.Colour = pick(rng, colours)
+	}
+	if rng.IntN(3) > 0 {
+		o.Shape = pick(rng, shapes)
+	}
+	return o
 }
 
 func objectPhrases() []string {

@@ -43,6 +43,12 @@ func Attributes() []Attribute {
 	for _, f := range Families() {
 		add("is a "+f.String(), func(s Scene) bool { return s.Family == f }, Families()...)
 	}
+	for _, colour := range colours { // which shape has which colour: the attributes of the sides alone leave it open
+		for _, shape := range shapes {
+			asked := Object{Colour: colour, Shape: shape}
+			add("shows "+asked.String(), func(s Scene) bool { return slices.Contains(s.Objects[:], asked) }, Room)
+		}
+	}
 	return list
 }
 
@@ -53,8 +59,7 @@ func (a Attribute) Of(s Scene) (holds, known bool) {
 	if !slices.Contains(a.families, s.Family) {
 		return false, false
 	}
-	whole := s.Gone == Nothing && s.Gaps == 0
-	if !whole && len(a.families) < len(Families()) {
+	if !s.Complete() && len(a.families) < len(Families()) {
 		return false, false
 	}
 	return a.of(s), true

@@ -28,7 +28,25 @@ func (s Scene) drawDrawing(c *canvas) {
 	if s.Gone == Subject {
 		return
 	}
-	c.fill(strokes(s.Stroke/64, s.outline()...), inkColours[s.Ink].add(s.Tint[2]))
+	lines, ink := s.outline(), inkColours[s.Ink].add(s.Tint[2])
+	wash := s.washed(lines)
+	c.paint(strokes(s.Stroke/64, lines...), 1, func(x, y float64) RGB { return mix(ink, sheet, wash(x, y)) })
+}
+
+// washed returns the share of the ink that is missing at a place: all around a point
+// of the lines.
+func (s Scene) washed(lines [][]point) func(x, y float64) float64 {
+	if s.Wash == 0 {
+		return func(_, _ float64) float64 { return 0 }
+	}
+	const stream = 2 // beside details, which the outline has used
+	rng := rand.New(rand.NewPCG(s.Seed, stream))
+	line := pick(rng, lines)
+	middle, radius := pick(rng, line), uniform(rng, .12, .25)
+	return func(x, y float64) float64 {
+		dx, dy := (x-middle.x)/radius, (y-middle.y)/radius
+		return s.Wash * math.Exp(-(dx*dx+dy*dy)/2)
+	}
 }
 
 // outline places the thing's lines on the paper: moved, scaled, leaning a

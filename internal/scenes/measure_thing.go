@@ -9,6 +9,8 @@ import (
 // Thresholds of a drawing's likeness to a thing.
 const (
 	inkSolid     = .40  // share of ink from which a pixel belongs to a stroke
+	inkVisible   = .20  // the same for a pixel of a thin stroke: one that stands out
+	inkProminent = .12  // by how much it stands out from what is two pixels away, on both sides
 	alike        = .80  // px at 64: mean misfit up to which a drawing is like its thing
 	covered      = .88  // share of the thing's lines that must have ink on them
 	coverReach   = 1.2  // px at 64 beyond half a stroke in which ink counts as on a line
@@ -41,11 +43,12 @@ func MeasureThing(p *Picture) Likeness {
 	p = p.resized(measured)
 	mask, strength := p.inkMask()
 	width := strokeWidth(mask, p.Size)
-	ink := inkPoints(mask, p.Size)
+	inked := strokePixels(mask, p.Size)
+	ink := inkPoints(inked, p.Size)
 	if width == 0 || len(ink) == 0 {
 		return Likeness{Strength: strength}
 	}
-	far := distances(mask, p.Size)
+	far := distances(inked, p.Size)
 	best := Likeness{Misfit: math.Inf(1), Strength: strength}
 	extent := bounds(ink, 0)
 	if extent.right-extent.left < tooShort && extent.bottom-extent.top < tooShort {
@@ -65,11 +68,50 @@ func MeasureThing(p *Picture) Likeness {
 	return best
 }
 
-// inkPoints lists the middles of the pixels that belong to strokes.
-func inkPoints(mask []float64, n int) []point {
-	var points []point
+// strokePixels tells which pixels belong to strokes. A line thinner than a pixel
+// leaves little ink in each, and a person still sees a line.
+func strokePixels(mask []float64, n int) []bool {
+	inked := make([]bool, len(mask))
 	for i, v := range mask {
-		if v >= inkSolid {
+		inked[i] = v >= inkSolid || v >= inkVisible && standsOut(mask, n, i) && visibleAround(mask, n, i) >= 2
+	}
+	return inked
+}
+
+// standsOut tells whether a pixel is on a ridge: darker than both sides in some
+// direction. The soft border of a broad stroke is darker than one side alone.
+func standsOut(mask []float64, n, i int) bool {
+	column, row := i%n, i/n
+	if column < 2 || row < 2 || column >= n-2 || row >= n-2 {
+		return false
+	}
+	for _, step := range []int{1, n, n + 1, n - 1} {
+		if mask[i]-math.Max(mask[i-2*step], mask[i+2*step]) >= inkProminent {
+			return true
+		}
+	}
+	return false
+}
+
+// visibleAround counts the visible ones among the eight neighbours of a pixel that
+// is not at the border: noise has no company.
+func visibleAround(mask []float64, n, i int) int {
+	count := 0
+	for _, step := range []int{1, n - 1, n, n + 1} {
+		for _, k := range []int{i - step, i + step} {
+			if mask[k] >= inkVisible {
+				count++
+			}
+		}
+	}
+	return count
+}
+
+// inkPoints lists the middles of the pixels that belong to strokes.
+func inkPoints(inked []bool, n int) []point {
+	var points []point
+	for i, is := range inked {
+		if is {
 			points = append(points, point{float64(i%n) + .5, float64(i/n) + .5})
 		}
 	}
@@ -197,10 +239,10 @@ func eachPixel(lines [][]point, visit func(x, y float64)) {
 
 // distances returns every pixel's distance to the nearest stroke pixel, at
 // most farthest, by relaxing over neighbours in two sweeps.
-func distances(mask []float64, n int) []float64 {
-	d := make([]float64, len(mask))
-	for i, v := range mask {
-		if d[i] = farthest; v >= inkSolid {
+func distances(inked []bool, n int) []float64 {
+	d := make([]float64, len(inked))
+	for i, is := range inked {
+		if d[i] = farthest; is {
 			d[i] = 0
 		}
 	}

@@ -62,7 +62,7 @@ const (
 	unmarked = -3.5 // about a mark that is not there
 
 	foreignShare  = .08 // of the questions are of another family
-	unmarkedShare = .05 // of the questions about a mark lack it
+	unmarkedShare = .08 // of the questions about a mark lack it
 	strayShare    = .10 // of the other questions have a mark they do not ask about
 	swappedShare  = .10 // of the pairs of points have A on the right
 )

@@ -86,6 +86,7 @@ type Scene struct {
 	Gone Part    // what is missing although the caption names it
 	Fade float64 // how far the missing part has faded: 0 (there) to 1 (gone)
 	Gaps float64 // drawing: share of the strokes left out
+	Wash float64 // drawing: share of the ink that is missing around one place on its lines
 }
 
 // Part names what an absence removes from a scene.

@@ -71,10 +71,10 @@ func drawingTopics() []topic {
 func roomTopics() []topic {
 	return []topic{
 		{name: "a closer", weight: 8, mark: PointsMark, own: true, texts: []string{
-			"Is A closer than B?", "Is A closer to us?", "Is the object at A the closer one?", "Is A the closer point?", "Is B farther away than A?",
+			"Is A closer than B?", "Is A closer to us?", "Is the object at A the closer one?", "Is A the closer point?", "Is B farther away than A?", "Is A closer to us than B?",
 		}, fill: closer(1)},
 		{name: "b closer", weight: 8, mark: PointsMark, own: true, texts: []string{
-			"Is B closer than A?", "Is B closer to us?", "Is the object at B the closer one?", "Is B the closer point?", "Is A farther away than B?",
+			"Is B closer than A?", "Is B closer to us?", "Is the object at B the closer one?", "Is B the closer point?", "Is A farther away than B?", "Is B closer to us than A?",
 		}, fill: closer(-1)},
 		{name: "object", weight: 5, own: true, texts: []string{
 			"Does the picture show %s?", "Is there %s in the picture?", "Is %s in the picture?", "Can you see %s?",

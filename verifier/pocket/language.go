@@ -16,6 +16,7 @@ import (
 type Language struct {
 	words    *nn.Embedding
 	position *model.Variable // [MaxWords, hidden]
+	pairs    *nn.Linear      // two neighbouring words, to what they mean together
 	question *nn.Linear      // the summed words, to the answer's place
 	picture  *nn.Linear      // the read-out tokens, to the answer's place
 	match    *match          // of the two
@@ -30,6 +31,7 @@ func NewLanguage(c weights.Cursor, cfg Config) *Language {
 	l := &Language{
 		words:    nn.NewEmbedding(c.In("embed_tokens"), cfg.VocabSize, cfg.HiddenSize),
 		position: c.Variable("pos_embed", cfg.MaxWords, cfg.HiddenSize),
+		pairs:    nn.NewLinear(c.In("answer_in", "pairs"), 2*cfg.HiddenSize, cfg.HiddenSize),
 		question: nn.NewLinear(c.In("answer_in", "question"), cfg.HiddenSize, cfg.HiddenSize),
 		picture:  nn.NewLinear(c.In("answer_in", "picture"), cfg.ReadoutTokens*cfg.HiddenSize, cfg.HiddenSize),
 		match:    newMatch(c.In("answer_in", "match"), cfg),
@@ -64,18 +66,27 @@ func (l *Language) Apply(image, ids *Node) *Node {
 }
 
 // answer is what the answer's place begins with, [B·Q, 1, hidden]: the sum of the
-// words, the read-out of the picture, and how well they match, undiluted. By
-// attention alone the model was slow to learn whether a word of the question
-// fits the picture.
+// words and of their pairs, the read-out of the picture, and how well they match,
+// undiluted. By attention alone the model was slow to learn whether a word of the
+// question fits the picture, and never learnt that "is A closer than B" is not "is
+// B closer than A": the same words, but not the same pairs.
 func (l *Language) answer(image, ids, words *Node) *Node {
 	const wordScale = 0.35
 	known := ConvertDType(NotEqual(ids, ZerosLike(ids)), words.DType())
-	summed := MulScalar(ReduceSum(Mul(words, InsertAxes(known, -1)), 1), wordScale) // [B·Q, hidden]
+	meanings := Add(words, nn.GELUTanh(l.pairs.Apply(nil, Concatenate([]*Node{before(words), words}, -1))))
+	summed := MulScalar(ReduceSum(Mul(meanings, InsertAxes(known, -1)), 1), wordScale) // [B·Q, hidden]
 	batch, tokens := image.Shape().Dim(0), image.Shape().Dim(1)
 	readout := Reshape(Slice(image, AxisRange(), AxisRange(tokens-l.readout)), batch, -1)
 	times := ids.Shape().Dim(0) / batch
 	x := Add(l.question.Apply(nil, summed), repeat(l.picture.Apply(nil, readout), times))
 	return InsertAxes(Add(x, l.match.apply(summed, readout, times)), 1)
+}
+
+// before is, for each place of words [B·Q, S, hidden], the word before it; zeros at
+// the first.
+func before(words *Node) *Node {
+	first := ZerosLike(Slice(words, AxisRange(), AxisRange(0, 1)))
+	return Concatenate([]*Node{first, Slice(words, AxisRange(), AxisRange(0, -1))}, 1)
 }
 
 // match multiplies projections of question and picture, number by number:

@@ -1,0 +1,65 @@
+package pocket
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dualprocess/dualprocess-go/dualprocess"
+	generator "github.com/dualprocess/dualprocess-go/generator/pocket"
+	"github.com/dualprocess/dualprocess-go/internal/scenes"
+)
+
+// TestMadePictures asks about what the captions say of pictures that the embedded
+// generator made: these are what a distillation shows the verifier, decoded from
+// latents and never quite like a drawn scene.
+func TestMadePictures(t *testing.T) {
+	v, n := open(t)
+	g, err := generator.Open(v.runtime)
+	require.NoError(t, err)
+	rng := rand.New(rand.NewPCG(heldOut, 79))
+	perFamily := n / 60
+	var captions []string
+	for _, f := range scenes.Families() {
+		all := scenes.Captions(f)
+		for range perFamily {
+			captions = append(captions, all[rng.IntN(len(all))])
+		}
+	}
+	made, err := dualprocess.Evaluate(t.Context(), dualprocess.Evaluation{
+		Runtime: v.runtime, Generator: g, Verifier: v, Prompts: captions, Seeds: []int64{heldOut}, Batch: 10,
+		Questions: []dualprocess.Question{{Text: "Is it night?", Answer: "Yes"}},
+	})
+	require.NoError(t, err)
+
+	var list []inquiry
+	for _, m := range made {
+		s, err := scenes.Parse(m.Prompt)
+		require.NoError(t, err)
+		p := scenes.FromImage(m.Image)
+		if !scenes.SubjectThere(p, s) {
+			continue // the generator failed, not the verifier
+		}
+		for range 6 {
+			list = append(list, inquire(t, v, scenes.AskFact(rng, s), p))
+		}
+	}
+	right := map[string]int{}
+	asked := map[string]int{}
+	all := 0
+	for i, p := range answers(t, v, list) {
+		asked[list[i].topic]++
+		if math.Round(p) == math.Round(list[i].target) {
+			right[list[i].topic]++
+			all++
+		}
+	}
+	for topic, times := range asked {
+		t.Logf("%-18s %4d of %4d right", topic, right[topic], times)
+	}
+	require.Greater(t, len(list), 3*len(captions), "pictures that show their captions")
+	assert.Greater(t, float64(all), 0.95*float64(len(list)), "share of right answers")
+}
