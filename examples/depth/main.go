@@ -59,7 +59,7 @@ func teach(ctx context.Context, run *show.Run, task dualprocess.Task, closer str
 	if err != nil {
 		return err
 	}
-	text := map[string]string{"A": "Is A closer to us?", "B": "Is B closer to us?"}[closer]
+	text := map[string]string{"A": "Is A closer than B?", "B": "Is B closer than A?"}[closer]
 	task.Questions = []dualprocess.Question{
 		{Text: text, Answer: "Yes", Overlay: labels},
 		{Text: "Are there two objects in the picture?", Answer: "Yes"},
