@@ -210,6 +210,27 @@ func TestSubjectThere(t *testing.T) {
 	}
 }
 
+// TestThinLinesAreReadable: a person reads a drawing in lines thinner than a pixel, or
+// in which some of the ink has faded, but not one that is half gaps.
+func TestThinLinesAreReadable(t *testing.T) {
+	const count = 40
+	good := func(change func(s *Scene)) int {
+		rng := rand.New(rand.NewPCG(3, 4))
+		n := 0
+		for range count {
+			s := New(rng, Drawing, Narrow)
+			change(&s)
+			if p := s.Draw(64); MeasureThing(average(p, blurred(p))).Good(s.Thing) {
+				n++
+			}
+		}
+		return n
+	}
+	require.Equal(t, count, good(func(s *Scene) { s.Stroke = .8 }))
+	require.GreaterOrEqual(t, good(func(s *Scene) { s.Stroke, s.Wash = 1.3, .75 }), count*95/100, "a quarter of the ink of a stretch is there")
+	require.LessOrEqual(t, good(func(s *Scene) { s.Stroke, s.Gaps = 1.3, .5 }), count*15/100)
+}
+
 func TestMeasureLargerPictures(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 8))
 	s := New(rng, Landscape, Narrow)
