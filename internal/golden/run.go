@@ -1,6 +1,7 @@
 package golden
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -31,6 +32,28 @@ func Plain(t testing.TB) *backends.Runtime {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, rt.Close()) })
 	return rt
+}
+
+// Backends runs a test of everything on the pure Go backend, and then one of the
+// essence on the fastest backend that is there, if that is another. Where
+// GOMLX_BACKEND names a backend, everything is tested on that one.
+func Backends(t *testing.T, test func(t *testing.T, rt *backends.Runtime, everything bool)) {
+	if os.Getenv("GOMLX_BACKEND") != "" {
+		test(t, Runtime(t), true)
+		return
+	}
+	plain := Plain(t)
+	test(t, plain, true)
+	if t.Failed() {
+		return
+	}
+	t.Run("fastest", func(t *testing.T) {
+		fastest := Runtime(t)
+		if fastest.Name == plain.Name {
+			t.Skip("there is none but the one that everything was tested on")
+		}
+		test(t, fastest, false)
+	})
 }
 
 // Results are float32 tensors by name.

@@ -5,8 +5,9 @@ import "math/rand/v2"
 // Absent returns the scene with something missing that its caption names, so
 // that a verifier learns to say no instead of liking an empty picture: a
 // landscape without ground, empty paper, faded, broken or partly washed out
-// strokes, a room with one object or none, no lake, no lamp. About half of the absences are
-// partial. Questions about the result expect no as the missing part fades.
+// strokes, a room with one object or none, no lake, no lamp. About half of the
+// absences are partial. Questions about the result expect no as the missing part
+// fades.
 func (s Scene) Absent(rng *rand.Rand) Scene {
 	s.Gone, s.Fade = Subject, 1
 	if rng.IntN(2) == 0 {

@@ -43,11 +43,8 @@ func Attributes() []Attribute {
 	for _, f := range Families() {
 		add("is a "+f.String(), func(s Scene) bool { return s.Family == f }, Families()...)
 	}
-	for _, colour := range colours { // which shape has which colour: the attributes of the sides alone leave it open
-		for _, shape := range shapes {
-			asked := Object{Colour: colour, Shape: shape}
-			add("shows "+asked.String(), func(s Scene) bool { return slices.Contains(s.Objects[:], asked) }, Room)
-		}
+	for _, phrase := range objectPhrases() { // which shape has which colour: the attributes of the sides alone leave it open
+		add("shows "+phrase, func(s Scene) bool { return s.Objects[0].String() == phrase || s.Objects[1].String() == phrase }, Room)
 	}
 	return list
 }

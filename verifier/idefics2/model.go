@@ -29,7 +29,7 @@ import (
 // name of the package, in errors.
 const name = "idefics2"
 
-// Options of Open. The zero value is the model as its makers use it.
+// Options of Open. The zero value is the model as its makers use it, but for Split.
 type Options = vlm.Options
 
 // Verifier is an Idefics2 on a runtime; see vlm.Verifier for its methods.

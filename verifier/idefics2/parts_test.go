@@ -5,10 +5,9 @@ import (
 	"encoding/json"
 	"testing"
 
+	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-
-	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
@@ -17,10 +16,11 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
-// splitJSON holds what transformers (5.23, and 4.50) computes with do_image_splitting from the
-// fixture's checkpoint, resized by the rule of tested, about vlmtest.Noise: the whole
-// sequence with the answer, −log P(Yes), and of its gradient by the picture the norm,
-// the product with the picture less a half, and the norms of the quarters.
+// splitJSON holds what transformers (5.23, and 4.50) computes with
+// do_image_splitting from the fixture's checkpoint, resized by the rule of tested,
+// about vlmtest.Noise: the whole sequence with the answer, −log P(Yes), and of its
+// gradient by the picture the norm, the product with the picture less a half, and
+// the norms of the quarters.
 //
 //go:embed testdata/split.json
 var splitJSON []byte
@@ -37,10 +37,10 @@ func TestSplit(t *testing.T) {
 	require.NoError(t, json.Unmarshal(splitJSON, &cases))
 	require.NotEmpty(t, cases)
 	rt := golden.Plain(t)
+	v := tested().Opened(t, rt, Options{Split: true}, tested().Change)
 	for _, c := range cases {
 		size := vision.Size{Height: c.Height, Width: c.Width}
 		t.Run(size.String(), func(t *testing.T) {
-			v := tested().Opened(t, rt, Options{Split: true}, tested().Change)
 			ids := vlmtest.Asked(t, v, dualprocess.Question{Text: "Is it?", Answer: "Yes"}, size)
 			require.Equal(t, c.IDs, ids)
 

@@ -1,7 +1,6 @@
 package pocket
 
 import (
-	"math"
 	"math/rand/v2"
 	"testing"
 
@@ -36,6 +35,7 @@ func TestMadePictures(t *testing.T) {
 	require.NoError(t, err)
 
 	var list []inquiry
+	var families []scenes.Family
 	for _, m := range made {
 		s, err := scenes.Parse(m.Prompt)
 		require.NoError(t, err)
@@ -45,20 +45,13 @@ func TestMadePictures(t *testing.T) {
 		}
 		for range 6 {
 			list = append(list, inquire(t, v, scenes.AskFact(rng, s), p))
+			families = append(families, s.Family)
 		}
 	}
-	right := map[string]int{}
-	asked := map[string]int{}
+	right, _ := tally(t, list, families, answers(t, v, list))
 	all := 0
-	for i, p := range answers(t, v, list) {
-		asked[list[i].topic]++
-		if math.Round(p) == math.Round(list[i].target) {
-			right[list[i].topic]++
-			all++
-		}
-	}
-	for topic, times := range asked {
-		t.Logf("%-18s %4d of %4d right", topic, right[topic], times)
+	for _, f := range scenes.Families() {
+		all += right[f.String()]
 	}
 	require.Greater(t, len(list), 3*len(captions), "pictures that show their captions")
 	assert.Greater(t, float64(all), 0.95*float64(len(list)), "share of right answers")

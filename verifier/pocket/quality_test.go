@@ -181,10 +181,10 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-// report checks the share of right answers per family and the calibration.
-func report(t *testing.T, list []inquiry, families []scenes.Family, got []float64) {
+// tally counts the right answers to decided questions, per family and per topic.
+func tally(t *testing.T, list []inquiry, families []scenes.Family, got []float64) (right, decided map[string]int) {
 	t.Helper()
-	right, decided := map[string]int{}, map[string]int{}
+	right, decided = map[string]int{}, map[string]int{}
 	for i, q := range list {
 		if math.Abs(logit(q.target)) < 1 {
 			continue
@@ -199,6 +199,13 @@ func report(t *testing.T, list []inquiry, families []scenes.Family, got []float6
 	for _, group := range slices.Sorted(maps.Keys(decided)) {
 		t.Logf("%-26s %4d of %4d right (%.1f %%)", group, right[group], decided[group], 100*float64(right[group])/float64(decided[group]))
 	}
+	return right, decided
+}
+
+// report checks the share of right answers per family and the calibration.
+func report(t *testing.T, list []inquiry, families []scenes.Family, got []float64) {
+	t.Helper()
+	right, decided := tally(t, list, families, got)
 	for _, f := range scenes.Families() {
 		share := float64(right[f.String()]) / float64(decided[f.String()])
 		want := enough

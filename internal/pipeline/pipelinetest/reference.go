@@ -6,7 +6,6 @@
 package pipelinetest
 
 import (
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -80,19 +79,12 @@ func Find(t testing.TB, family string) []*Reference {
 	return found
 }
 
-// Golden compares what the fixtures of a family hold, group by group: all of it on
-// the pure Go backend, which is done long before XLA has compiled the first graph,
-// and then the essence on the fastest backend that is there. Where GOMLX_BACKEND
-// names a backend, all is compared on that one.
+// Golden compares what the fixtures of a family hold, group by group, as
+// golden.Backends says; the essence are groups by their names.
 func Golden(t *testing.T, family string, groups func(r *Reference) []Group, essence ...string) {
-	if os.Getenv("GOMLX_BACKEND") != "" {
-		each(t, golden.Runtime(t), family, groups)
-		return
-	}
-	each(t, golden.Plain(t), family, groups)
-	t.Run("fastest", func(t *testing.T) {
-		each(t, golden.Runtime(t), family, func(r *Reference) []Group {
-			return slices.DeleteFunc(groups(r), func(g Group) bool { return !slices.Contains(essence, g.Name) })
+	golden.Backends(t, func(t *testing.T, rt *backends.Runtime, everything bool) {
+		each(t, rt, family, func(r *Reference) []Group {
+			return slices.DeleteFunc(groups(r), func(g Group) bool { return !everything && !slices.Contains(essence, g.Name) })
 		})
 	})
 }

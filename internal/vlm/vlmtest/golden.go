@@ -4,7 +4,6 @@ package vlmtest
 
 import (
 	"context"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -77,19 +76,12 @@ type reference struct {
 	paper  *vlm.Verifier
 }
 
-// Golden compares everything that the fixtures hold about a model: all of it on
-// the pure Go backend, which is done before XLA has compiled the first case, and
-// some of it on the fastest backend that is there. Where GOMLX_BACKEND names a
-// backend, all is compared on that one.
+// Golden compares everything that the fixtures hold about a model, as
+// golden.Backends says.
 func Golden(t *testing.T, m Model) {
-	if os.Getenv("GOMLX_BACKEND") != "" {
-		m.golden(t, golden.Runtime(t), all)
-		return
-	}
-	m.golden(t, golden.Plain(t), all)
-	if !t.Failed() {
-		t.Run("fastest", func(t *testing.T) { m.golden(t, golden.Runtime(t), some) })
-	}
+	golden.Backends(t, func(t *testing.T, rt *backends.Runtime, everything bool) {
+		m.golden(t, rt, func(name string) bool { return everything || essential(name) })
+	})
 }
 
 // golden compares the cases that are wanted.
@@ -112,9 +104,8 @@ func (m Model) golden(t *testing.T, rt *backends.Runtime, wanted func(name strin
 	require.True(t, found, "no fixture of %s", m.Name)
 }
 
-func all(string) bool { return true }
-
-func some(name string) bool { return name == "multi" || name == "official_ns" || name == "gen" }
+// essential are the cases that are compared on every backend.
+func essential(name string) bool { return name == "multi" || name == "official_ns" || name == "gen" }
 
 func (r *reference) open(t *testing.T, o vlm.Options) *vlm.Verifier {
 	v, err := r.Open(t.Context(), r.rt, r.folder(), o)
