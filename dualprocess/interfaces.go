@@ -121,6 +121,7 @@ type Preset struct {
 	Targets      []string // of lora.Config.Targets
 	FirstStep    int      // of Task.FirstStep, taken together with EndStep
 	EndStep      int      // of Task.EndStep
+	Prefix       string   // of lora.Config.Prefix
 }
 
 // Noiser is a Generator that can go back to a step by adding noise: what the

@@ -31,6 +31,9 @@ type Config struct {
 	// layer.
 	Targets []string
 	Init    Init  // how A starts; 0 = Gaussian
+	// Prefix of the names in the adapter's files: the place of the adapted network
+	// in its pipeline, "transformer" or "unet". "" = DefaultPrefix.
+	Prefix string
 	Seed    int64 // of A; together with a layer's name it determines the layer's A
 }
 
