@@ -30,11 +30,11 @@ type Config struct {
 	// the wildcards of path.Match: "attn.to_*", "blocks.[0-3].ff.*". nil = every
 	// layer.
 	Targets []string
-	Init    Init  // how A starts; 0 = Gaussian
+	Init    Init // how A starts; 0 = Gaussian
 	// Prefix of the names in the adapter's files: the place of the adapted network
 	// in its pipeline, "transformer" or "unet". "" = DefaultPrefix.
 	Prefix string
-	Seed    int64 // of A; together with a layer's name it determines the layer's A
+	Seed   int64 // of A; together with a layer's name it determines the layer's A
 }
 
 // Init says how the matrices A start. B starts at zero always, so a new adapter
