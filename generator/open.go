@@ -16,7 +16,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/generator/pocket"
 	"github.com/dualprocess/dualprocess-go/generator/sana"
 	"github.com/dualprocess/dualprocess-go/generator/sd"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 // ErrUnsupported says that a folder holds a pipeline that this library does not have.
@@ -33,7 +33,7 @@ func Open(ctx context.Context, rt *backends.Runtime, folder string) (dualprocess
 	}
 	const index = "model_index.json"
 	fsys := os.DirFS(folder)
-	class, err := weights.ReadField[string](fsys, index, "_class_name")
+	class, err := hf.ReadField[string](fsys, index, "_class_name")
 	if err != nil {
 		return nil, fmt.Errorf("generator: open %s: %w", folder, err)
 	}

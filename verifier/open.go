@@ -14,8 +14,8 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
 	"github.com/dualprocess/dualprocess-go/verifier/gemma3"
 	"github.com/dualprocess/dualprocess-go/verifier/idefics2"
 	"github.com/dualprocess/dualprocess-go/verifier/llava"
@@ -39,7 +39,7 @@ func Open(ctx context.Context, rt *backends.Runtime, folder string) (dualprocess
 	}
 	const config = "config.json"
 	fsys := os.DirFS(folder)
-	architectures, err := weights.ReadField[[]string](fsys, config, "architectures")
+	architectures, err := hf.ReadField[[]string](fsys, config, "architectures")
 	if err != nil {
 		return nil, fmt.Errorf("verifier: open %s: %w", folder, err)
 	}
@@ -84,7 +84,7 @@ func (e entry) fits(fsys fs.FS) (bool, error) {
 	type config struct {
 		ModelType string `json:"model_type"`
 	}
-	vision, err := weights.ReadField[config](fsys, "config.json", "vision_config")
+	vision, err := hf.ReadField[config](fsys, "config.json", "vision_config")
 	return vision.ModelType == e.tower, err
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/internal/golden"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/verifier"
 )
 
@@ -35,9 +35,9 @@ func TestOpenErrors(t *testing.T) {
 	for config, want := range map[string]error{
 		`{"architectures": ["LlamaForCausalLM"]}`:                                                         verifier.ErrUnsupported,
 		`{"architectures": ["LlavaForConditionalGeneration"], "vision_config": {"model_type": "siglip"}}`: verifier.ErrUnsupported,
-		`{"architectures": ["LlavaForConditionalGeneration"]}`:                                            weights.ErrConfig,
-		`{"model_type": "llava"}`:                                                                         weights.ErrConfig,
-		`{"architectures": ["LlavaForConditionalGeneration"], "vision_config": {"model_type": "clip_vision_model", "hidden_size": 0}}`: weights.ErrConfig,
+		`{"architectures": ["LlavaForConditionalGeneration"]}`:                                            hf.ErrConfig,
+		`{"model_type": "llava"}`:                                                                         hf.ErrConfig,
+		`{"architectures": ["LlavaForConditionalGeneration"], "vision_config": {"model_type": "clip_vision_model", "hidden_size": 0}}`: hf.ErrConfig,
 	} {
 		folder := t.TempDir()
 		require.True(t, json.Valid([]byte(config)))

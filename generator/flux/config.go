@@ -6,9 +6,9 @@ import (
 	"io/fs"
 
 	"github.com/dualprocess/dualprocess-go/internal/autoencoder"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 	"github.com/dualprocess/dualprocess-go/internal/text"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 // Pipeline names the FLUX generator in model_index.json.
@@ -81,7 +81,7 @@ var parts = map[string]pipeline.Part{
 }
 
 // ReadConfig reads the JSON files of a FLUX folder. Errors name the file and the
-// field; those about a value wrap weights.ErrConfig.
+// field; those about a value wrap hf.ErrConfig.
 func ReadConfig(fsys fs.FS) (c Config, err error) {
 	if err := pipeline.CheckIndex(fsys, parts); err != nil {
 		return c, err
@@ -97,7 +97,7 @@ func ReadConfig(fsys fs.FS) (c Config, err error) {
 		if err != nil {
 			return
 		}
-		if err = weights.ReadConfig(fsys, file, part); err != nil {
+		if err = hf.ReadConfig(fsys, file, part); err != nil {
 			return
 		}
 		if problem := check(); problem != nil {
@@ -127,46 +127,46 @@ func (c *TransformerConfig) check() error {
 		sum, odd = sum+axis, odd || axis < 2 || axis%2 != 0
 	}
 	if len(c.Axes) != 3 || odd || sum != c.HeadWidth {
-		return fmt.Errorf("%w: axes_dims_rope is %v: not three even numbers that add up to attention_head_dim, %d", weights.ErrConfig, c.Axes, c.HeadWidth)
+		return fmt.Errorf("%w: axes_dims_rope is %v: not three even numbers that add up to attention_head_dim, %d", hf.ErrConfig, c.Axes, c.HeadWidth)
 	}
 	return errors.Join(
-		weights.Require("_class_name", c.Class, "FluxTransformer2DModel"),
-		weights.Require("patch_size", c.PatchSize, 1),
-		weights.Require("out_channels given", c.OutChannels != nil && *c.OutChannels != c.InChannels, false),
-		weights.CheckSizes(
-			weights.Size{Name: "in_channels", Value: c.InChannels, Limit: 1 << 12},
-			weights.Size{Name: "num_layers", Value: c.Layers, Limit: 1 << 10},
-			weights.Size{Name: "num_single_layers", Value: c.SingleLayers, Limit: 1 << 10},
-			weights.Size{Name: "attention_head_dim", Value: c.HeadWidth, Limit: 1 << 12},
-			weights.Size{Name: "num_attention_heads", Value: c.Heads, Limit: 1 << 10},
-			weights.Size{Name: "joint_attention_dim", Value: c.TextWidth, Limit: 1 << 16},
-			weights.Size{Name: "pooled_projection_dim", Value: c.PooledWidth, Limit: 1 << 16},
+		hf.Require("_class_name", c.Class, "FluxTransformer2DModel"),
+		hf.Require("patch_size", c.PatchSize, 1),
+		hf.Require("out_channels given", c.OutChannels != nil && *c.OutChannels != c.InChannels, false),
+		hf.CheckSizes(
+			hf.Size{Name: "in_channels", Value: c.InChannels, Limit: 1 << 12},
+			hf.Size{Name: "num_layers", Value: c.Layers, Limit: 1 << 10},
+			hf.Size{Name: "num_single_layers", Value: c.SingleLayers, Limit: 1 << 10},
+			hf.Size{Name: "attention_head_dim", Value: c.HeadWidth, Limit: 1 << 12},
+			hf.Size{Name: "num_attention_heads", Value: c.Heads, Limit: 1 << 10},
+			hf.Size{Name: "joint_attention_dim", Value: c.TextWidth, Limit: 1 << 16},
+			hf.Size{Name: "pooled_projection_dim", Value: c.PooledWidth, Limit: 1 << 16},
 		),
 	)
 }
 
 func (c *SchedulerConfig) check() error {
 	if !(c.Shift > 0 && c.Shift < 1e3) || c.MaxTokens <= c.BaseTokens {
-		return fmt.Errorf("%w: shift is %v, base_image_seq_len %d, max_image_seq_len %d", weights.ErrConfig, c.Shift, c.BaseTokens, c.MaxTokens)
+		return fmt.Errorf("%w: shift is %v, base_image_seq_len %d, max_image_seq_len %d", hf.ErrConfig, c.Shift, c.BaseTokens, c.MaxTokens)
 	}
 	return errors.Join(
-		weights.Require("_class_name", c.Class, "FlowMatchEulerDiscreteScheduler"),
-		weights.CheckSizes(weights.Size{Name: "num_train_timesteps", Value: c.TrainTimesteps, Limit: 1 << 16}),
-		weights.Require("time_shift_type", c.DynamicType, "exponential"),
-		weights.Require("invert_sigmas", c.InvertSigmas, false),
-		weights.Require("shift_terminal given", c.ShiftTerminal != nil, false),
-		weights.Require("use_karras_sigmas", c.Karras, false),
-		weights.Require("use_exponential_sigmas", c.Exponential, false),
-		weights.Require("use_beta_sigmas", c.Beta, false),
-		weights.Require("stochastic_sampling", c.StochasticSteps, false),
+		hf.Require("_class_name", c.Class, "FlowMatchEulerDiscreteScheduler"),
+		hf.CheckSizes(hf.Size{Name: "num_train_timesteps", Value: c.TrainTimesteps, Limit: 1 << 16}),
+		hf.Require("time_shift_type", c.DynamicType, "exponential"),
+		hf.Require("invert_sigmas", c.InvertSigmas, false),
+		hf.Require("shift_terminal given", c.ShiftTerminal != nil, false),
+		hf.Require("use_karras_sigmas", c.Karras, false),
+		hf.Require("use_exponential_sigmas", c.Exponential, false),
+		hf.Require("use_beta_sigmas", c.Beta, false),
+		hf.Require("stochastic_sampling", c.StochasticSteps, false),
 	)
 }
 
 // check compares the parts with each other.
 func (c Config) check() error {
 	return errors.Join(
-		weights.Require("transformer: in_channels", c.Transformer.InChannels, 4*c.Autoencoder.LatentChannels),
-		weights.Require("transformer: joint_attention_dim", c.Transformer.TextWidth, c.T5.Width),
-		weights.Require("transformer: pooled_projection_dim", c.Transformer.PooledWidth, c.CLIP.Width),
+		hf.Require("transformer: in_channels", c.Transformer.InChannels, 4*c.Autoencoder.LatentChannels),
+		hf.Require("transformer: joint_attention_dim", c.Transformer.TextWidth, c.T5.Width),
+		hf.Require("transformer: pooled_projection_dim", c.Transformer.PooledWidth, c.CLIP.Width),
 	)
 }

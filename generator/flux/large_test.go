@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
@@ -93,7 +94,7 @@ func TestLargeChild(t *testing.T) {
 func writeLarge(t *testing.T, folder string) int64 {
 	files := fixtureWith(t, false)
 	var cfg TransformerConfig
-	require.NoError(t, weights.ReadConfig(files, "transformer/config.json", &cfg))
+	require.NoError(t, hf.ReadConfig(files, "transformer/config.json", &cfg))
 	cfg.Heads, cfg.HeadWidth, cfg.Axes, cfg.Layers, cfg.SingleLayers = 24, 128, []int{16, 56, 56}, 4, 1
 	for name, file := range files {
 		if filepath.Dir(name) == "transformer" {

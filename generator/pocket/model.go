@@ -22,6 +22,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 	"github.com/dualprocess/dualprocess-go/lora"
@@ -70,7 +71,7 @@ func OpenFS(rt *backends.Runtime, fsys fs.FS) (*Generator, error) {
 		"vae/config.json":                 &g.config.Decoder,
 		"scheduler/scheduler_config.json": &g.config.Scheduler,
 	} {
-		if err := weights.ReadConfig(fsys, name, part); err != nil {
+		if err := hf.ReadConfig(fsys, name, part); err != nil {
 			return nil, fmt.Errorf("pocket generator: %w", err)
 		}
 	}

@@ -7,9 +7,9 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/internal/autoencoder"
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 	"github.com/dualprocess/dualprocess-go/internal/text"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 // Pipeline names the Sana generator in model_index.json.
@@ -69,7 +69,7 @@ var parts = map[string]pipeline.Part{
 }
 
 // ReadConfig reads the JSON files of a Sana folder. Errors name the file and the
-// field; those about a value wrap weights.ErrConfig.
+// field; those about a value wrap hf.ErrConfig.
 func ReadConfig(fsys fs.FS) (c Config, err error) {
 	if err := pipeline.CheckIndex(fsys, parts); err != nil {
 		return c, err
@@ -80,7 +80,7 @@ func ReadConfig(fsys fs.FS) (c Config, err error) {
 		Ratio: 2.5, Epsilon: 1e-6, TimeScale: 1, SampleSize: 32,
 	}
 	const file = "transformer/config.json"
-	if err := weights.ReadConfig(fsys, file, &c.Transformer); err != nil {
+	if err := hf.ReadConfig(fsys, file, &c.Transformer); err != nil {
 		return c, err
 	}
 	if err := c.Transformer.check(); err != nil {
@@ -99,7 +99,7 @@ func ReadConfig(fsys fs.FS) (c Config, err error) {
 }
 
 func (c *TransformerConfig) check() error {
-	sizes := []weights.Size{
+	sizes := []hf.Size{
 		{Name: "in_channels", Value: c.InChannels, Limit: 1 << 12},
 		{Name: "num_layers", Value: c.Layers, Limit: 1 << 10},
 		{Name: "num_attention_heads", Value: c.Heads, Limit: 1 << 12},
@@ -111,38 +111,38 @@ func (c *TransformerConfig) check() error {
 		"num_cross_attention_heads": c.CrossHeads, "cross_attention_head_dim": c.CrossHeadWidth, "cross_attention_dim": c.CrossWidth,
 	} {
 		if field == nil {
-			return fmt.Errorf("%w: %s is null", weights.ErrConfig, name)
+			return fmt.Errorf("%w: %s is null", hf.ErrConfig, name)
 		}
-		sizes = append(sizes, weights.Size{Name: name, Value: *field, Limit: 1 << 16})
+		sizes = append(sizes, hf.Size{Name: name, Value: *field, Limit: 1 << 16})
 	}
-	if err := weights.CheckSizes(sizes...); err != nil {
+	if err := hf.CheckSizes(sizes...); err != nil {
 		return err
 	}
 	if !(c.Ratio > 0 && c.Ratio <= 64 && c.inner() > 0) {
-		return fmt.Errorf("%w: mlp_ratio is %v", weights.ErrConfig, c.Ratio)
+		return fmt.Errorf("%w: mlp_ratio is %v", hf.ErrConfig, c.Ratio)
 	}
 	if !(c.Epsilon > 0 && c.Epsilon < 1) {
-		return fmt.Errorf("%w: norm_eps is %v", weights.ErrConfig, c.Epsilon)
+		return fmt.Errorf("%w: norm_eps is %v", hf.ErrConfig, c.Epsilon)
 	}
 	if !(c.TimeScale > 0 && c.TimeScale <= 1000) {
-		return fmt.Errorf("%w: timestep_scale is %v", weights.ErrConfig, c.TimeScale)
+		return fmt.Errorf("%w: timestep_scale is %v", hf.ErrConfig, c.TimeScale)
 	}
 	return errors.Join(
-		weights.Require("_class_name", c.Class, "SanaTransformer2DModel"),
-		weights.Require("patch_size", c.PatchSize, 1),
-		weights.Require("out_channels given", c.OutChannels != nil && *c.OutChannels != c.InChannels, false),
-		weights.Require("cross_attention_dim", *c.CrossWidth, c.Width()),
-		weights.Require("norm_elementwise_affine", c.Affine, false),
-		weights.Require("interpolation_scale given", c.Interpolation != nil, false),
-		weights.Require("guidance_embeds", c.Guidance, false),
-		weights.Require("qk_norm given", c.QKNorm != nil, false),
+		hf.Require("_class_name", c.Class, "SanaTransformer2DModel"),
+		hf.Require("patch_size", c.PatchSize, 1),
+		hf.Require("out_channels given", c.OutChannels != nil && *c.OutChannels != c.InChannels, false),
+		hf.Require("cross_attention_dim", *c.CrossWidth, c.Width()),
+		hf.Require("norm_elementwise_affine", c.Affine, false),
+		hf.Require("interpolation_scale given", c.Interpolation != nil, false),
+		hf.Require("guidance_embeds", c.Guidance, false),
+		hf.Require("qk_norm given", c.QKNorm != nil, false),
 	)
 }
 
 // check compares the parts with each other.
 func (c Config) check() error {
 	return errors.Join(
-		weights.Require("transformer: in_channels", c.Transformer.InChannels, c.Autoencoder.LatentChannels),
-		weights.Require("transformer: caption_channels", c.Transformer.TextWidth, c.Gemma.Hidden),
+		hf.Require("transformer: in_channels", c.Transformer.InChannels, c.Autoencoder.LatentChannels),
+		hf.Require("transformer: caption_channels", c.Transformer.TextWidth, c.Gemma.Hidden),
 	)
 }

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/dualprocess/dualprocess-go/internal/weights"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 // The classes of schedulers.
@@ -86,7 +86,7 @@ type eulerConfig struct {
 func readSchedulerConfig(fsys fs.FS) (c SchedulerConfig, err error) {
 	const file = "scheduler/scheduler_config.json"
 	var text json.RawMessage
-	if err := weights.ReadConfig(fsys, file, &text); err != nil {
+	if err := hf.ReadConfig(fsys, file, &text); err != nil {
 		return c, err
 	}
 	var kind struct {
@@ -101,13 +101,13 @@ func readSchedulerConfig(fsys fs.FS) (c SchedulerConfig, err error) {
 	case eulerClass:
 		c, err = decodeEuler(text)
 	default:
-		err = weights.Require("_class_name", kind.Class, dpmClass, eulerClass)
+		err = hf.Require("_class_name", kind.Class, dpmClass, eulerClass)
 	}
 	if err == nil {
-		err = weights.CheckSizes(weights.Size{Name: "num_train_timesteps", Value: c.TrainTimesteps, Limit: 1 << 16})
+		err = hf.CheckSizes(hf.Size{Name: "num_train_timesteps", Value: c.TrainTimesteps, Limit: 1 << 16})
 	}
 	if err == nil && !(c.Shift > 0 && c.Shift < 1e3) {
-		err = fmt.Errorf("%w: the shift is %v", weights.ErrConfig, c.Shift)
+		err = fmt.Errorf("%w: the shift is %v", hf.ErrConfig, c.Shift)
 	}
 	if err != nil {
 		return c, fmt.Errorf("%s: %w", file, err)
@@ -120,38 +120,38 @@ func decodeDPM(text []byte) (SchedulerConfig, error) {
 		TrainTimesteps: 1000, FlowShift: 1, Prediction: "epsilon", Algorithm: "dpmsolver++", Order: 2,
 		SolverType: "midpoint", FinalSigmas: "zero",
 	}
-	if err := weights.Decode(text, &c); err != nil {
+	if err := hf.Decode(text, &c); err != nil {
 		return SchedulerConfig{}, err
 	}
 	return SchedulerConfig{c.Class, c.TrainTimesteps, c.FlowShift}, errors.Join(
-		weights.Require("use_flow_sigmas", c.FlowSigmas, true),
-		weights.Require("prediction_type", c.Prediction, "flow_prediction"),
-		weights.Require("algorithm_type", c.Algorithm, "dpmsolver++"),
-		weights.Require("solver_order", c.Order, 2),
-		weights.Require("solver_type", c.SolverType, "midpoint"),
-		weights.Require("final_sigmas_type", c.FinalSigmas, "zero"),
-		weights.Require("thresholding", c.Thresholding, false),
-		weights.Require("use_karras_sigmas", c.Karras, false),
-		weights.Require("use_exponential_sigmas", c.Exponential, false),
-		weights.Require("use_beta_sigmas", c.Beta, false),
-		weights.Require("use_lu_lambdas", c.Lu, false),
-		weights.Require("use_dynamic_shifting", c.Dynamic, false),
-		weights.Require("lambda_min_clipped given", c.LambdaMin != nil, false),
+		hf.Require("use_flow_sigmas", c.FlowSigmas, true),
+		hf.Require("prediction_type", c.Prediction, "flow_prediction"),
+		hf.Require("algorithm_type", c.Algorithm, "dpmsolver++"),
+		hf.Require("solver_order", c.Order, 2),
+		hf.Require("solver_type", c.SolverType, "midpoint"),
+		hf.Require("final_sigmas_type", c.FinalSigmas, "zero"),
+		hf.Require("thresholding", c.Thresholding, false),
+		hf.Require("use_karras_sigmas", c.Karras, false),
+		hf.Require("use_exponential_sigmas", c.Exponential, false),
+		hf.Require("use_beta_sigmas", c.Beta, false),
+		hf.Require("use_lu_lambdas", c.Lu, false),
+		hf.Require("use_dynamic_shifting", c.Dynamic, false),
+		hf.Require("lambda_min_clipped given", c.LambdaMin != nil, false),
 	)
 }
 
 func decodeEuler(text []byte) (SchedulerConfig, error) {
 	c := eulerConfig{TrainTimesteps: 1000, Shift: 1} // what diffusers fills in
-	if err := weights.Decode(text, &c); err != nil {
+	if err := hf.Decode(text, &c); err != nil {
 		return SchedulerConfig{}, err
 	}
 	return SchedulerConfig{c.Class, c.TrainTimesteps, c.Shift}, errors.Join(
-		weights.Require("use_dynamic_shifting", c.Dynamic, false),
-		weights.Require("invert_sigmas", c.InvertSigmas, false),
-		weights.Require("shift_terminal given", c.ShiftTerminal != nil, false),
-		weights.Require("use_karras_sigmas", c.Karras, false),
-		weights.Require("use_exponential_sigmas", c.Exponential, false),
-		weights.Require("use_beta_sigmas", c.Beta, false),
-		weights.Require("stochastic_sampling", c.Stochastic, false),
+		hf.Require("use_dynamic_shifting", c.Dynamic, false),
+		hf.Require("invert_sigmas", c.InvertSigmas, false),
+		hf.Require("shift_terminal given", c.ShiftTerminal != nil, false),
+		hf.Require("use_karras_sigmas", c.Karras, false),
+		hf.Require("use_exponential_sigmas", c.Exponential, false),
+		hf.Require("use_beta_sigmas", c.Beta, false),
+		hf.Require("stochastic_sampling", c.Stochastic, false),
 	)
 }

@@ -6,9 +6,9 @@ import (
 	"io/fs"
 
 	"github.com/dualprocess/dualprocess-go/internal/autoencoder"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 	"github.com/dualprocess/dualprocess-go/internal/text"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 // Pipeline names the Stable Diffusion generator in model_index.json.
@@ -36,7 +36,7 @@ var parts = map[string]pipeline.Part{
 }
 
 // ReadConfig reads the JSON files of a Stable Diffusion folder. Errors name the
-// file and the field; those about a value wrap weights.ErrConfig.
+// file and the field; those about a value wrap hf.ErrConfig.
 func ReadConfig(fsys fs.FS) (c Config, err error) {
 	if err := pipeline.CheckIndex(fsys, parts); err != nil {
 		return c, err
@@ -46,7 +46,7 @@ func ReadConfig(fsys fs.FS) (c Config, err error) {
 		if err != nil {
 			return
 		}
-		if err = weights.ReadConfig(fsys, file, part); err != nil {
+		if err = hf.ReadConfig(fsys, file, part); err != nil {
 			return
 		}
 		if problem := check(); problem != nil {
@@ -70,8 +70,8 @@ func ReadConfig(fsys fs.FS) (c Config, err error) {
 // check compares the parts with each other.
 func (c Config) check() error {
 	return errors.Join(
-		weights.Require("unet: in_channels", c.UNet.InChannels, c.Autoencoder.LatentChannels),
-		weights.Require("unet: out_channels", c.UNet.OutChannels, c.Autoencoder.LatentChannels),
-		weights.Require("unet: cross_attention_dim", c.UNet.TextWidth, c.CLIP.Width),
+		hf.Require("unet: in_channels", c.UNet.InChannels, c.Autoencoder.LatentChannels),
+		hf.Require("unet: out_channels", c.UNet.OutChannels, c.Autoencoder.LatentChannels),
+		hf.Require("unet: cross_attention_dim", c.UNet.TextWidth, c.CLIP.Width),
 	)
 }

@@ -7,8 +7,8 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 // SchedulerConfig says how much noise the steps of the model's training have. The
@@ -62,19 +62,19 @@ func defaultScheduler() SchedulerConfig {
 
 func (c *SchedulerConfig) check() error {
 	if c.TrainTimesteps < 2 || c.TrainTimesteps > 1<<16 {
-		return fmt.Errorf("%w: num_train_timesteps is %d", weights.ErrConfig, c.TrainTimesteps)
+		return fmt.Errorf("%w: num_train_timesteps is %d", hf.ErrConfig, c.TrainTimesteps)
 	}
 	if !(c.BetaStart > 0 && c.BetaStart <= c.BetaEnd && c.BetaEnd < 1) {
-		return fmt.Errorf("%w: beta_start is %v and beta_end %v", weights.ErrConfig, c.BetaStart, c.BetaEnd)
+		return fmt.Errorf("%w: beta_start is %v and beta_end %v", hf.ErrConfig, c.BetaStart, c.BetaEnd)
 	}
 	return errors.Join(
-		weights.Require("_class_name", c.Class, "PNDMScheduler", "DDIMScheduler"),
-		weights.Require("beta_schedule", c.BetaSchedule, "linear", "scaled_linear"),
-		weights.Require("trained_betas given", c.TrainedBetas != nil, false),
-		weights.Require("timestep_spacing", c.Spacing, "leading", "trailing", "linspace"),
-		weights.Require("prediction_type", c.Prediction, predictsNoise, predictsClean, predictsVelocity),
-		weights.Require("thresholding", c.Thresholding, false),
-		weights.Require("rescale_betas_zero_snr", c.RescaleBetas, false),
+		hf.Require("_class_name", c.Class, "PNDMScheduler", "DDIMScheduler"),
+		hf.Require("beta_schedule", c.BetaSchedule, "linear", "scaled_linear"),
+		hf.Require("trained_betas given", c.TrainedBetas != nil, false),
+		hf.Require("timestep_spacing", c.Spacing, "leading", "trailing", "linspace"),
+		hf.Require("prediction_type", c.Prediction, predictsNoise, predictsClean, predictsVelocity),
+		hf.Require("thresholding", c.Thresholding, false),
+		hf.Require("rescale_betas_zero_snr", c.RescaleBetas, false),
 	)
 }
 

@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/dualprocess/dualprocess-go/internal/weights"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 // UNetConfig sizes the U-Net. The fields are those of diffusers' config.json.
@@ -139,66 +139,66 @@ func (c *UNetConfig) check() error {
 	for i, channels := range c.Channels {
 		heads := c.Heads.at(i)
 		if channels%c.Groups != 0 {
-			return fmt.Errorf("%w: block_out_channels has %d, no multiple of norm_num_groups %d", weights.ErrConfig, channels, c.Groups)
+			return fmt.Errorf("%w: block_out_channels has %d, no multiple of norm_num_groups %d", hf.ErrConfig, channels, c.Groups)
 		}
 		attends := c.DownBlocks[i] == downAttention || c.UpBlocks[last-i] == upAttention || i == last
 		if heads < 1 || attends && channels%heads != 0 {
-			return fmt.Errorf("%w: block_out_channels has %d, no multiple of attention_head_dim %d", weights.ErrConfig, channels, heads)
+			return fmt.Errorf("%w: block_out_channels has %d, no multiple of attention_head_dim %d", hf.ErrConfig, channels, heads)
 		}
 	}
 	if c.Channels[0]%2 != 0 {
-		return fmt.Errorf("%w: block_out_channels begins with %d, which is odd", weights.ErrConfig, c.Channels[0])
+		return fmt.Errorf("%w: block_out_channels begins with %d, which is odd", hf.ErrConfig, c.Channels[0])
 	}
 	return nil
 }
 
 func (c *UNetConfig) checkSizes() error {
 	errs := []error{
-		weights.CheckSizes(
-			weights.Size{Name: "in_channels", Value: c.InChannels, Limit: 1 << 10},
-			weights.Size{Name: "out_channels", Value: c.OutChannels, Limit: 1 << 10},
-			weights.Size{Name: "the length of block_out_channels", Value: len(c.Channels), Limit: 8},
-			weights.Size{Name: "layers_per_block", Value: c.LayersPerBlock, Limit: 64},
-			weights.Size{Name: "transformer_layers_per_block", Value: c.Layers, Limit: 64},
-			weights.Size{Name: "cross_attention_dim", Value: c.TextWidth, Limit: 1 << 16},
-			weights.Size{Name: "norm_num_groups", Value: c.Groups, Limit: 1 << 12},
+		hf.CheckSizes(
+			hf.Size{Name: "in_channels", Value: c.InChannels, Limit: 1 << 10},
+			hf.Size{Name: "out_channels", Value: c.OutChannels, Limit: 1 << 10},
+			hf.Size{Name: "the length of block_out_channels", Value: len(c.Channels), Limit: 8},
+			hf.Size{Name: "layers_per_block", Value: c.LayersPerBlock, Limit: 64},
+			hf.Size{Name: "transformer_layers_per_block", Value: c.Layers, Limit: 64},
+			hf.Size{Name: "cross_attention_dim", Value: c.TextWidth, Limit: 1 << 16},
+			hf.Size{Name: "norm_num_groups", Value: c.Groups, Limit: 1 << 12},
 		),
-		weights.Require("the length of down_block_types", len(c.DownBlocks), len(c.Channels)),
-		weights.Require("the length of up_block_types", len(c.UpBlocks), len(c.Channels)),
-		weights.Require("the length of attention_head_dim", len(c.Heads), 1, len(c.Channels)),
+		hf.Require("the length of down_block_types", len(c.DownBlocks), len(c.Channels)),
+		hf.Require("the length of up_block_types", len(c.UpBlocks), len(c.Channels)),
+		hf.Require("the length of attention_head_dim", len(c.Heads), 1, len(c.Channels)),
 	}
 	for _, channels := range c.Channels {
-		errs = append(errs, weights.CheckSizes(weights.Size{Name: "block_out_channels", Value: channels, Limit: 1 << 14}))
+		errs = append(errs, hf.CheckSizes(hf.Size{Name: "block_out_channels", Value: channels, Limit: 1 << 14}))
 	}
 	if c.TimeWidth != nil {
-		errs = append(errs, weights.CheckSizes(weights.Size{Name: "time_embedding_dim", Value: *c.TimeWidth, Limit: 1 << 16}))
+		errs = append(errs, hf.CheckSizes(hf.Size{Name: "time_embedding_dim", Value: *c.TimeWidth, Limit: 1 << 16}))
 	}
 	if !(c.Epsilon > 0 && c.Epsilon < 1) {
-		errs = append(errs, fmt.Errorf("%w: norm_eps is %v", weights.ErrConfig, c.Epsilon))
+		errs = append(errs, fmt.Errorf("%w: norm_eps is %v", hf.ErrConfig, c.Epsilon))
 	}
 	return errors.Join(errs...)
 }
 
 func (c *UNetConfig) checkRefused() error {
 	errs := []error{
-		weights.Require("_class_name", c.Class, "UNet2DConditionModel"),
-		weights.Require("mid_block_type", c.MidBlock, midAttention),
-		weights.Require("act_fn", c.Activation, "silu"),
-		weights.Require("flip_sin_to_cos", c.CosineFirst, true),
-		weights.Require("freq_shift", c.FrequencyShift, 0),
-		weights.Require("downsample_padding", c.DownPadding, 1),
-		weights.Require("mid_block_scale_factor", c.MidScale, 1),
-		weights.Require("resnet_out_scale_factor", c.ResidualScale, 1),
-		weights.Require("resnet_time_scale_shift", c.TimeShift, "default"),
-		weights.Require("time_embedding_type", c.TimeType, "positional"),
-		weights.Require("conv_in_kernel", c.KernelIn, 3),
-		weights.Require("conv_out_kernel", c.KernelOut, 3),
-		weights.Require("attention_type", c.AttentionType, "default"),
+		hf.Require("_class_name", c.Class, "UNet2DConditionModel"),
+		hf.Require("mid_block_type", c.MidBlock, midAttention),
+		hf.Require("act_fn", c.Activation, "silu"),
+		hf.Require("flip_sin_to_cos", c.CosineFirst, true),
+		hf.Require("freq_shift", c.FrequencyShift, 0),
+		hf.Require("downsample_padding", c.DownPadding, 1),
+		hf.Require("mid_block_scale_factor", c.MidScale, 1),
+		hf.Require("resnet_out_scale_factor", c.ResidualScale, 1),
+		hf.Require("resnet_time_scale_shift", c.TimeShift, "default"),
+		hf.Require("time_embedding_type", c.TimeType, "positional"),
+		hf.Require("conv_in_kernel", c.KernelIn, 3),
+		hf.Require("conv_out_kernel", c.KernelOut, 3),
+		hf.Require("attention_type", c.AttentionType, "default"),
 	}
 	for i := range c.Channels {
 		errs = append(errs,
-			weights.Require("down_block_types", c.DownBlocks[i], downAttention, downPlain),
-			weights.Require("up_block_types", c.UpBlocks[i], upAttention, upPlain))
+			hf.Require("down_block_types", c.DownBlocks[i], downAttention, downPlain),
+			hf.Require("up_block_types", c.UpBlocks[i], upAttention, upPlain))
 	}
 	return errors.Join(append(errs, c.refused.check())...)
 }
@@ -219,7 +219,7 @@ func (r refused) check() error {
 		{"time_cond_proj_dim", r.TimeCondition}, {"cross_attention_norm", r.CrossNorm},
 	} {
 		if f.value != nil && f.value != false {
-			errs = append(errs, fmt.Errorf("%w: %s is %v, supported: none", weights.ErrConfig, f.name, f.value))
+			errs = append(errs, fmt.Errorf("%w: %s is %v, supported: none", hf.ErrConfig, f.name, f.value))
 		}
 	}
 	return errors.Join(errs...)

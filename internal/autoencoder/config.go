@@ -13,7 +13,7 @@ import (
 	"io/fs"
 	"path"
 
-	"github.com/dualprocess/dualprocess-go/internal/weights"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 // KLConfig sizes an AutoencoderKL. The fields are those of diffusers' config.json.
@@ -46,7 +46,7 @@ type KLConfig struct {
 }
 
 // ReadKLConfig reads dir/config.json. Errors name the file and the field; those
-// about a value wrap weights.ErrConfig.
+// about a value wrap hf.ErrConfig.
 func ReadKLConfig(fsys fs.FS, dir string) (KLConfig, error) {
 	c := KLConfig{ // what diffusers fills in
 		InChannels: 3, OutChannels: 3, LatentChannels: 4, Channels: []int{64}, LayersPerBlock: 1, Groups: 32,
@@ -54,7 +54,7 @@ func ReadKLConfig(fsys fs.FS, dir string) (KLConfig, error) {
 		MidAttention: true, QuantConv: true, PostQuantConv: true, Scaling: 0.18215,
 	}
 	file := path.Join(dir, "config.json")
-	if err := weights.ReadConfig(fsys, file, &c); err != nil {
+	if err := hf.ReadConfig(fsys, file, &c); err != nil {
 		return c, err
 	}
 	if err := c.check(); err != nil {
@@ -65,35 +65,35 @@ func ReadKLConfig(fsys fs.FS, dir string) (KLConfig, error) {
 
 func (c KLConfig) check() error {
 	errs := []error{
-		weights.Require("_class_name", c.Class, "AutoencoderKL"),
-		weights.Require("act_fn", c.Activation, "silu"),
-		weights.Require("in_channels", c.InChannels, 3),
-		weights.Require("out_channels", c.OutChannels, 3),
-		weights.Require("latents_mean given", c.LatentsMean != nil, false),
-		weights.Require("latents_std given", c.LatentsStd != nil, false),
-		weights.CheckSizes(
-			weights.Size{Name: "latent_channels", Value: c.LatentChannels, Limit: 1 << 10},
-			weights.Size{Name: "layers_per_block", Value: c.LayersPerBlock, Limit: 64},
-			weights.Size{Name: "norm_num_groups", Value: c.Groups, Limit: 1 << 12},
-			weights.Size{Name: "the length of block_out_channels", Value: len(c.Channels), Limit: 8},
+		hf.Require("_class_name", c.Class, "AutoencoderKL"),
+		hf.Require("act_fn", c.Activation, "silu"),
+		hf.Require("in_channels", c.InChannels, 3),
+		hf.Require("out_channels", c.OutChannels, 3),
+		hf.Require("latents_mean given", c.LatentsMean != nil, false),
+		hf.Require("latents_std given", c.LatentsStd != nil, false),
+		hf.CheckSizes(
+			hf.Size{Name: "latent_channels", Value: c.LatentChannels, Limit: 1 << 10},
+			hf.Size{Name: "layers_per_block", Value: c.LayersPerBlock, Limit: 64},
+			hf.Size{Name: "norm_num_groups", Value: c.Groups, Limit: 1 << 12},
+			hf.Size{Name: "the length of block_out_channels", Value: len(c.Channels), Limit: 8},
 		),
-		weights.Require("the length of down_block_types", len(c.DownBlocks), len(c.Channels)),
-		weights.Require("the length of up_block_types", len(c.UpBlocks), len(c.Channels)),
+		hf.Require("the length of down_block_types", len(c.DownBlocks), len(c.Channels)),
+		hf.Require("the length of up_block_types", len(c.UpBlocks), len(c.Channels)),
 	}
 	for _, kind := range c.DownBlocks {
-		errs = append(errs, weights.Require("down_block_types", kind, "DownEncoderBlock2D"))
+		errs = append(errs, hf.Require("down_block_types", kind, "DownEncoderBlock2D"))
 	}
 	for _, kind := range c.UpBlocks {
-		errs = append(errs, weights.Require("up_block_types", kind, "UpDecoderBlock2D"))
+		errs = append(errs, hf.Require("up_block_types", kind, "UpDecoderBlock2D"))
 	}
 	for _, channels := range c.Channels {
-		errs = append(errs, weights.CheckSizes(weights.Size{Name: "block_out_channels", Value: channels, Limit: 1 << 14}))
+		errs = append(errs, hf.CheckSizes(hf.Size{Name: "block_out_channels", Value: channels, Limit: 1 << 14}))
 		if c.Groups > 0 && channels%c.Groups != 0 {
-			errs = append(errs, fmt.Errorf("%w: block_out_channels has %d, no multiple of norm_num_groups %d", weights.ErrConfig, channels, c.Groups))
+			errs = append(errs, fmt.Errorf("%w: block_out_channels has %d, no multiple of norm_num_groups %d", hf.ErrConfig, channels, c.Groups))
 		}
 	}
 	if !(c.Scaling > 0 && c.Scaling < 1e6) {
-		errs = append(errs, fmt.Errorf("%w: scaling_factor is %v", weights.ErrConfig, c.Scaling))
+		errs = append(errs, fmt.Errorf("%w: scaling_factor is %v", hf.ErrConfig, c.Scaling))
 	}
 	return errors.Join(errs...)
 }

@@ -7,7 +7,7 @@ import (
 	"io/fs"
 	"path"
 
-	"github.com/dualprocess/dualprocess-go/internal/weights"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 // DCConfig sizes an AutoencoderDC, the deep-compression autoencoder (Chen et al.,
@@ -75,7 +75,7 @@ func (l perLevel) at(level int) string {
 }
 
 // ReadDCConfig reads dir/config.json. Errors name the file and the field; those
-// about a value wrap weights.ErrConfig.
+// about a value wrap hf.ErrConfig.
 func ReadDCConfig(fsys fs.FS, dir string) (DCConfig, error) {
 	// Made twice, as the decoder of JSON writes into slices that are there already.
 	channels := func() []int { return []int{128, 256, 512, 512, 1024, 1024} }
@@ -89,7 +89,7 @@ func ReadDCConfig(fsys fs.FS, dir string) (DCConfig, error) {
 		Upsample: byShaped, InShortcut: true, OutActivation: "relu",
 	}
 	file := path.Join(dir, "config.json")
-	if err := weights.ReadConfig(fsys, file, &c); err != nil {
+	if err := hf.ReadConfig(fsys, file, &c); err != nil {
 		return c, err
 	}
 	if err := c.check(); err != nil {
@@ -117,25 +117,25 @@ func (c DCConfig) decoder() dcHalf {
 
 func (c DCConfig) check() error {
 	errs := []error{
-		weights.Require("_class_name", c.Class, "AutoencoderDC"),
-		weights.Require("in_channels", c.InChannels, 3),
-		weights.CheckSizes(
-			weights.Size{Name: "latent_channels", Value: c.LatentChannels, Limit: 1 << 10},
-			weights.Size{Name: "attention_head_dim", Value: c.HeadWidth, Limit: 1 << 10},
+		hf.Require("_class_name", c.Class, "AutoencoderDC"),
+		hf.Require("in_channels", c.InChannels, 3),
+		hf.CheckSizes(
+			hf.Size{Name: "latent_channels", Value: c.LatentChannels, Limit: 1 << 10},
+			hf.Size{Name: "attention_head_dim", Value: c.HeadWidth, Limit: 1 << 10},
 		),
-		weights.Require("downsample_block_type", c.Downsample, byConv, byUnshaped),
-		weights.Require("upsample_block_type", c.Upsample, byNearest, byShaped),
-		weights.Require("decoder_conv_act_fn", c.OutActivation, "relu"),
-		weights.Require("the length of decoder_block_out_channels", len(c.DecoderChannels), len(c.EncoderChannels)),
+		hf.Require("downsample_block_type", c.Downsample, byConv, byUnshaped),
+		hf.Require("upsample_block_type", c.Upsample, byNearest, byShaped),
+		hf.Require("decoder_conv_act_fn", c.OutActivation, "relu"),
+		hf.Require("the length of decoder_block_out_channels", len(c.DecoderChannels), len(c.EncoderChannels)),
 	}
 	for _, norm := range c.DecoderNorms {
-		errs = append(errs, weights.Require("decoder_norm_types", norm, "rms_norm"))
+		errs = append(errs, hf.Require("decoder_norm_types", norm, "rms_norm"))
 	}
 	for _, activation := range c.DecoderActivations {
-		errs = append(errs, weights.Require("decoder_act_fns", activation, "silu"))
+		errs = append(errs, hf.Require("decoder_act_fns", activation, "silu"))
 	}
 	if !(c.Scaling > 0 && c.Scaling < 1e6) {
-		errs = append(errs, fmt.Errorf("%w: scaling_factor is %v", weights.ErrConfig, c.Scaling))
+		errs = append(errs, fmt.Errorf("%w: scaling_factor is %v", hf.ErrConfig, c.Scaling))
 	}
 	if err := errors.Join(errs...); err != nil {
 		return err
@@ -147,10 +147,10 @@ func (c DCConfig) check() error {
 func (h dcHalf) check(c DCConfig, shortcut bool) error {
 	levels := len(h.channels)
 	if err := errors.Join(
-		weights.CheckSizes(weights.Size{Name: "the length of " + h.field("_block_out_channels"), Value: levels, Limit: 10}),
-		weights.Require("the length of "+h.field("_block_types"), len(h.blocks), 1, levels),
-		weights.Require("the length of "+h.field("_layers_per_block"), len(h.layers), levels),
-		weights.Require("the length of "+h.field("_qkv_multiscales"), len(h.scales), levels),
+		hf.CheckSizes(hf.Size{Name: "the length of " + h.field("_block_out_channels"), Value: levels, Limit: 10}),
+		hf.Require("the length of "+h.field("_block_types"), len(h.blocks), 1, levels),
+		hf.Require("the length of "+h.field("_layers_per_block"), len(h.layers), levels),
+		hf.Require("the length of "+h.field("_qkv_multiscales"), len(h.scales), levels),
 	); err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (h dcHalf) check(c DCConfig, shortcut bool) error {
 		}
 	}
 	if last := h.channels[levels-1]; shortcut && !divides(last, c.LatentChannels) {
-		return fmt.Errorf("%w: latent_channels %d does not divide %d, the last of %s", weights.ErrConfig, c.LatentChannels, last, h.field("_block_out_channels"))
+		return fmt.Errorf("%w: latent_channels %d does not divide %d, the last of %s", hf.ErrConfig, c.LatentChannels, last, h.field("_block_out_channels"))
 	}
 	return nil
 }
@@ -171,26 +171,26 @@ func (h dcHalf) field(rest string) string { return h.name + rest }
 func (h dcHalf) checkLevel(c DCConfig, i int) error {
 	channels, name := h.channels[i], h.field("_block_out_channels")
 	if err := errors.Join(
-		weights.CheckSizes(
-			weights.Size{Name: name, Value: channels, Limit: 1 << 14},
-			weights.Size{Name: h.field("_layers_per_block"), Value: h.layers[i], Limit: 64},
+		hf.CheckSizes(
+			hf.Size{Name: name, Value: channels, Limit: 1 << 14},
+			hf.Size{Name: h.field("_layers_per_block"), Value: h.layers[i], Limit: 64},
 		),
-		weights.Require(h.field("_block_types"), h.blocks.at(i), resBlock, vitBlock),
+		hf.Require(h.field("_block_types"), h.blocks.at(i), resBlock, vitBlock),
 	); err != nil {
 		return err
 	}
 	for _, kernel := range h.scales[i] {
 		if kernel < 1 || kernel > 31 || kernel%2 == 0 {
-			return fmt.Errorf("%w: %s has a kernel of %d", weights.ErrConfig, h.field("_qkv_multiscales"), kernel)
+			return fmt.Errorf("%w: %s has a kernel of %d", hf.ErrConfig, h.field("_qkv_multiscales"), kernel)
 		}
 	}
 	switch {
 	case h.blocks.at(i) == vitBlock && channels < c.HeadWidth:
-		return fmt.Errorf("%w: %s has %d, less than attention_head_dim", weights.ErrConfig, name, channels)
+		return fmt.Errorf("%w: %s has %d, less than attention_head_dim", hf.ErrConfig, name, channels)
 	case i > 0 && !divides(4*h.channels[i-1], channels):
-		return fmt.Errorf("%w: %s has %d behind %d, which does not divide 4 times that", weights.ErrConfig, name, channels, h.channels[i-1])
+		return fmt.Errorf("%w: %s has %d behind %d, which does not divide 4 times that", hf.ErrConfig, name, channels, h.channels[i-1])
 	case i > 0 && h.name == "encoder" && c.Downsample == byUnshaped && !divides(channels, 4):
-		return fmt.Errorf("%w: %s has %d, no multiple of 4", weights.ErrConfig, name, channels)
+		return fmt.Errorf("%w: %s has %d, no multiple of 4", hf.ErrConfig, name, channels)
 	}
 	return nil
 }

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/dualprocess/dualprocess-go/internal/weights"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 // Config says what a language model computes. ParseConfig fills it.
@@ -39,20 +39,20 @@ type Rotary struct {
 	Factor float64 // of linear scaling, 1 for none
 }
 
-// check returns an error that wraps weights.ErrConfig and names the first field,
+// check returns an error that wraps hf.ErrConfig and names the first field,
 // as transformers calls it, that makes no sense.
 func (c Config) check() error {
 	err := errors.Join(
-		weights.CheckSizes(
-			weights.Size{Name: "num_hidden_layers", Value: c.Layers, Limit: 1 << 10},
-			weights.Size{Name: "hidden_size", Value: c.Hidden, Limit: 1 << 16},
-			weights.Size{Name: "intermediate_size", Value: c.Intermediate, Limit: 1 << 18},
-			weights.Size{Name: "num_attention_heads", Value: c.Heads, Limit: 1 << 10},
-			weights.Size{Name: "num_key_value_heads", Value: c.KVHeads, Limit: 1 << 10},
-			weights.Size{Name: "head_dim", Value: c.HeadDim, Limit: 1 << 12},
-			weights.Size{Name: "vocab_size", Value: c.Vocabulary, Limit: 1 << 24},
+		hf.CheckSizes(
+			hf.Size{Name: "num_hidden_layers", Value: c.Layers, Limit: 1 << 10},
+			hf.Size{Name: "hidden_size", Value: c.Hidden, Limit: 1 << 16},
+			hf.Size{Name: "intermediate_size", Value: c.Intermediate, Limit: 1 << 18},
+			hf.Size{Name: "num_attention_heads", Value: c.Heads, Limit: 1 << 10},
+			hf.Size{Name: "num_key_value_heads", Value: c.KVHeads, Limit: 1 << 10},
+			hf.Size{Name: "head_dim", Value: c.HeadDim, Limit: 1 << 12},
+			hf.Size{Name: "vocab_size", Value: c.Vocabulary, Limit: 1 << 24},
 		),
-		weights.Require("hidden_act", c.Activation, "silu", "gelu", "gelu_pytorch_tanh"),
+		hf.Require("hidden_act", c.Activation, "silu", "gelu", "gelu_pytorch_tanh"),
 	)
 	switch {
 	case err != nil:
@@ -104,7 +104,7 @@ func (c Config) checkPlaces() error {
 	return nil
 }
 
-// bad is an error that wraps weights.ErrConfig.
+// bad is an error that wraps hf.ErrConfig.
 func bad(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", weights.ErrConfig, fmt.Sprintf(format, args...))
+	return fmt.Errorf("%w: %s", hf.ErrConfig, fmt.Sprintf(format, args...))
 }

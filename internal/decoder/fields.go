@@ -3,7 +3,7 @@ package decoder
 import (
 	"encoding/json"
 
-	"github.com/dualprocess/dualprocess-go/internal/weights"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 // The kinds of language models, by which defaults and meanings differ.
@@ -55,7 +55,7 @@ type fields struct {
 	MaxPositions        any `json:"max_position_embeddings"` // nothing that we support depends on it
 	Parallel            any `json:"pretraining_tp"`          // how Llama's training split matrices
 	CacheImplementation any `json:"cache_implementation"`
-	weights.Pretrained
+	hf.Pretrained
 }
 
 // onlyOf are fields that other kinds than these do not have.
@@ -98,5 +98,5 @@ func defaults(modelType string) (*fields, error) {
 			Vocabulary: 262208, Epsilon: 1e-6, HiddenActivation: new("gelu_pytorch_tanh"), Theta: new(1e6),
 			LocalTheta: new(1e4), SlidingWindow: new(4096), QueryScalar: new(256.)}, nil
 	}
-	return nil, weights.Require("model_type", modelType, "llama", "mistral", "qwen2_5_vl", "qwen2_5_vl_text", "gemma2", "gemma3_text")
+	return nil, hf.Require("model_type", modelType, "llama", "mistral", "qwen2_5_vl", "qwen2_5_vl_text", "gemma2", "gemma3_text")
 }

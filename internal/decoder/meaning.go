@@ -4,7 +4,7 @@ import (
 	"errors"
 	"math"
 
-	"github.com/dualprocess/dualprocess-go/internal/weights"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 // config says what the fields mean.
@@ -50,8 +50,8 @@ func value[T any](p *T) (v T) {
 // check refuses what no model here does.
 func (f *fields) check(*Config) error {
 	return errors.Join(
-		weights.Require("use_bidirectional_attention", value(f.Bidirectional), false),
-		weights.Require("partial_rotary_factor given", f.PartialRotary != nil && *f.PartialRotary != 1, false),
+		hf.Require("use_bidirectional_attention", value(f.Bidirectional), false),
+		hf.Require("partial_rotary_factor given", f.PartialRotary != nil && *f.PartialRotary != 1, false),
 	)
 }
 
@@ -120,7 +120,7 @@ func (f *fields) slides() ([]bool, error) {
 		return nil, bad("layer_types are %d, num_hidden_layers is %d", len(f.LayerTypes), f.Layers)
 	}
 	for i, kind := range f.LayerTypes {
-		if err := weights.Require("layer_types", kind, "full_attention", "sliding_attention"); err != nil {
+		if err := hf.Require("layer_types", kind, "full_attention", "sliding_attention"); err != nil {
 			return nil, err
 		}
 		sliding := kind == "sliding_attention"

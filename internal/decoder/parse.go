@@ -8,7 +8,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/dualprocess/dualprocess-go/internal/weights"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 // ParseConfig reads a language model's configuration from a config.json of
@@ -18,7 +18,7 @@ import (
 // others are fields beside the language model's that the caller reads itself,
 // such as vision_config. Any other field that is not known to change nothing is
 // an error that names it, as is a value that we don't support; both wrap
-// weights.ErrConfig.
+// hf.ErrConfig.
 func ParseConfig(data []byte, others ...string) (Config, error) {
 	c, err := parse(data, others)
 	if err != nil {
@@ -36,7 +36,7 @@ func parse(data []byte, others []string) (Config, error) {
 	if nested, ok := outer["text_config"]; ok && !null(nested) {
 		text = nil
 		if err := json.Unmarshal(nested, &text); err != nil {
-			return Config{}, fmt.Errorf("%w: text_config: %w", weights.ErrConfig, err)
+			return Config{}, fmt.Errorf("%w: text_config: %w", hf.ErrConfig, err)
 		}
 		if err := checkOuter(outer, others); err != nil {
 			return Config{}, err
@@ -85,7 +85,7 @@ func decodeAround(outer map[string]json.RawMessage) (a around, err error) {
 	for name, to := range map[string]any{"model_type": &a.ModelType, "tie_word_embeddings": &a.Tied} {
 		if value, ok := outer[name]; ok {
 			if err := json.Unmarshal(value, to); err != nil {
-				return a, fmt.Errorf("%w: %s: %w", weights.ErrConfig, name, err)
+				return a, fmt.Errorf("%w: %s: %w", hf.ErrConfig, name, err)
 			}
 		}
 	}
@@ -103,7 +103,7 @@ func decodeFields(text map[string]json.RawMessage, around string) (*fields, erro
 	kind := textTypes[around]
 	if value, ok := text["model_type"]; ok {
 		if err := json.Unmarshal(value, &kind); err != nil {
-			return nil, fmt.Errorf("%w: model_type: %w", weights.ErrConfig, err)
+			return nil, fmt.Errorf("%w: model_type: %w", hf.ErrConfig, err)
 		}
 	}
 	f, err := defaults(kind)
@@ -124,8 +124,8 @@ func strict(object map[string]json.RawMessage, v any) error {
 	if err != nil {
 		return fmt.Errorf("configuration: %w", err)
 	}
-	if err := weights.Decode(data, v); err != nil {
-		return fmt.Errorf("%w: %w", weights.ErrConfig, err)
+	if err := hf.Decode(data, v); err != nil {
+		return fmt.Errorf("%w: %w", hf.ErrConfig, err)
 	}
 	return nil
 }

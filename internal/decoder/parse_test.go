@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/dualprocess/dualprocess-go/internal/weights"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 // The text models of real checkpoints, as their config.json have them.
@@ -180,7 +180,7 @@ func TestParseConfigRefuses(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := ParseConfig(with(t, test.data, test.changes), outside...)
-			require.ErrorIs(t, err, weights.ErrConfig)
+			require.ErrorIs(t, err, hf.ErrConfig)
 			assert.ErrorContains(t, err, test.want)
 		})
 	}

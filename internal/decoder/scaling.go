@@ -4,7 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 
-	"github.com/dualprocess/dualprocess-go/internal/weights"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 // scaling is what rope_scaling or rope_parameters hold.
@@ -59,7 +59,7 @@ func (f *fields) scalings() (name string, full, sliding json.RawMessage, err err
 	var byType map[string]json.RawMessage
 	if given(data) {
 		if err := json.Unmarshal(data, &byType); err != nil {
-			return "", nil, nil, fmt.Errorf("%w: %s: %w", weights.ErrConfig, name, err)
+			return "", nil, nil, fmt.Errorf("%w: %s: %w", hf.ErrConfig, name, err)
 		}
 	}
 	full, sliding = byType["full_attention"], byType["sliding_attention"]
@@ -72,7 +72,7 @@ func (f *fields) scalings() (name string, full, sliding json.RawMessage, err err
 // checkTypes refuses what stands beside the objects per type of layer.
 func checkTypes(name string, byType map[string]json.RawMessage) error {
 	for kind := range byType {
-		if err := weights.Require(name, kind, "full_attention", "sliding_attention"); err != nil {
+		if err := hf.Require(name, kind, "full_attention", "sliding_attention"); err != nil {
 			return err
 		}
 	}
@@ -85,7 +85,7 @@ func given(data json.RawMessage) bool { return len(data) > 0 && !null(data) }
 func (f *fields) scaling(name string, data json.RawMessage, theta *float64) (s scaling, err error) {
 	if given(data) {
 		if err := json.Unmarshal(data, &s); err != nil {
-			return s, fmt.Errorf("%w: %s: %w", weights.ErrConfig, name, err)
+			return s, fmt.Errorf("%w: %s: %w", hf.ErrConfig, name, err)
 		}
 	}
 	kind := "default"
@@ -97,12 +97,12 @@ func (f *fields) scaling(name string, data json.RawMessage, theta *float64) (s s
 	if kind == "mrope" && f.kind == qwen2 {
 		kind = "default" // that is what it means, with sections
 	}
-	if err := weights.Require(name+".rope_type", kind, "default", "linear"); err != nil {
+	if err := hf.Require(name+".rope_type", kind, "default", "linear"); err != nil {
 		return s, err
 	}
 	if given(data) { // what is known of the type is known of its fields
-		if err := weights.Decode(data, &s); err != nil {
-			return s, fmt.Errorf("%w: %s: %w", weights.ErrConfig, name, err)
+		if err := hf.Decode(data, &s); err != nil {
+			return s, fmt.Errorf("%w: %s: %w", hf.ErrConfig, name, err)
 		}
 	}
 	if s.Theta == nil {

@@ -5,11 +5,11 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/dualprocess/dualprocess-go/internal/weights"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 // Activation returns the function that transformers knows under a name, as
-// configurations give it. The error wraps weights.ErrConfig where there is none.
+// configurations give it. The error wraps hf.ErrConfig where there is none.
 func Activation(name string) (func(x *Node) *Node, error) {
 	switch name {
 	case "gelu":
@@ -21,5 +21,5 @@ func Activation(name string) (func(x *Node) *Node, error) {
 	case "silu", "swish":
 		return SiLU, nil
 	}
-	return nil, fmt.Errorf("%w: activation %q", weights.ErrConfig, name)
+	return nil, fmt.Errorf("%w: activation %q", hf.ErrConfig, name)
 }

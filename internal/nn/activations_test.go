@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/backends"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 func TestActivation(t *testing.T) {
@@ -25,6 +25,6 @@ func TestActivation(t *testing.T) {
 		assert.InDelta(t, want, flat(out[0])[0], 2e-5, name)
 	}
 	_, err = Activation("mish")
-	require.ErrorIs(t, err, weights.ErrConfig)
+	require.ErrorIs(t, err, hf.ErrConfig)
 	require.ErrorContains(t, err, "mish")
 }

@@ -8,7 +8,7 @@ import (
 	"io/fs"
 	"slices"
 
-	"github.com/dualprocess/dualprocess-go/internal/weights"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 // Part is a part of a pipeline: a folder of files.
@@ -19,11 +19,11 @@ type Part struct {
 
 // CheckIndex reads model_index.json and compares the classes of its parts. Parts
 // that are null are absent. Errors name the file and the part and wrap
-// weights.ErrConfig.
+// hf.ErrConfig.
 func CheckIndex(fsys fs.FS, parts map[string]Part) error {
 	const file = "model_index.json"
 	var fields map[string]json.RawMessage
-	if err := weights.ReadConfig(fsys, file, &fields); err != nil {
+	if err := hf.ReadConfig(fsys, file, &fields); err != nil {
 		return err
 	}
 	seen := map[string]bool{}
@@ -39,12 +39,12 @@ func CheckIndex(fsys fs.FS, parts map[string]Part) error {
 		case len(part) == 2 && part[1] != nil && slices.Contains(known.Classes, *part[1]):
 			seen[name] = true
 		default:
-			return fmt.Errorf("%s: %w: %s is %s, supported: %v", file, weights.ErrConfig, name, value, known.Classes)
+			return fmt.Errorf("%s: %w: %s is %s, supported: %v", file, hf.ErrConfig, name, value, known.Classes)
 		}
 	}
 	for name, part := range parts {
 		if !part.Optional && !seen[name] {
-			return fmt.Errorf("%s: %w: has no %s", file, weights.ErrConfig, name)
+			return fmt.Errorf("%s: %w: has no %s", file, hf.ErrConfig, name)
 		}
 	}
 	return nil

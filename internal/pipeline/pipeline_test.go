@@ -9,7 +9,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/stretchr/testify/require"
 
-	"github.com/dualprocess/dualprocess-go/internal/weights"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 func TestCheckIndex(t *testing.T) {
@@ -28,7 +28,7 @@ func TestCheckIndex(t *testing.T) {
 			require.NoError(t, err, test.index)
 			continue
 		}
-		require.ErrorIs(t, err, weights.ErrConfig)
+		require.ErrorIs(t, err, hf.ErrConfig)
 		require.ErrorContains(t, err, test.names)
 		require.ErrorContains(t, err, "model_index.json")
 	}

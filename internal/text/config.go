@@ -6,7 +6,7 @@ import (
 	"io/fs"
 	"path"
 
-	"github.com/dualprocess/dualprocess-go/internal/weights"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 // T5Config sizes the encoder of T5 v1.1. The fields are those of transformers'
@@ -81,7 +81,7 @@ type unused struct {
 }
 
 // ReadT5Config reads dir/config.json. Errors name the file and the field; those
-// about a value wrap weights.ErrConfig.
+// about a value wrap hf.ErrConfig.
 func ReadT5Config(fsys fs.FS, dir string) (T5Config, error) {
 	c := T5Config{ // what transformers fills in
 		Width: 512, HeadWidth: 64, Inner: 2048, Layers: 6, Heads: 8, Vocabulary: 32128,
@@ -89,7 +89,7 @@ func ReadT5Config(fsys fs.FS, dir string) (T5Config, error) {
 		Activation: "gelu_new", Gated: true,
 	}
 	file := path.Join(dir, "config.json")
-	if err := weights.ReadConfig(fsys, file, &c); err != nil {
+	if err := hf.ReadConfig(fsys, file, &c); err != nil {
 		return c, err
 	}
 	if err := c.check(); err != nil {
@@ -100,39 +100,39 @@ func ReadT5Config(fsys fs.FS, dir string) (T5Config, error) {
 
 func (c T5Config) check() error {
 	err := errors.Join(
-		weights.Require("model_type", c.ModelType, "t5"),
-		weights.Require("feed_forward_proj", c.FeedForward, "gated-gelu"),
-		weights.Require("dense_act_fn", c.Activation, "gelu_new"),
-		weights.Require("is_gated_act", c.Gated, true),
-		weights.Require("is_decoder", c.IsDecoder, false),
-		weights.CheckSizes(
-			weights.Size{Name: "d_model", Value: c.Width, Limit: 1 << 16},
-			weights.Size{Name: "d_kv", Value: c.HeadWidth, Limit: 1 << 12},
-			weights.Size{Name: "d_ff", Value: c.Inner, Limit: 1 << 18},
-			weights.Size{Name: "num_layers", Value: c.Layers, Limit: 1 << 10},
-			weights.Size{Name: "num_heads", Value: c.Heads, Limit: 1 << 10},
-			weights.Size{Name: "vocab_size", Value: c.Vocabulary, Limit: 1 << 24},
-			weights.Size{Name: "relative_attention_num_buckets", Value: c.Buckets, Limit: 1 << 12},
-			weights.Size{Name: "relative_attention_max_distance", Value: c.MaxDistance, Limit: 1 << 20},
+		hf.Require("model_type", c.ModelType, "t5"),
+		hf.Require("feed_forward_proj", c.FeedForward, "gated-gelu"),
+		hf.Require("dense_act_fn", c.Activation, "gelu_new"),
+		hf.Require("is_gated_act", c.Gated, true),
+		hf.Require("is_decoder", c.IsDecoder, false),
+		hf.CheckSizes(
+			hf.Size{Name: "d_model", Value: c.Width, Limit: 1 << 16},
+			hf.Size{Name: "d_kv", Value: c.HeadWidth, Limit: 1 << 12},
+			hf.Size{Name: "d_ff", Value: c.Inner, Limit: 1 << 18},
+			hf.Size{Name: "num_layers", Value: c.Layers, Limit: 1 << 10},
+			hf.Size{Name: "num_heads", Value: c.Heads, Limit: 1 << 10},
+			hf.Size{Name: "vocab_size", Value: c.Vocabulary, Limit: 1 << 24},
+			hf.Size{Name: "relative_attention_num_buckets", Value: c.Buckets, Limit: 1 << 12},
+			hf.Size{Name: "relative_attention_max_distance", Value: c.MaxDistance, Limit: 1 << 20},
 		),
 		checkEpsilon("layer_norm_epsilon", c.Epsilon),
 	)
 	if err == nil && (c.Buckets%4 != 0 || c.MaxDistance <= c.Buckets/4) {
 		err = fmt.Errorf("%w: relative_attention_num_buckets is %d and relative_attention_max_distance %d",
-			weights.ErrConfig, c.Buckets, c.MaxDistance)
+			hf.ErrConfig, c.Buckets, c.MaxDistance)
 	}
 	return err
 }
 
 // ReadCLIPConfig reads dir/config.json. Errors name the file and the field; those
-// about a value wrap weights.ErrConfig.
+// about a value wrap hf.ErrConfig.
 func ReadCLIPConfig(fsys fs.FS, dir string) (CLIPConfig, error) {
 	c := CLIPConfig{ // what transformers fills in
 		Width: 512, Inner: 2048, Layers: 12, Heads: 8, Positions: 77, Vocabulary: 49408,
 		Epsilon: 1e-5, Activation: "quick_gelu", EndID: 49407, ModelType: "clip_text_model",
 	}
 	file := path.Join(dir, "config.json")
-	if err := weights.ReadConfig(fsys, file, &c); err != nil {
+	if err := hf.ReadConfig(fsys, file, &c); err != nil {
 		return c, err
 	}
 	if err := c.check(); err != nil {
@@ -143,20 +143,20 @@ func ReadCLIPConfig(fsys fs.FS, dir string) (CLIPConfig, error) {
 
 func (c CLIPConfig) check() error {
 	err := errors.Join(
-		weights.Require("model_type", c.ModelType, "clip_text_model"),
-		weights.Require("hidden_act", c.Activation, "quick_gelu"),
-		weights.CheckSizes(
-			weights.Size{Name: "hidden_size", Value: c.Width, Limit: 1 << 16},
-			weights.Size{Name: "intermediate_size", Value: c.Inner, Limit: 1 << 18},
-			weights.Size{Name: "num_hidden_layers", Value: c.Layers, Limit: 1 << 10},
-			weights.Size{Name: "num_attention_heads", Value: c.Heads, Limit: 1 << 10},
-			weights.Size{Name: "max_position_embeddings", Value: c.Positions, Limit: 1 << 16},
-			weights.Size{Name: "vocab_size", Value: c.Vocabulary, Limit: 1 << 24},
+		hf.Require("model_type", c.ModelType, "clip_text_model"),
+		hf.Require("hidden_act", c.Activation, "quick_gelu"),
+		hf.CheckSizes(
+			hf.Size{Name: "hidden_size", Value: c.Width, Limit: 1 << 16},
+			hf.Size{Name: "intermediate_size", Value: c.Inner, Limit: 1 << 18},
+			hf.Size{Name: "num_hidden_layers", Value: c.Layers, Limit: 1 << 10},
+			hf.Size{Name: "num_attention_heads", Value: c.Heads, Limit: 1 << 10},
+			hf.Size{Name: "max_position_embeddings", Value: c.Positions, Limit: 1 << 16},
+			hf.Size{Name: "vocab_size", Value: c.Vocabulary, Limit: 1 << 24},
 		),
 		checkEpsilon("layer_norm_eps", c.Epsilon),
 	)
 	if err == nil && c.Width%c.Heads != 0 {
-		err = fmt.Errorf("%w: hidden_size %d is no multiple of num_attention_heads %d", weights.ErrConfig, c.Width, c.Heads)
+		err = fmt.Errorf("%w: hidden_size %d is no multiple of num_attention_heads %d", hf.ErrConfig, c.Width, c.Heads)
 	}
 	return err
 }
@@ -165,5 +165,5 @@ func checkEpsilon(name string, value float64) error {
 	if value > 0 && value < 1 {
 		return nil
 	}
-	return fmt.Errorf("%w: %s is %v", weights.ErrConfig, name, value)
+	return fmt.Errorf("%w: %s is %v", hf.ErrConfig, name, value)
 }

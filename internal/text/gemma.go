@@ -11,6 +11,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
@@ -22,11 +23,11 @@ type Gemma struct {
 }
 
 // ReadGemmaConfig reads dir/config.json. Errors name the file and the field; those
-// about a value wrap weights.ErrConfig.
+// about a value wrap hf.ErrConfig.
 func ReadGemmaConfig(fsys fs.FS, dir string) (decoder.Config, error) {
 	file := path.Join(dir, "config.json")
 	var text json.RawMessage
-	if err := weights.ReadConfig(fsys, file, &text); err != nil {
+	if err := hf.ReadConfig(fsys, file, &text); err != nil {
 		return decoder.Config{}, err
 	}
 	var kind struct {
@@ -35,7 +36,7 @@ func ReadGemmaConfig(fsys fs.FS, dir string) (decoder.Config, error) {
 	if err := json.Unmarshal(text, &kind); err != nil {
 		return decoder.Config{}, fmt.Errorf("text: %s: %w", file, err)
 	}
-	if err := weights.Require("model_type", kind.ModelType, "gemma2"); err != nil {
+	if err := hf.Require("model_type", kind.ModelType, "gemma2"); err != nil {
 		return decoder.Config{}, fmt.Errorf("text: %s: %w", file, err)
 	}
 	c, err := decoder.ParseConfig(text)

@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/internal/golden"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 // TestBucket lists what T5's published code gives for distances at the borders.
@@ -79,7 +79,7 @@ func TestConfigRefuses(t *testing.T) {
 		"num_attention_heads": `{"hidden_size": 24, "num_attention_heads": 5}`,
 	} {
 		_, err := ReadCLIPConfig(fstest.MapFS{"a/config.json": {Data: []byte(text)}}, "a")
-		require.ErrorIs(t, err, weights.ErrConfig)
+		require.ErrorIs(t, err, hf.ErrConfig)
 		require.ErrorContains(t, err, name)
 		require.ErrorContains(t, err, "a/config.json")
 	}
@@ -90,7 +90,7 @@ func TestConfigRefuses(t *testing.T) {
 		"relative_attention_num_buckets": `{"feed_forward_proj": "gated-gelu", "relative_attention_num_buckets": 6}`,
 	} {
 		_, err := ReadT5Config(fstest.MapFS{"a/config.json": {Data: []byte(text)}}, "a")
-		require.ErrorIs(t, err, weights.ErrConfig)
+		require.ErrorIs(t, err, hf.ErrConfig)
 		require.ErrorContains(t, err, name)
 	}
 	_, err := ReadCLIPConfig(fstest.MapFS{"a/config.json": {Data: []byte(`{"surprise": 1}`)}}, "a")

@@ -4,7 +4,7 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/dualprocess/dualprocess-go/internal/weights"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 // TowerConfig are the fields that the configurations of CLIP's and SigLIP's towers
@@ -21,28 +21,28 @@ type TowerConfig struct {
 }
 
 // Check names the field, as transformers' config.json does, whose value makes no
-// sense. The error wraps weights.ErrConfig.
+// sense. The error wraps hf.ErrConfig.
 func (c TowerConfig) Check() error {
 	err := errors.Join(
-		weights.Require("num_channels", c.Channels, 3),
-		weights.CheckSizes(
-			weights.Size{Name: "hidden_size", Value: c.Hidden, Limit: 1 << 16},
-			weights.Size{Name: "intermediate_size", Value: c.Intermediate, Limit: 1 << 18},
-			weights.Size{Name: "num_hidden_layers", Value: c.Layers, Limit: 1 << 10},
-			weights.Size{Name: "num_attention_heads", Value: c.Heads, Limit: 1 << 10},
-			weights.Size{Name: "image_size", Value: c.ImageSize, Limit: 1 << 14},
-			weights.Size{Name: "patch_size", Value: c.PatchSize, Limit: 1 << 10},
+		hf.Require("num_channels", c.Channels, 3),
+		hf.CheckSizes(
+			hf.Size{Name: "hidden_size", Value: c.Hidden, Limit: 1 << 16},
+			hf.Size{Name: "intermediate_size", Value: c.Intermediate, Limit: 1 << 18},
+			hf.Size{Name: "num_hidden_layers", Value: c.Layers, Limit: 1 << 10},
+			hf.Size{Name: "num_attention_heads", Value: c.Heads, Limit: 1 << 10},
+			hf.Size{Name: "image_size", Value: c.ImageSize, Limit: 1 << 14},
+			hf.Size{Name: "patch_size", Value: c.PatchSize, Limit: 1 << 10},
 		),
 	)
 	switch {
 	case err != nil:
 		return err
 	case c.Hidden%c.Heads != 0:
-		return fmt.Errorf("%w: hidden_size %d is no multiple of num_attention_heads %d", weights.ErrConfig, c.Hidden, c.Heads)
+		return fmt.Errorf("%w: hidden_size %d is no multiple of num_attention_heads %d", hf.ErrConfig, c.Hidden, c.Heads)
 	case c.ImageSize < c.PatchSize:
-		return fmt.Errorf("%w: image_size %d is less than patch_size %d", weights.ErrConfig, c.ImageSize, c.PatchSize)
+		return fmt.Errorf("%w: image_size %d is less than patch_size %d", hf.ErrConfig, c.ImageSize, c.PatchSize)
 	case !(c.Epsilon > 0 && c.Epsilon < 1):
-		return fmt.Errorf("%w: layer_norm_eps is %v", weights.ErrConfig, c.Epsilon)
+		return fmt.Errorf("%w: layer_norm_eps is %v", hf.ErrConfig, c.Epsilon)
 	}
 	return nil
 }

@@ -5,8 +5,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 func TestTowerConfig(t *testing.T) {
@@ -25,7 +25,7 @@ func TestTowerConfig(t *testing.T) {
 		c := sound
 		spoil(&c)
 		err := c.Check()
-		require.ErrorIs(t, err, weights.ErrConfig)
+		require.ErrorIs(t, err, hf.ErrConfig)
 		require.ErrorContains(t, err, names)
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 // TextConfig reads the language model's part of a composite config.json: its
@@ -27,17 +27,17 @@ func composite(text, tied json.RawMessage, standard string, supported []string) 
 	fields := map[string]json.RawMessage{}
 	if !Missing(text) {
 		if err := json.Unmarshal(text, &fields); err != nil {
-			return nil, fmt.Errorf("%w: %w", weights.ErrConfig, err)
+			return nil, fmt.Errorf("%w: %w", hf.ErrConfig, err)
 		}
 	}
 	kind := standard
 	if named, ok := fields["model_type"]; ok {
 		if err := json.Unmarshal(named, &kind); err != nil {
-			return nil, fmt.Errorf("%w: model_type: %w", weights.ErrConfig, err)
+			return nil, fmt.Errorf("%w: model_type: %w", hf.ErrConfig, err)
 		}
 	}
 	if len(supported) > 0 {
-		if err := weights.Require("model_type", kind, supported...); err != nil {
+		if err := hf.Require("model_type", kind, supported...); err != nil {
 			return nil, err
 		}
 	}

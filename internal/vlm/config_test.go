@@ -6,8 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 // TestTextConfig reads a language model that is named, or not, or not there at all.
@@ -26,7 +26,7 @@ func TestTextConfig(t *testing.T) {
 		`{"model_type": "llama"}`: "model_type is llama", `{"model_type": 1}`: "model_type", `{"tail": 1}`: "tail", `[]`: "text_config",
 	} {
 		_, err := vlm.TextConfig(raw(text), nil, "mistral", "mistral")
-		require.ErrorIs(t, err, weights.ErrConfig)
+		require.ErrorIs(t, err, hf.ErrConfig)
 		require.ErrorContains(t, err, "text_config: ")
 		require.ErrorContains(t, err, names)
 	}

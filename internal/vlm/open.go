@@ -9,6 +9,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
@@ -39,7 +40,7 @@ type Opening struct {
 // runtime's store; none of them stay there where it fails.
 func (p Opening) Open(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*Verifier, error) {
 	if o.Split && (!p.Splits || o.Paper) {
-		return nil, fmt.Errorf("%w: Options.Split is for Idefics2 as its makers use it", weights.ErrConfig)
+		return nil, fmt.Errorf("%w: Options.Split is for Idefics2 as its makers use it", hf.ErrConfig)
 	}
 	s := Setup{Name: p.Name, Model: p.Model, Image: p.Image}
 	var err error
@@ -82,14 +83,14 @@ func OpenFolder(ctx context.Context, rt *backends.Runtime, name, folder string, 
 }
 
 // FindTokens returns the ids of tokens by their names. The error wraps
-// weights.ErrConfig and names the first that the tokenizer does not have: as text,
+// hf.ErrConfig and names the first that the tokenizer does not have: as text,
 // what should control a prompt would only make it worse.
 func FindTokens(t *tokenizer.Tokenizer, names ...string) ([]int, error) {
 	ids := make([]int, len(names))
 	for i, name := range names {
 		id, ok := t.ID(name)
 		if !ok {
-			return nil, fmt.Errorf("%w: the tokenizer has no token %s", weights.ErrConfig, name)
+			return nil, fmt.Errorf("%w: the tokenizer has no token %s", hf.ErrConfig, name)
 		}
 		ids[i] = id
 	}
@@ -97,14 +98,14 @@ func FindTokens(t *tokenizer.Tokenizer, names ...string) ([]int, error) {
 }
 
 // CheckToken compares the id that a field of config.json gives a token with the
-// tokenizer's. The error wraps weights.ErrConfig.
+// tokenizer's. The error wraps hf.ErrConfig.
 func CheckToken(t *tokenizer.Tokenizer, field string, id int, name string) error {
 	found, err := FindTokens(t, name)
 	if err != nil {
 		return fmt.Errorf("config.json: %s: %w", field, err)
 	}
 	if found[0] != id {
-		return fmt.Errorf("config.json: %w: %s is %d, the tokenizer's %s is %d", weights.ErrConfig, field, id, name, found[0])
+		return fmt.Errorf("config.json: %w: %s is %d, the tokenizer's %s is %d", hf.ErrConfig, field, id, name, found[0])
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 // Verifier is a vision-language model on a runtime. It answers questions about
@@ -49,13 +49,13 @@ func New(rt *backends.Runtime, s Setup, o Options) (*Verifier, error) {
 func (v *Verifier) check() error {
 	size, vocabulary := v.setup.Tokenizer.Size(), v.setup.Decoder.Config().Vocabulary
 	if size > vocabulary {
-		return fmt.Errorf("%w: vocab_size is %d, the tokenizer has %d tokens", weights.ErrConfig, vocabulary, size)
+		return fmt.Errorf("%w: vocab_size is %d, the tokenizer has %d tokens", hf.ErrConfig, vocabulary, size)
 	}
 	if id := v.setup.Image; id < 0 || id >= vocabulary {
-		return fmt.Errorf("%w: the image token has the id %d, vocab_size is %d", weights.ErrConfig, id, vocabulary)
+		return fmt.Errorf("%w: the image token has the id %d, vocab_size is %d", hf.ErrConfig, id, vocabulary)
 	}
 	if _, after := v.setup.Tokenizer.Affixes(); len(after) > 0 {
-		return fmt.Errorf("%w: the tokenizer ends texts with tokens %v, where the answer shall follow", weights.ErrConfig, after)
+		return fmt.Errorf("%w: the tokenizer ends texts with tokens %v, where the answer shall follow", hf.ErrConfig, after)
 	}
 	return v.options.Checkpoint.Validate()
 }
@@ -86,7 +86,7 @@ func (v *Verifier) Prepare(ctx context.Context, q dualprocess.Question, height, 
 func ReadEnds(fsys fs.FS, fallback ...int) ([]int, error) {
 	const name = "generation_config.json"
 	var fields map[string]json.RawMessage
-	if err := weights.ReadConfig(fsys, name, &fields); errors.Is(err, fs.ErrNotExist) {
+	if err := hf.ReadConfig(fsys, name, &fields); errors.Is(err, fs.ErrNotExist) {
 		return fallback, nil
 	} else if err != nil {
 		return nil, err

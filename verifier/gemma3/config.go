@@ -9,9 +9,9 @@ import (
 	"slices"
 
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 // Architecture names Gemma 3 with its vision tower in config.json.
@@ -47,7 +47,7 @@ type VisionConfig struct {
 	Epsilon      float64 `json:"layer_norm_eps"`
 
 	Head any `json:"vision_use_head"` // of a classifier, which Gemma has no use for
-	weights.Pretrained
+	hf.Pretrained
 }
 
 // PictureConfig says how pictures are brought to the tower. The fields are those
@@ -65,7 +65,7 @@ type PictureConfig struct {
 	MaxCrops any `json:"pan_and_scan_max_num_crops"`
 	MinRatio any `json:"pan_and_scan_min_ratio_to_activate"`
 	CropSize any `json:"crop_size"`
-	weights.PictureConfig
+	hf.PictureConfig
 }
 
 // modelFile is config.json.
@@ -79,11 +79,11 @@ type modelFile struct {
 	End           int             `json:"eoi_token_index"`
 	Soft          int             `json:"image_token_index"`
 	Tied          json.RawMessage `json:"tie_word_embeddings"`
-	weights.Pretrained
+	hf.Pretrained
 }
 
 // ReadConfig reads the JSON files of a Gemma 3 folder. Errors name the file and the
-// field; those about a value wrap weights.ErrConfig.
+// field; those about a value wrap hf.ErrConfig.
 func ReadConfig(fsys fs.FS) (Config, error) {
 	const name = "config.json"
 	f := modelFile{ // what transformers fills in
@@ -93,7 +93,7 @@ func ReadConfig(fsys fs.FS) (Config, error) {
 			ImageSize: 224, PatchSize: 16, Activation: "gelu_pytorch_tanh", Epsilon: 1e-6,
 		},
 	}
-	if err := weights.ReadConfig(fsys, name, &f); err != nil {
+	if err := hf.ReadConfig(fsys, name, &f); err != nil {
 		return Config{}, err
 	}
 	c := Config{Vision: f.Vision, ImageTokens: f.ImageTokens, Begin: f.Begin, End: f.End, Soft: f.Soft}
@@ -112,18 +112,18 @@ func ReadConfig(fsys fs.FS) (Config, error) {
 
 func (f modelFile) check() error {
 	return errors.Join(
-		weights.Require("architectures", len(f.Architectures) == 0 || slices.Contains(f.Architectures, Architecture), true),
-		weights.Require("model_type", f.ModelType, "gemma3"),
+		hf.Require("architectures", len(f.Architectures) == 0 || slices.Contains(f.Architectures, Architecture), true),
+		hf.Require("model_type", f.ModelType, "gemma3"),
 		f.Pretrained.Check(),
 		f.Vision.check(),
-		weights.CheckSizes(weights.Size{Name: "mm_tokens_per_image", Value: f.ImageTokens, Limit: 1 << 16}),
+		hf.CheckSizes(hf.Size{Name: "mm_tokens_per_image", Value: f.ImageTokens, Limit: 1 << 16}),
 	)
 }
 
 func (c VisionConfig) check() error {
 	_, err := c.encoder()
 	return vlm.Within("vision_config", errors.Join(err,
-		weights.Require("model_type", c.ModelType, "siglip_vision_model"),
+		hf.Require("model_type", c.ModelType, "siglip_vision_model"),
 		c.Pretrained.Check(),
 		vision.TowerConfig{
 			Hidden: c.Hidden, Intermediate: c.Intermediate, Layers: c.Layers, Heads: c.Heads, Channels: c.Channels,
@@ -142,12 +142,12 @@ func (c Config) window() int { return c.Vision.patches() / int(math.Sqrt(float64
 func (c Config) check() error {
 	for name, id := range map[string]int{"boi_token_index": c.Begin, "eoi_token_index": c.End, "image_token_index": c.Soft} {
 		if id < 0 || id >= c.Text.Vocabulary {
-			return fmt.Errorf("%w: %s is %d, the vocabulary has %d", weights.ErrConfig, name, id, c.Text.Vocabulary)
+			return fmt.Errorf("%w: %s is %d, the vocabulary has %d", hf.ErrConfig, name, id, c.Text.Vocabulary)
 		}
 	}
 	patches, window := c.Vision.patches(), c.window()
 	if window == 0 || (patches/window)*(patches/window) != c.ImageTokens {
-		return fmt.Errorf("%w: mm_tokens_per_image is %d, which %d x %d patches can't be pooled to", weights.ErrConfig, c.ImageTokens, patches, patches)
+		return fmt.Errorf("%w: mm_tokens_per_image is %d, which %d x %d patches can't be pooled to", hf.ErrConfig, c.ImageTokens, patches, patches)
 	}
 	return nil
 }
@@ -155,18 +155,18 @@ func (c Config) check() error {
 // readProcessor reads how pictures are processed, with transformers' defaults.
 func (c *Config) readProcessor(fsys fs.FS) error {
 	c.Picture.Size.Height, c.Picture.Size.Width = 224, 224
-	c.Picture.Resample, c.Picture.RescaleFactor = weights.Bilinear, 1./255
+	c.Picture.Resample, c.Picture.RescaleFactor = hf.Bilinear, 1./255
 	c.Picture.Mean, c.Picture.Std = []float64{0.5, 0.5, 0.5}, []float64{0.5, 0.5, 0.5}
 	processor := struct {
 		Tokens   int `json:"image_seq_length"` // that the processor makes of a picture
 		Class    any `json:"processor_class"`
 		Template any `json:"chat_template"` // see prompt.go
 	}{Tokens: 256}
-	file, err := weights.ReadProcessor(fsys, &c.Picture, &processor)
+	file, err := hf.ReadProcessor(fsys, &c.Picture, &processor)
 	if err != nil {
 		return err
 	}
-	if err := weights.Require("image_seq_length", processor.Tokens, c.ImageTokens); err != nil {
+	if err := hf.Require("image_seq_length", processor.Tokens, c.ImageTokens); err != nil {
 		return fmt.Errorf("processor_config.json: %w", err)
 	}
 	if err := c.Picture.check(c.Vision); err != nil {
@@ -178,10 +178,10 @@ func (c *Config) readProcessor(fsys fs.FS) error {
 func (c PictureConfig) check(tower VisionConfig) error {
 	return errors.Join(
 		c.Check(),
-		weights.Require("do_pan_and_scan", c.PanAndScan != nil && *c.PanAndScan, false),
-		weights.Require("do_center_crop", c.CenterCrop != nil && *c.CenterCrop, false),
+		hf.Require("do_pan_and_scan", c.PanAndScan != nil && *c.PanAndScan, false),
+		hf.Require("do_center_crop", c.CenterCrop != nil && *c.CenterCrop, false),
 		// The tower has a place for each patch and cannot do with more or fewer.
-		weights.Require("size.height in patches", c.Size.Height/tower.PatchSize, tower.patches()),
-		weights.Require("size.width in patches", c.Size.Width/tower.PatchSize, tower.patches()),
+		hf.Require("size.height in patches", c.Size.Height/tower.PatchSize, tower.patches()),
+		hf.Require("size.width in patches", c.Size.Width/tower.PatchSize, tower.patches()),
 	)
 }

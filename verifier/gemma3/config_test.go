@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 // The configurations of google/gemma-3-4b-it, -12b-it and -27b-it differ in text_config alone.
@@ -193,5 +193,5 @@ func TestReadConfigRefuses(t *testing.T) {
 	files := realFolder(real4B)
 	replace(t, files, config, window, window+`, "vocab_size": -1`)
 	_, err := ReadConfig(files)
-	require.ErrorIs(t, err, weights.ErrConfig)
+	require.ErrorIs(t, err, hf.ErrConfig)
 }

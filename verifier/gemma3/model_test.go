@@ -14,6 +14,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
@@ -38,14 +39,14 @@ func TestOpenRefuses(t *testing.T) {
 		"fewer blocks":       {vlmtest.With(config, "vision_config.num_hidden_layers", 3), weights.ErrSurplus, "vision_model.encoder.layers.3"},
 		"another shape":      {vlmtest.With(config, "text_config.head_dim", 26), weights.ErrShape, "self_attn"},
 		"a head of its own":  {vlmtest.With(config, "text_config.tie_word_embeddings", false), weights.ErrMissing, "lm_head.weight"},
-		"more patches":       {vlmtest.With(config, "vision_config.image_size", 126), weights.ErrConfig, "size.height"},
-		"another image":      {vlmtest.With(config, "image_token_index", 30), weights.ErrConfig, "image_token_index"},
-		"another beginning":  {vlmtest.With(config, "boi_token_index", 25), weights.ErrConfig, "boi_token_index"},
-		"a small vocabulary": {vlmtest.With(config, "text_config.vocab_size", 24), weights.ErrConfig, "vocabulary"},
+		"more patches":       {vlmtest.With(config, "vision_config.image_size", 126), hf.ErrConfig, "size.height"},
+		"another image":      {vlmtest.With(config, "image_token_index", 30), hf.ErrConfig, "image_token_index"},
+		"another beginning":  {vlmtest.With(config, "boi_token_index", 25), hf.ErrConfig, "boi_token_index"},
+		"a small vocabulary": {vlmtest.With(config, "text_config.vocab_size", 24), hf.ErrConfig, "vocabulary"},
 		"no tokenizer":       {vlmtest.Is(tokens, "{"), tokenizer.ErrFormat, tokens},
 		"no turns": {vlmtest.Content(tokens, func(old string) string {
 			return strings.ReplaceAll(old, turnBegin, "<start_of_turm>")
-		}), weights.ErrConfig, turnBegin},
+		}), hf.ErrConfig, turnBegin},
 		"no ends": {vlmtest.Is("generation_config.json", `{"eos_token_id": "x"}`), nil, "eos_token_id"},
 	})
 }

@@ -8,10 +8,10 @@ import (
 	"slices"
 
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 // Architecture names Idefics2 in config.json.
@@ -39,7 +39,7 @@ type VisionConfig struct {
 	PatchSize    int     `json:"patch_size"`
 	Activation   string  `json:"hidden_act"`
 	Epsilon      float64 `json:"layer_norm_eps"`
-	weights.Pretrained
+	hf.Pretrained
 }
 
 // side is the number of positions along one side.
@@ -56,14 +56,14 @@ type ResamplerConfig struct {
 	HeadDim    int     `json:"resampler_head_dim"`
 	Activation string  `json:"hidden_act"`
 	Epsilon    float64 `json:"rms_norm_eps"`
-	weights.Pretrained
+	hf.Pretrained
 }
 
 // PictureConfig says how pictures are processed: preprocessor_config.json.
 type PictureConfig struct {
 	Size      *SizeRule `json:"size"`
 	Splitting any       `json:"do_image_splitting"` // Options.Split decides
-	weights.PictureConfig
+	hf.PictureConfig
 }
 
 // SizeRule bounds both edges of a picture, or names its height and width.
@@ -83,7 +83,7 @@ type modelFile struct {
 	Text          json.RawMessage `json:"text_config"`
 	Vision        VisionConfig    `json:"vision_config"`
 	Resampler     ResamplerConfig `json:"perceiver_config"`
-	weights.Pretrained
+	hf.Pretrained
 }
 
 // processorFile is processor_config.json.
@@ -96,7 +96,7 @@ type processorFile struct {
 
 // ReadConfig reads the JSON files of an Idefics2 folder, of versions 4 and 5 of
 // transformers. Errors name the file and the field; those about a value wrap
-// weights.ErrConfig.
+// hf.ErrConfig.
 func ReadConfig(fsys fs.FS) (Config, error) {
 	const file = "config.json"
 	f := modelFile{ // what transformers fills in
@@ -109,7 +109,7 @@ func ReadConfig(fsys fs.FS) (Config, error) {
 			Hidden: 4096, Latents: 64, Layers: 3, Heads: 16, KVHeads: 4, HeadDim: 96, Activation: "silu", Epsilon: 1e-6,
 		},
 	}
-	if err := weights.ReadConfig(fsys, file, &f); err != nil {
+	if err := hf.ReadConfig(fsys, file, &f); err != nil {
 		return Config{}, err
 	}
 	c := Config{Vision: f.Vision, Resampler: f.Resampler, ImageToken: f.ImageToken}
@@ -138,11 +138,11 @@ func (f modelFile) text() (decoder.Config, error) {
 // readProcessor reads how pictures are brought to the tower.
 func (c *Config) readProcessor(fsys fs.FS) error {
 	half := []float64{0.5, 0.5, 0.5}
-	c.Picture = PictureConfig{PictureConfig: weights.PictureConfig{ // what transformers fills in
-		Resample: weights.Bilinear, RescaleFactor: 1. / 255, Mean: half, Std: half,
+	c.Picture = PictureConfig{PictureConfig: hf.PictureConfig{ // what transformers fills in
+		Resample: hf.Bilinear, RescaleFactor: 1. / 255, Mean: half, Std: half,
 	}}
 	p := processorFile{ImageTokens: 64}
-	file, err := weights.ReadProcessor(fsys, &c.Picture, &p)
+	file, err := hf.ReadProcessor(fsys, &c.Picture, &p)
 	if err != nil {
 		return err
 	}
@@ -151,14 +151,14 @@ func (c *Config) readProcessor(fsys fs.FS) error {
 	}
 	return errors.Join(
 		vlm.Within(file, c.Picture.check()),
-		vlm.Within("processor_config.json", weights.Require("image_seq_len", p.ImageTokens, c.Resampler.Latents)),
+		vlm.Within("processor_config.json", hf.Require("image_seq_len", p.ImageTokens, c.Resampler.Latents)),
 	)
 }
 
 func (f modelFile) check() error {
 	return errors.Join(
-		weights.Require("architectures", len(f.Architectures) == 0 || slices.Contains(f.Architectures, Architecture), true),
-		weights.Require("model_type", f.ModelType, "idefics2"),
+		hf.Require("architectures", len(f.Architectures) == 0 || slices.Contains(f.Architectures, Architecture), true),
+		hf.Require("model_type", f.ModelType, "idefics2"),
 		f.Pretrained.Check(),
 		vlm.Within("vision_config", f.Vision.check()),
 		vlm.Within("perceiver_config", f.Resampler.check()),
@@ -171,7 +171,7 @@ func (c *Config) join() error {
 		c.Resampler.Hidden, c.Resampler.Epsilon = c.Text.Hidden, c.Text.Epsilon
 	}
 	if c.ImageToken < 0 || c.ImageToken >= c.Text.Vocabulary {
-		return fmt.Errorf("%w: image_token_id is %d, the vocabulary has %d", weights.ErrConfig, c.ImageToken, c.Text.Vocabulary)
+		return fmt.Errorf("%w: image_token_id is %d, the vocabulary has %d", hf.ErrConfig, c.ImageToken, c.Text.Vocabulary)
 	}
 	return nil
 }
@@ -181,7 +181,7 @@ func (c VisionConfig) check() error {
 	return errors.Join(
 		vlm.Within("hidden_act", err),
 		// The older of these is that of the whole model, which the first versions wrote here too.
-		weights.Require("model_type", c.ModelType, "idefics2", "idefics2_vision"),
+		hf.Require("model_type", c.ModelType, "idefics2", "idefics2_vision"),
 		c.Pretrained.Check(),
 		vision.TowerConfig{
 			Hidden: c.Hidden, Intermediate: c.Intermediate, Layers: c.Layers, Heads: c.Heads, Channels: c.Channels,
@@ -195,32 +195,32 @@ func (c ResamplerConfig) check() error {
 	err = errors.Join(
 		vlm.Within("hidden_act", err),
 		c.Pretrained.Check(),
-		weights.Require("rms_norm_eps is between 0 and 1", c.Epsilon > 0 && c.Epsilon < 1, true),
-		weights.CheckSizes(
-			weights.Size{Name: "hidden_size", Value: c.Hidden, Limit: 1 << 16},
-			weights.Size{Name: "resampler_n_latents", Value: c.Latents, Limit: 1 << 12},
-			weights.Size{Name: "resampler_depth", Value: c.Layers, Limit: 1 << 10},
-			weights.Size{Name: "resampler_n_heads", Value: c.Heads, Limit: 1 << 10},
-			weights.Size{Name: "num_key_value_heads", Value: c.KVHeads, Limit: 1 << 10},
-			weights.Size{Name: "resampler_head_dim", Value: c.HeadDim, Limit: 1 << 12},
+		hf.Require("rms_norm_eps is between 0 and 1", c.Epsilon > 0 && c.Epsilon < 1, true),
+		hf.CheckSizes(
+			hf.Size{Name: "hidden_size", Value: c.Hidden, Limit: 1 << 16},
+			hf.Size{Name: "resampler_n_latents", Value: c.Latents, Limit: 1 << 12},
+			hf.Size{Name: "resampler_depth", Value: c.Layers, Limit: 1 << 10},
+			hf.Size{Name: "resampler_n_heads", Value: c.Heads, Limit: 1 << 10},
+			hf.Size{Name: "num_key_value_heads", Value: c.KVHeads, Limit: 1 << 10},
+			hf.Size{Name: "resampler_head_dim", Value: c.HeadDim, Limit: 1 << 12},
 		),
 	)
 	if err == nil && c.Heads%c.KVHeads != 0 {
-		err = weights.Require("resampler_n_heads is a multiple of num_key_value_heads", false, true)
+		err = hf.Require("resampler_n_heads is a multiple of num_key_value_heads", false, true)
 	}
 	return err
 }
 
 func (c PictureConfig) check() error {
 	s := *c.Size
-	edges := []weights.Size{{Name: "size.shortest_edge", Value: s.Shortest}, {Name: "size.longest_edge", Value: s.Longest}}
+	edges := []hf.Size{{Name: "size.shortest_edge", Value: s.Shortest}, {Name: "size.longest_edge", Value: s.Longest}}
 	if s.fixed() {
-		edges = []weights.Size{{Name: "size.height", Value: s.Height}, {Name: "size.width", Value: s.Width}}
+		edges = []hf.Size{{Name: "size.height", Value: s.Height}, {Name: "size.width", Value: s.Width}}
 	}
 	for i := range edges {
 		edges[i].Limit = 1 << 14
 	}
-	return errors.Join(c.PictureConfig.Check(), weights.CheckSizes(edges...))
+	return errors.Join(c.PictureConfig.Check(), hf.CheckSizes(edges...))
 }
 
 // fixed says that all pictures are brought to one height and width.

@@ -6,9 +6,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 // published is what the 8B's config.json says, as transformers 4.40 wrote it.
@@ -133,7 +133,7 @@ func TestReadConfigRefuses(t *testing.T) {
 		{picture, "crop_pct", 0.9},
 		{processor, "image_sequence", 8},
 	})
-	vlmtest.TestFields(t, sound, ReadConfig, weights.ErrConfig, refused)
+	vlmtest.TestFields(t, sound, ReadConfig, hf.ErrConfig, refused)
 }
 
 func TestSizeRule(t *testing.T) {

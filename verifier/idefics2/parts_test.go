@@ -11,9 +11,9 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 // splitJSON holds what transformers (5.23, and 4.50) computes with
@@ -72,7 +72,7 @@ func TestSplit(t *testing.T) {
 func TestSplitRefuses(t *testing.T) {
 	rt, files := golden.Plain(t), vlmtest.Files(t, name)
 	_, err := OpenFS(t.Context(), rt, files, Options{Split: true, Paper: true})
-	require.ErrorIs(t, err, weights.ErrConfig)
+	require.ErrorIs(t, err, hf.ErrConfig)
 	require.ErrorContains(t, err, "Options.Split")
 	vlmtest.TestPictures(t, tested().Opened(t, rt, Options{Split: true}), map[vision.Size]bool{
 		{Height: 2, Width: 2}: true, {Height: 1, Width: 40}: false, {Height: 40, Width: 1}: false, {Height: 5, Width: 9000}: true,

@@ -8,9 +8,9 @@ import (
 	"slices"
 
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 // Architecture names LLaVA in config.json. Pixtral has the same name and another
@@ -51,7 +51,7 @@ type VisionConfig struct {
 	Projection any `json:"projection_dim"` // of CLIP's own head, which LLaVA has no use for
 	Vocabulary any `json:"vocab_size"`     // written by mistake; it is the text's
 	Dropout    any `json:"dropout"`
-	weights.Pretrained
+	hf.Pretrained
 }
 
 // modelFile is config.json.
@@ -71,17 +71,17 @@ type modelFile struct {
 	IgnoreIndex any `json:"ignore_index"`     // of the loss in training
 	ImageTokens any `json:"image_seq_length"` // the tower's grid says it
 	Vocabulary  any `json:"vocab_size"`       // text_config's counts
-	weights.Pretrained
+	hf.Pretrained
 }
 
 // ReadConfig reads the JSON files of a LLaVA folder. Errors name the file and the
-// field; those about a value wrap weights.ErrConfig.
+// field; those about a value wrap hf.ErrConfig.
 func ReadConfig(fsys fs.FS) (Config, error) {
 	const name = "config.json"
 	f := modelFile{ // what transformers fills in
 		ModelType: "llava", ImageIndex: 32000, FeatureLayer: -2, Strategy: "default", Activation: "gelu", Bias: true,
 	}
-	if err := weights.ReadConfig(fsys, name, &f); err != nil {
+	if err := hf.ReadConfig(fsys, name, &f); err != nil {
 		return Config{}, err
 	}
 	c, err := f.config()
@@ -100,9 +100,9 @@ func (f modelFile) config() (c Config, err error) {
 		ImageToken: f.ImageIndex, Blocks: f.FeatureLayer, ClassToken: f.Strategy == "full", Activation: f.Activation, Bias: f.Bias,
 	}
 	err = errors.Join(
-		weights.Require("architectures", len(f.Architectures) == 0 || slices.Contains(f.Architectures, Architecture), true),
-		weights.Require("model_type", f.ModelType, "llava"),
-		weights.Require("vision_feature_select_strategy", f.Strategy, "default", "full"),
+		hf.Require("architectures", len(f.Architectures) == 0 || slices.Contains(f.Architectures, Architecture), true),
+		hf.Require("model_type", f.ModelType, "llava"),
+		hf.Require("vision_feature_select_strategy", f.Strategy, "default", "full"),
 		f.Pretrained.Check(),
 	)
 	if err != nil {
@@ -115,7 +115,7 @@ func (f modelFile) config() (c Config, err error) {
 		c.Blocks += c.Vision.Layers + 1
 	}
 	if c.Blocks < 0 || c.Blocks > c.Vision.Layers {
-		return c, fmt.Errorf("%w: vision_feature_layer is %d, num_hidden_layers %d", weights.ErrConfig, f.FeatureLayer, c.Vision.Layers)
+		return c, fmt.Errorf("%w: vision_feature_layer is %d, num_hidden_layers %d", hf.ErrConfig, f.FeatureLayer, c.Vision.Layers)
 	}
 	c.Text, err = vlm.TextConfig(f.Text, f.Tied, "llama")
 	return c, err
@@ -130,7 +130,7 @@ func (f modelFile) vision() (VisionConfig, error) {
 		return c, nil
 	}
 	c.Hidden, c.Intermediate, c.Layers, c.Heads, c.ImageSize, c.PatchSize = 768, 3072, 12, 12, 224, 32
-	if err := weights.Decode(f.Vision, &c); err != nil {
+	if err := hf.Decode(f.Vision, &c); err != nil {
 		return c, err
 	}
 	return c, c.check()
@@ -138,7 +138,7 @@ func (f modelFile) vision() (VisionConfig, error) {
 
 func (c VisionConfig) check() error {
 	return errors.Join(
-		weights.Require("model_type", c.ModelType, VisionModelType),
+		hf.Require("model_type", c.ModelType, VisionModelType),
 		c.Pretrained.Check(),
 		vision.TowerConfig{
 			Hidden: c.Hidden, Intermediate: c.Intermediate, Layers: c.Layers, Heads: c.Heads, Channels: c.Channels,

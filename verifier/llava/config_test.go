@@ -8,9 +8,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 // The files of llava-hf/llava-1.5-7b-hf as version 4 of transformers wrote them.
@@ -91,7 +91,7 @@ func TestReadConfigRefuses(t *testing.T) {
 		{config, "some_novelty", 1},
 		{pictures, "size.longest", 336},
 	})
-	vlmtest.TestFields(t, sound, ReadConfig, weights.ErrConfig, []vlmtest.Field{
+	vlmtest.TestFields(t, sound, ReadConfig, hf.ErrConfig, []vlmtest.Field{
 		{config, "architectures", []string{"LlavaNextForConditionalGeneration"}},
 		{config, "model_type", "llava_next"},
 		{config, "vision_feature_layer", -26},
@@ -123,7 +123,7 @@ func TestOpenNamesActivations(t *testing.T) {
 		files := vlmtest.Files(t, "llava")
 		vlmtest.Set(t, files, config, path, "mish")
 		_, err := OpenFS(t.Context(), golden.Plain(t), files, Options{})
-		require.ErrorIs(t, err, weights.ErrConfig)
+		require.ErrorIs(t, err, hf.ErrConfig)
 		require.ErrorContains(t, err, path[len(path)-len("hidden_act"):])
 	}
 }
@@ -131,6 +131,6 @@ func TestOpenNamesActivations(t *testing.T) {
 // TestOpenRefusesSplit: LLaVA-1.5 looks at pictures as a whole, and has no such option.
 func TestOpenRefusesSplit(t *testing.T) {
 	_, err := OpenFS(t.Context(), golden.Plain(t), vlmtest.Files(t, "llava"), Options{Split: true})
-	require.ErrorIs(t, err, weights.ErrConfig)
+	require.ErrorIs(t, err, hf.ErrConfig)
 	require.ErrorContains(t, err, "Options.Split")
 }

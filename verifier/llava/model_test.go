@@ -9,6 +9,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
@@ -33,12 +34,12 @@ func TestOpenRefuses(t *testing.T) {
 		"fewer blocks":     {vlmtest.With(config, "vision_config.num_hidden_layers", 3), weights.ErrSurplus, "vision_model.encoder.layers.3"},
 		"biases too many":  {vlmtest.With(config, "multimodal_projector_bias", false), weights.ErrSurplus, "linear_1.bias"},
 		"another shape":    {vlmtest.With(config, "vision_config.intermediate_size", 96), weights.ErrShape, "mlp"},
-		"another image":    {vlmtest.With(config, "image_token_index", 30), weights.ErrConfig, "image_token_index"},
+		"another image":    {vlmtest.With(config, "image_token_index", 30), hf.ErrConfig, "image_token_index"},
 		"small vocabulary": {vlmtest.With(config, "text_config.vocab_size", 100), nil, "100"},
 		"no tokenizer":     {vlmtest.Is("tokenizer.json", "{"), tokenizer.ErrFormat, "tokenizer.json"},
 		"no image token": {vlmtest.Content("tokenizer.json", func(old string) string {
 			return strings.ReplaceAll(old, imageToken, "<imaqe>")
-		}), weights.ErrConfig, imageToken},
+		}), hf.ErrConfig, imageToken},
 		"no ends": {vlmtest.Is("generation_config.json", `{"eos_token_id": "x"}`), nil, "eos_token_id"},
 	})
 }

@@ -8,9 +8,9 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 // PictureConfig says how pictures are brought to the tower. The fields are those
@@ -19,7 +19,7 @@ type PictureConfig struct {
 	Size       Edges `json:"size"`           // of the shorter side
 	Crop       Edges `json:"crop_size"`      // of the square in the middle
 	CenterCrop *bool `json:"do_center_crop"` // nil = true
-	weights.PictureConfig
+	hf.PictureConfig
 }
 
 // Edges are a size in a configuration: the shorter side, or height and width, or,
@@ -40,7 +40,7 @@ func (e *Edges) UnmarshalJSON(data []byte) error {
 		Height   int `json:"height"`
 		Width    int `json:"width"`
 	}
-	if err := weights.Decode(data, &fields); err != nil {
+	if err := hf.Decode(data, &fields); err != nil {
 		return err
 	}
 	*e = Edges(fields)
@@ -51,8 +51,8 @@ func (e *Edges) UnmarshalJSON(data []byte) error {
 func (c *Config) readProcessor(fsys fs.FS) error {
 	c.Picture = PictureConfig{
 		Size: Edges{Shortest: 224}, Crop: Edges{Height: 224, Width: 224},
-		PictureConfig: weights.PictureConfig{
-			Resample: weights.Bicubic, RescaleFactor: 1. / 255,
+		PictureConfig: hf.PictureConfig{
+			Resample: hf.Bicubic, RescaleFactor: 1. / 255,
 			Mean: []float64{0.48145466, 0.4578275, 0.40821073}, Std: []float64{0.26862954, 0.26130258, 0.27577711},
 		},
 	}
@@ -64,18 +64,18 @@ func (c *Config) readProcessor(fsys fs.FS) error {
 		Class      any     `json:"processor_class"`
 		Template   any     `json:"chat_template"` // see prompt.go
 	}
-	file, err := weights.ReadProcessor(fsys, &c.Picture, &processor)
+	file, err := hf.ReadProcessor(fsys, &c.Picture, &processor)
 	if err != nil {
 		return err
 	}
 	if processor.PatchSize != nil {
-		err = weights.Require("patch_size", *processor.PatchSize, c.Vision.PatchSize)
+		err = hf.Require("patch_size", *processor.PatchSize, c.Vision.PatchSize)
 	}
 	if processor.Strategy != nil {
-		err = errors.Join(err, weights.Require("vision_feature_select_strategy is full", *processor.Strategy == "full", c.ClassToken))
+		err = errors.Join(err, hf.Require("vision_feature_select_strategy is full", *processor.Strategy == "full", c.ClassToken))
 	}
 	if processor.ImageToken != nil {
-		err = errors.Join(err, weights.Require("image_token", *processor.ImageToken, imageToken))
+		err = errors.Join(err, hf.Require("image_token", *processor.ImageToken, imageToken))
 	}
 	if err != nil {
 		return fmt.Errorf("processor_config.json: %w", err)
@@ -89,12 +89,12 @@ func (c *Config) readProcessor(fsys fs.FS) error {
 func (c PictureConfig) check(tower VisionConfig) error {
 	return errors.Join(
 		c.Check(),
-		weights.Require("do_center_crop", c.CenterCrop == nil || *c.CenterCrop, true),
+		hf.Require("do_center_crop", c.CenterCrop == nil || *c.CenterCrop, true),
 		// The tower has a place for each patch and cannot do with more or fewer.
-		weights.Require("crop_size.height in patches", c.Crop.Height/tower.PatchSize, tower.patches()),
-		weights.Require("crop_size.width in patches", c.Crop.Width/tower.PatchSize, tower.patches()),
-		weights.Require("size.shortest_edge is less than crop_size", c.Size.Shortest < max(c.Crop.Height, c.Crop.Width), false),
-		weights.CheckSizes(weights.Size{Name: "size.shortest_edge", Value: c.Size.Shortest, Limit: 1 << 14}),
+		hf.Require("crop_size.height in patches", c.Crop.Height/tower.PatchSize, tower.patches()),
+		hf.Require("crop_size.width in patches", c.Crop.Width/tower.PatchSize, tower.patches()),
+		hf.Require("size.shortest_edge is less than crop_size", c.Size.Shortest < max(c.Crop.Height, c.Crop.Width), false),
+		hf.CheckSizes(hf.Size{Name: "size.shortest_edge", Value: c.Size.Shortest, Limit: 1 << 14}),
 	)
 }
 

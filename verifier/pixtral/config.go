@@ -9,10 +9,10 @@ import (
 	"slices"
 
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 // Architecture and VisionModelType together name Pixtral in config.json: LLaVA's
@@ -47,7 +47,7 @@ type VisionConfig struct {
 	Theta        *float64    `json:"rope_theta"`
 	Rope         *ropeFields `json:"rope_parameters"` // version 5's place for the former
 	ImageSize    any         `json:"image_size"`      // positions are computed, of pictures of any size
-	weights.Pretrained
+	hf.Pretrained
 }
 
 type ropeFields struct {
@@ -72,7 +72,7 @@ type PictureConfig struct {
 	Patch      any       `json:"patch_size"` // that of TokenConfig counts
 	CenterCrop *bool     `json:"do_center_crop"`
 	CropSize   any       `json:"crop_size"`
-	weights.PictureConfig
+	hf.PictureConfig
 }
 
 // SizeRule bounds the longest edge of a picture, or its height and its width.
@@ -109,12 +109,12 @@ type modelFile struct {
 	Vision        VisionConfig    `json:"vision_config"`
 	ImageTokens   any             `json:"image_seq_length"` // of LLaVA's square pictures
 	Ignored       any             `json:"ignore_index"`
-	weights.Pretrained
+	hf.Pretrained
 }
 
 // ReadConfig reads the JSON files of a Pixtral folder, of versions 4 and 5 of
 // transformers. Errors name the file and the field; those about a value wrap
-// weights.ErrConfig.
+// hf.ErrConfig.
 func ReadConfig(fsys fs.FS) (Config, error) {
 	const file = "config.json"
 	f := modelFile{ // what transformers fills in
@@ -123,7 +123,7 @@ func ReadConfig(fsys fs.FS) (Config, error) {
 			Hidden: 1024, Intermediate: 4096, Layers: 24, Heads: 16, Channels: 3, PatchSize: 16, Activation: "gelu",
 		},
 	}
-	if err := weights.ReadConfig(fsys, file, &f); err != nil {
+	if err := hf.ReadConfig(fsys, file, &f); err != nil {
 		return Config{}, err
 	}
 	c := Config{Vision: f.Vision, ImageToken: f.imageToken(), Activation: f.Activation, ProjectorBias: f.ProjectorBias}
@@ -132,7 +132,7 @@ func ReadConfig(fsys fs.FS) (Config, error) {
 		c.Text, err = vlm.TextConfig(f.Text, f.Tied, "")
 	}
 	if err == nil && (c.ImageToken < 0 || c.ImageToken >= c.Text.Vocabulary) {
-		err = fmt.Errorf("%w: image_token_index is %d, the vocabulary has %d", weights.ErrConfig, c.ImageToken, c.Text.Vocabulary)
+		err = fmt.Errorf("%w: image_token_index is %d, the vocabulary has %d", hf.ErrConfig, c.ImageToken, c.Text.Vocabulary)
 	}
 	if err != nil {
 		return c, fmt.Errorf("%s: %w", file, err)
@@ -151,12 +151,12 @@ func (f modelFile) imageToken() int {
 
 // readProcessor reads how pictures are brought to the tower and to the prompt.
 func (c *Config) readProcessor(fsys fs.FS) error {
-	c.Picture = PictureConfig{PictureConfig: weights.PictureConfig{ // what transformers fills in
-		Resample: weights.Bicubic, RescaleFactor: 1. / 255,
+	c.Picture = PictureConfig{PictureConfig: hf.PictureConfig{ // what transformers fills in
+		Resample: hf.Bicubic, RescaleFactor: 1. / 255,
 		Mean: []float64{0.48145466, 0.4578275, 0.40821073}, Std: []float64{0.26862954, 0.26130258, 0.27577711},
 	}}
 	c.Tokens = TokenConfig{Patch: 16, Merge: 1, Image: "[IMG]", Break: "[IMG_BREAK]", End: "[IMG_END]"}
-	file, err := weights.ReadProcessor(fsys, &c.Picture, &c.Tokens)
+	file, err := hf.ReadProcessor(fsys, &c.Picture, &c.Tokens)
 	if err != nil {
 		return err
 	}
@@ -167,8 +167,8 @@ func (c *Config) readProcessor(fsys fs.FS) error {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	if err := errors.Join(
-		weights.Require("patch_size", c.Tokens.Patch, c.Vision.PatchSize),
-		weights.Require("spatial_merge_size", c.Tokens.Merge, 1),
+		hf.Require("patch_size", c.Tokens.Patch, c.Vision.PatchSize),
+		hf.Require("spatial_merge_size", c.Tokens.Merge, 1),
 	); err != nil {
 		return fmt.Errorf("processor_config.json: %w", err)
 	}
@@ -178,11 +178,11 @@ func (c *Config) readProcessor(fsys fs.FS) error {
 func (f modelFile) check() error {
 	_, err := nn.Activation(f.Activation)
 	return errors.Join(
-		weights.Require("architectures", len(f.Architectures) == 0 || slices.Contains(f.Architectures, Architecture), true),
-		weights.Require("model_type", f.ModelType, "llava"),
+		hf.Require("architectures", len(f.Architectures) == 0 || slices.Contains(f.Architectures, Architecture), true),
+		hf.Require("model_type", f.ModelType, "llava"),
 		vlm.Within("projector_hidden_act", err),
-		weights.Require("vision_feature_layer", f.FeatureLayer, -1, f.Vision.Layers),
-		weights.Require("vision_feature_select_strategy", f.Strategy, "full"),
+		hf.Require("vision_feature_layer", f.FeatureLayer, -1, f.Vision.Layers),
+		hf.Require("vision_feature_select_strategy", f.Strategy, "full"),
 		f.Pretrained.Check(),
 		vlm.Within("vision_config", f.Vision.check()),
 	)
@@ -193,26 +193,26 @@ func (c VisionConfig) check() error {
 	err = errors.Join(
 		vlm.Within("hidden_act", err),
 		c.Pretrained.Check(),
-		weights.Require("model_type", c.ModelType, VisionModelType),
-		weights.Require("num_channels", c.Channels, 3),
-		weights.Require("rope_theta is positive", c.theta() > 0 && c.theta() < 1e15, true),
-		weights.CheckSizes(
-			weights.Size{Name: "hidden_size", Value: c.Hidden, Limit: 1 << 16},
-			weights.Size{Name: "intermediate_size", Value: c.Intermediate, Limit: 1 << 18},
-			weights.Size{Name: "num_hidden_layers", Value: c.Layers, Limit: 1 << 10},
-			weights.Size{Name: "num_attention_heads", Value: c.Heads, Limit: 1 << 10},
-			weights.Size{Name: "patch_size", Value: c.PatchSize, Limit: 1 << 10},
+		hf.Require("model_type", c.ModelType, VisionModelType),
+		hf.Require("num_channels", c.Channels, 3),
+		hf.Require("rope_theta is positive", c.theta() > 0 && c.theta() < 1e15, true),
+		hf.CheckSizes(
+			hf.Size{Name: "hidden_size", Value: c.Hidden, Limit: 1 << 16},
+			hf.Size{Name: "intermediate_size", Value: c.Intermediate, Limit: 1 << 18},
+			hf.Size{Name: "num_hidden_layers", Value: c.Layers, Limit: 1 << 10},
+			hf.Size{Name: "num_attention_heads", Value: c.Heads, Limit: 1 << 10},
+			hf.Size{Name: "patch_size", Value: c.PatchSize, Limit: 1 << 10},
 		),
 	)
 	if err == nil && c.Rope != nil {
-		err = weights.Require("rope_parameters.rope_type", c.Rope.Type, "", "default", "axial")
+		err = hf.Require("rope_parameters.rope_type", c.Rope.Type, "", "default", "axial")
 	}
 	if err != nil {
 		return err
 	}
 	return errors.Join(
-		weights.Require("hidden_size is twice a multiple of num_attention_heads", c.Hidden%(2*c.Heads) == 0, true),
-		weights.Require("head_dim is hidden_size/num_attention_heads", c.HeadDim == nil || *c.HeadDim*c.Heads == c.Hidden, true),
+		hf.Require("hidden_size is twice a multiple of num_attention_heads", c.Hidden%(2*c.Heads) == 0, true),
+		hf.Require("head_dim is hidden_size/num_attention_heads", c.HeadDim == nil || *c.HeadDim*c.Heads == c.Hidden, true),
 	)
 }
 
@@ -220,10 +220,10 @@ func (c PictureConfig) check() error {
 	bound := c.Size.bound()
 	return errors.Join(
 		c.PictureConfig.Check(),
-		weights.Require("do_center_crop", c.CenterCrop != nil && *c.CenterCrop, false),
-		weights.CheckSizes(
-			weights.Size{Name: "size.longest_edge or size.height", Value: bound.Height, Limit: 1 << 14},
-			weights.Size{Name: "size.longest_edge or size.width", Value: bound.Width, Limit: 1 << 14},
+		hf.Require("do_center_crop", c.CenterCrop != nil && *c.CenterCrop, false),
+		hf.CheckSizes(
+			hf.Size{Name: "size.longest_edge or size.height", Value: bound.Height, Limit: 1 << 14},
+			hf.Size{Name: "size.longest_edge or size.width", Value: bound.Width, Limit: 1 << 14},
 		),
 	)
 }

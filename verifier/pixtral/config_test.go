@@ -7,9 +7,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 // published is what the 12B's config.json says, as transformers 4.45 wrote it.
@@ -128,7 +128,7 @@ func TestReadConfigRefuses(t *testing.T) {
 		{picture, "size.shortest_edge", 378},
 		{processor, "image_tokens", 8},
 	})
-	vlmtest.TestFields(t, sound, ReadConfig, weights.ErrConfig, refused)
+	vlmtest.TestFields(t, sound, ReadConfig, hf.ErrConfig, refused)
 }
 
 // TestSizeRule has bounds and patches that are not the published ones.

@@ -11,6 +11,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
@@ -35,7 +36,7 @@ func TestOpenRefuses(t *testing.T) {
 		"no head":             {vlmtest.Named(head, ""), weights.ErrMissing, "lm_head"},
 		"no tokenizer":        {vlmtest.Without(tokens), fs.ErrNotExist, "tokenizer"},
 		"damaged tokenizer":   {vlmtest.Is(tokens, "{"), tokenizer.ErrFormat, tokens},
-		"another image token": {vlmtest.With(config, "image_token_index", 5), weights.ErrConfig, "image_token_index"},
+		"another image token": {vlmtest.With(config, "image_token_index", 5), hf.ErrConfig, "image_token_index"},
 	})
 }
 

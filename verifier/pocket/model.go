@@ -22,6 +22,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
@@ -69,7 +70,7 @@ func Open(rt *backends.Runtime) (*Verifier, error) {
 // OpenFS loads a pocket verifier from a folder of the same layout.
 func OpenFS(rt *backends.Runtime, fsys fs.FS) (*Verifier, error) {
 	v := &Verifier{runtime: rt}
-	if err := weights.ReadConfig(fsys, "config.json", &v.config); err != nil {
+	if err := hf.ReadConfig(fsys, "config.json", &v.config); err != nil {
 		return nil, fmt.Errorf("pocket verifier: %w", err)
 	}
 	if err := v.config.Validate(); err != nil {

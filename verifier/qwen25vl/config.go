@@ -9,7 +9,7 @@ import (
 	"slices"
 
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 // Architecture names Qwen2.5-VL in config.json.
@@ -43,7 +43,7 @@ type VisionConfig struct {
 	InChans         any `json:"in_chans"`           // never read by transformers, which reads in_channels
 	SpatialPatch    any `json:"spatial_patch_size"` // the same as patch_size, never read
 	TokensPerSecond any `json:"tokens_per_second"`  // of videos
-	weights.Pretrained
+	hf.Pretrained
 }
 
 // visionRope says how places turn queries and keys.
@@ -54,11 +54,11 @@ type visionRope struct {
 
 // ReadConfig reads the JSON files of a Qwen2.5-VL folder, in the layouts of
 // transformers 4 and 5. Errors name the file and the field; those about a value
-// wrap weights.ErrConfig.
+// wrap hf.ErrConfig.
 func ReadConfig(fsys fs.FS) (c Config, err error) {
 	const name = "config.json"
 	var fields map[string]json.RawMessage
-	if err := weights.ReadConfig(fsys, name, &fields); err != nil {
+	if err := hf.ReadConfig(fsys, name, &fields); err != nil {
 		return c, err
 	}
 	if err := c.read(fields); err != nil {
@@ -83,13 +83,13 @@ func (c *Config) read(fields map[string]json.RawMessage) error {
 	}
 	for name, to := range own {
 		if value, ok := fields[name]; ok && to != nil {
-			if err := weights.Decode(value, to); err != nil {
-				return fmt.Errorf("%w: %s: %w", weights.ErrConfig, name, err)
+			if err := hf.Decode(value, to); err != nil {
+				return fmt.Errorf("%w: %s: %w", hf.ErrConfig, name, err)
 			}
 		}
 	}
 	if !slices.Equal(architectures, []string{Architecture}) {
-		return fmt.Errorf("%w: architectures is %q, supported: %s", weights.ErrConfig, architectures, Architecture)
+		return fmt.Errorf("%w: architectures is %q, supported: %s", hf.ErrConfig, architectures, Architecture)
 	}
 	all, err := json.Marshal(fields)
 	if err != nil {
@@ -100,8 +100,8 @@ func (c *Config) read(fields map[string]json.RawMessage) error {
 	}
 	return errors.Join(
 		c.Vision.check(),
-		weights.Require("vision_config: out_hidden_size", c.Vision.OutHidden, c.Text.Hidden),
-		weights.Require("image_token_id is in the vocabulary", c.ImageToken >= 0 && c.ImageToken < c.Text.Vocabulary, true),
+		hf.Require("vision_config: out_hidden_size", c.Vision.OutHidden, c.Text.Hidden),
+		hf.Require("image_token_id is in the vocabulary", c.ImageToken >= 0 && c.ImageToken < c.Text.Vocabulary, true),
 	)
 }
 
@@ -109,33 +109,33 @@ func (c *Config) read(fields map[string]json.RawMessage) error {
 func (c *VisionConfig) check() error {
 	err := errors.Join(
 		c.Pretrained.Check(),
-		weights.Require("hidden_act", c.Activation, "silu"),
-		weights.Require("in_channels", c.Channels, 3),
-		weights.CheckSizes(
-			weights.Size{Name: "depth", Value: c.Depth, Limit: 1 << 10},
-			weights.Size{Name: "hidden_size", Value: c.Hidden, Limit: 1 << 16},
-			weights.Size{Name: "intermediate_size", Value: c.Intermediate, Limit: 1 << 18},
-			weights.Size{Name: "num_heads", Value: c.Heads, Limit: 1 << 10},
-			weights.Size{Name: "out_hidden_size", Value: c.OutHidden, Limit: 1 << 16},
-			weights.Size{Name: "patch_size", Value: c.Patch, Limit: 1 << 10},
-			weights.Size{Name: "temporal_patch_size", Value: c.Frames, Limit: 1 << 6},
-			weights.Size{Name: "spatial_merge_size", Value: c.Merge, Limit: 1 << 6},
-			weights.Size{Name: "window_size", Value: c.Window, Limit: 1 << 16},
+		hf.Require("hidden_act", c.Activation, "silu"),
+		hf.Require("in_channels", c.Channels, 3),
+		hf.CheckSizes(
+			hf.Size{Name: "depth", Value: c.Depth, Limit: 1 << 10},
+			hf.Size{Name: "hidden_size", Value: c.Hidden, Limit: 1 << 16},
+			hf.Size{Name: "intermediate_size", Value: c.Intermediate, Limit: 1 << 18},
+			hf.Size{Name: "num_heads", Value: c.Heads, Limit: 1 << 10},
+			hf.Size{Name: "out_hidden_size", Value: c.OutHidden, Limit: 1 << 16},
+			hf.Size{Name: "patch_size", Value: c.Patch, Limit: 1 << 10},
+			hf.Size{Name: "temporal_patch_size", Value: c.Frames, Limit: 1 << 6},
+			hf.Size{Name: "spatial_merge_size", Value: c.Merge, Limit: 1 << 6},
+			hf.Size{Name: "window_size", Value: c.Window, Limit: 1 << 16},
 		),
 	)
 	switch {
 	case err != nil:
 	case c.Hidden%(4*c.Heads) != 0:
-		err = fmt.Errorf("%w: hidden_size %d is no multiple of four times num_heads, %d", weights.ErrConfig, c.Hidden, c.Heads)
+		err = fmt.Errorf("%w: hidden_size %d is no multiple of four times num_heads, %d", hf.ErrConfig, c.Hidden, c.Heads)
 	case c.side() < 1:
-		err = fmt.Errorf("%w: window_size %d is less than %d patches of patch_size %d", weights.ErrConfig, c.Window, c.Merge, c.Patch)
+		err = fmt.Errorf("%w: window_size %d is less than %d patches of patch_size %d", hf.ErrConfig, c.Window, c.Merge, c.Patch)
 	case slices.ContainsFunc(c.FullBlocks, func(i int) bool { return i < 0 }):
-		err = fmt.Errorf("%w: fullatt_block_indexes is %v", weights.ErrConfig, c.FullBlocks)
+		err = fmt.Errorf("%w: fullatt_block_indexes is %v", hf.ErrConfig, c.FullBlocks)
 	case c.Rope != nil:
-		err = weights.Require("rope_parameters: rope_type", c.Rope.Type, "axial", "default", "")
+		err = hf.Require("rope_parameters: rope_type", c.Rope.Type, "axial", "default", "")
 	}
 	if theta := c.theta(); err == nil && !(theta >= 1 && theta <= 1e12) {
-		err = fmt.Errorf("%w: rope_parameters: rope_theta is %v", weights.ErrConfig, theta)
+		err = fmt.Errorf("%w: rope_parameters: rope_theta is %v", hf.ErrConfig, theta)
 	}
 	if err != nil {
 		return fmt.Errorf("vision_config: %w", err)

@@ -8,8 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 const (
@@ -197,5 +197,5 @@ var refused = []vlmtest.Field{
 func TestReadConfigRefuses(t *testing.T) {
 	sound := vlmtest.Files(t, nameInFixtures)
 	vlmtest.TestFields(t, sound, ReadConfig, nil, []vlmtest.Field{{pictureFile, "min_pixel", 1}})
-	vlmtest.TestFields(t, sound, ReadConfig, weights.ErrConfig, refused)
+	vlmtest.TestFields(t, sound, ReadConfig, hf.ErrConfig, refused)
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
@@ -21,10 +22,10 @@ func TestOpenRefuses(t *testing.T) {
 		"fewer blocks":   {vlmtest.With(modelFile, "vision_config.depth", 3), weights.ErrSurplus, "visual.blocks.3"},
 		"another kernel": {vlmtest.With(modelFile, "vision_config.hidden_size", 64), weights.ErrShape, "visual.patch_embed.proj.weight"},
 		"another head":   {vlmtest.With(modelFile, "vocab_size", 740), weights.ErrShape, "lm_head.weight"},
-		"image token":    {vlmtest.With(modelFile, "image_token_id", 711), weights.ErrConfig, "image_token_id"},
+		"image token":    {vlmtest.With(modelFile, "image_token_id", 711), hf.ErrConfig, "image_token_id"},
 		"no such token": {vlmtest.Content(tokens, func(old string) string {
 			return strings.ReplaceAll(old, visionStart, "<|vision_begin|>")
-		}), weights.ErrConfig, visionStart},
+		}), hf.ErrConfig, visionStart},
 		"damaged tokenizer": {vlmtest.Is(tokens, "{"), tokenizer.ErrFormat, tokens},
 		"no picture":        {vlmtest.Without(pictureFile), fs.ErrNotExist, pictureFile},
 	})

@@ -9,8 +9,8 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 // ProcessorConfig says how pictures become patches. The fields are those of
@@ -22,7 +22,7 @@ type ProcessorConfig struct {
 	Patch     int   `json:"patch_size"`
 	Frames    int   `json:"temporal_patch_size"`
 	Merge     int   `json:"merge_size"`
-	weights.PictureConfig
+	hf.PictureConfig
 }
 
 // areas bounds the number of pixels. Two of the names that transformers gives the
@@ -39,8 +39,8 @@ type areas struct {
 func readProcessor(fsys fs.FS, tower VisionConfig) (ProcessorConfig, error) {
 	c := ProcessorConfig{ // what transformers fills in
 		Patch: 14, Frames: 2, Merge: 2,
-		PictureConfig: weights.PictureConfig{
-			Resample: weights.Bicubic, RescaleFactor: 1. / 255,
+		PictureConfig: hf.PictureConfig{
+			Resample: hf.Bicubic, RescaleFactor: 1. / 255,
 			Mean: []float64{0.48145466, 0.4578275, 0.40821073}, Std: []float64{0.26862954, 0.26130258, 0.27577711},
 		},
 	}
@@ -49,7 +49,7 @@ func readProcessor(fsys fs.FS, tower VisionConfig) (ProcessorConfig, error) {
 		Class    any `json:"processor_class"`
 		Template any `json:"chat_template"` // see Prompt
 	}
-	file, err := weights.ReadProcessor(fsys, &c, &others)
+	file, err := hf.ReadProcessor(fsys, &c, &others)
 	if err != nil {
 		return c, err
 	}
@@ -69,13 +69,13 @@ func first(values ...*int) *int {
 func (c ProcessorConfig) check(tower VisionConfig) error {
 	return errors.Join(
 		c.PictureConfig.Check(),
-		weights.CheckSizes(
-			weights.Size{Name: "min_pixels", Value: *c.MinPixels, Limit: 1 << 28},
-			weights.Size{Name: "max_pixels", Value: *c.MaxPixels, Limit: 1 << 28},
+		hf.CheckSizes(
+			hf.Size{Name: "min_pixels", Value: *c.MinPixels, Limit: 1 << 28},
+			hf.Size{Name: "max_pixels", Value: *c.MaxPixels, Limit: 1 << 28},
 		),
-		weights.Require("patch_size, which config.json gives too,", c.Patch, tower.Patch),
-		weights.Require("temporal_patch_size, which config.json gives too,", c.Frames, tower.Frames),
-		weights.Require("merge_size, which config.json gives too,", c.Merge, tower.Merge),
+		hf.Require("patch_size, which config.json gives too,", c.Patch, tower.Patch),
+		hf.Require("temporal_patch_size, which config.json gives too,", c.Frames, tower.Frames),
+		hf.Require("merge_size, which config.json gives too,", c.Merge, tower.Merge),
 	)
 }
 

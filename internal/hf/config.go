@@ -1,4 +1,4 @@
-package weights
+package hf
 
 import (
 	"bytes"
@@ -19,23 +19,23 @@ const maxConfig = 1 << 20
 func ReadConfig(fsys fs.FS, name string, config any) error {
 	f, err := fsys.Open(name)
 	if err != nil {
-		return fmt.Errorf("weights: %w", err)
+		return fmt.Errorf("hf: %w", err)
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
 	if err != nil {
-		return fmt.Errorf("weights: %s: %w", name, err)
+		return fmt.Errorf("hf: %s: %w", name, err)
 	}
 	if len(data) > maxConfig {
-		return fmt.Errorf("weights: %s is larger than %d bytes", name, maxConfig)
+		return fmt.Errorf("hf: %s is larger than %d bytes", name, maxConfig)
 	}
 	d := json.NewDecoder(bytes.NewReader(withoutPython(data)))
 	d.DisallowUnknownFields()
 	if err := d.Decode(config); err != nil {
-		return fmt.Errorf("weights: %s: %w", name, err)
+		return fmt.Errorf("hf: %s: %w", name, err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("weights: %s: something follows the object", name)
+		return fmt.Errorf("hf: %s: something follows the object", name)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package weights
+package hf
 
 import (
 	"encoding/json"
@@ -17,10 +17,10 @@ func ReadField[T any](fsys fs.FS, name, field string) (T, error) {
 	}
 	raw, ok := fields[field]
 	if !ok {
-		return value, fmt.Errorf("weights: %s: %w: has no %s", name, ErrConfig, field)
+		return value, fmt.Errorf("hf: %s: %w: has no %s", name, ErrConfig, field)
 	}
 	if err := json.Unmarshal(raw, &value); err != nil {
-		return value, fmt.Errorf("weights: %s: %s: %w", name, field, err)
+		return value, fmt.Errorf("hf: %s: %s: %w", name, field, err)
 	}
 	return value, nil
 }

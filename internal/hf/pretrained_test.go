@@ -1,4 +1,4 @@
-package weights
+package hf
 
 import (
 	"testing"

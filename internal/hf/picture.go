@@ -1,4 +1,4 @@
-package weights
+package hf
 
 import (
 	"bytes"
@@ -81,16 +81,16 @@ func ReadProcessor(fsys fs.FS, picture, processor any) (string, error) {
 	delete(fields, part)
 	rest, err := json.Marshal(fields)
 	if err != nil {
-		return newer, fmt.Errorf("weights: %s: %w", newer, err)
+		return newer, fmt.Errorf("hf: %s: %w", newer, err)
 	}
 	if err := decodeStrictly(rest, processor); err != nil {
-		return newer, fmt.Errorf("weights: %s: %w", newer, err)
+		return newer, fmt.Errorf("hf: %s: %w", newer, err)
 	}
 	if nested == nil || string(nested) == "null" {
 		return older, ReadConfig(fsys, older, picture)
 	}
 	if err := decodeStrictly(nested, picture); err != nil {
-		return newer, fmt.Errorf("weights: %s: %s: %w", newer, part, err)
+		return newer, fmt.Errorf("hf: %s: %s: %w", newer, part, err)
 	}
 	return newer, nil
 }
