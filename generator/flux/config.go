@@ -132,7 +132,7 @@ func (c *TransformerConfig) check() error {
 	return errors.Join(
 		hf.Require("_class_name", c.Class, "FluxTransformer2DModel"),
 		hf.Require("patch_size", c.PatchSize, 1),
-		hf.Require("out_channels given", c.OutChannels != nil && *c.OutChannels != c.InChannels, false),
+		hf.EqualIfGiven("out_channels", c.OutChannels, "in_channels", c.InChannels),
 		hf.CheckSizes(
 			hf.Size{Name: "in_channels", Value: c.InChannels, Limit: 1 << 12},
 			hf.Size{Name: "num_layers", Value: c.Layers, Limit: 1 << 10},
@@ -154,7 +154,7 @@ func (c *SchedulerConfig) check() error {
 		hf.CheckSizes(hf.Size{Name: "num_train_timesteps", Value: c.TrainTimesteps, Limit: 1 << 16}),
 		hf.Require("time_shift_type", c.DynamicType, "exponential"),
 		hf.Require("invert_sigmas", c.InvertSigmas, false),
-		hf.Require("shift_terminal given", c.ShiftTerminal != nil, false),
+		hf.Absent("shift_terminal", c.ShiftTerminal),
 		hf.Require("use_karras_sigmas", c.Karras, false),
 		hf.Require("use_exponential_sigmas", c.Exponential, false),
 		hf.Require("use_beta_sigmas", c.Beta, false),
@@ -165,8 +165,8 @@ func (c *SchedulerConfig) check() error {
 // check compares the parts with each other.
 func (c Config) check() error {
 	return errors.Join(
-		hf.Require("transformer: in_channels", c.Transformer.InChannels, 4*c.Autoencoder.LatentChannels),
-		hf.Require("transformer: joint_attention_dim", c.Transformer.TextWidth, c.T5.Width),
-		hf.Require("transformer: pooled_projection_dim", c.Transformer.PooledWidth, c.CLIP.Width),
+		hf.Equal("transformer: in_channels", c.Transformer.InChannels, "4 times vae: latent_channels", 4*c.Autoencoder.LatentChannels),
+		hf.Equal("transformer: joint_attention_dim", c.Transformer.TextWidth, "text_encoder_2: d_model", c.T5.Width),
+		hf.Equal("transformer: pooled_projection_dim", c.Transformer.PooledWidth, "text_encoder: hidden_size", c.CLIP.Width),
 	)
 }

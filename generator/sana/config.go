@@ -130,19 +130,19 @@ func (c *TransformerConfig) check() error {
 	return errors.Join(
 		hf.Require("_class_name", c.Class, "SanaTransformer2DModel"),
 		hf.Require("patch_size", c.PatchSize, 1),
-		hf.Require("out_channels given", c.OutChannels != nil && *c.OutChannels != c.InChannels, false),
-		hf.Require("cross_attention_dim", *c.CrossWidth, c.Width()),
+		hf.EqualIfGiven("out_channels", c.OutChannels, "in_channels", c.InChannels),
+		hf.Equal("cross_attention_dim", *c.CrossWidth, "num_attention_heads times attention_head_dim", c.Width()),
 		hf.Require("norm_elementwise_affine", c.Affine, false),
-		hf.Require("interpolation_scale given", c.Interpolation != nil, false),
+		hf.Absent("interpolation_scale", c.Interpolation),
 		hf.Require("guidance_embeds", c.Guidance, false),
-		hf.Require("qk_norm given", c.QKNorm != nil, false),
+		hf.Absent("qk_norm", c.QKNorm),
 	)
 }
 
 // check compares the parts with each other.
 func (c Config) check() error {
 	return errors.Join(
-		hf.Require("transformer: in_channels", c.Transformer.InChannels, c.Autoencoder.LatentChannels),
-		hf.Require("transformer: caption_channels", c.Transformer.TextWidth, c.Gemma.Hidden),
+		hf.Equal("transformer: in_channels", c.Transformer.InChannels, "vae: latent_channels", c.Autoencoder.LatentChannels),
+		hf.Equal("transformer: caption_channels", c.Transformer.TextWidth, "text_encoder: hidden_size", c.Gemma.Hidden),
 	)
 }

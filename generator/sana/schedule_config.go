@@ -136,7 +136,7 @@ func decodeDPM(text []byte) (SchedulerConfig, error) {
 		hf.Require("use_beta_sigmas", c.Beta, false),
 		hf.Require("use_lu_lambdas", c.Lu, false),
 		hf.Require("use_dynamic_shifting", c.Dynamic, false),
-		hf.Require("lambda_min_clipped given", c.LambdaMin != nil, false),
+		hf.Absent("lambda_min_clipped", c.LambdaMin),
 	)
 }
 
@@ -148,7 +148,7 @@ func decodeEuler(text []byte) (SchedulerConfig, error) {
 	return SchedulerConfig{c.Class, c.TrainTimesteps, c.Shift}, errors.Join(
 		hf.Require("use_dynamic_shifting", c.Dynamic, false),
 		hf.Require("invert_sigmas", c.InvertSigmas, false),
-		hf.Require("shift_terminal given", c.ShiftTerminal != nil, false),
+		hf.Absent("shift_terminal", c.ShiftTerminal),
 		hf.Require("use_karras_sigmas", c.Karras, false),
 		hf.Require("use_exponential_sigmas", c.Exponential, false),
 		hf.Require("use_beta_sigmas", c.Beta, false),

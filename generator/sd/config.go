@@ -70,8 +70,8 @@ func ReadConfig(fsys fs.FS) (c Config, err error) {
 // check compares the parts with each other.
 func (c Config) check() error {
 	return errors.Join(
-		hf.Require("unet: in_channels", c.UNet.InChannels, c.Autoencoder.LatentChannels),
-		hf.Require("unet: out_channels", c.UNet.OutChannels, c.Autoencoder.LatentChannels),
-		hf.Require("unet: cross_attention_dim", c.UNet.TextWidth, c.CLIP.Width),
+		hf.Equal("unet: in_channels", c.UNet.InChannels, "vae: latent_channels", c.Autoencoder.LatentChannels),
+		hf.Equal("unet: out_channels", c.UNet.OutChannels, "vae: latent_channels", c.Autoencoder.LatentChannels),
+		hf.Equal("unet: cross_attention_dim", c.UNet.TextWidth, "text_encoder: hidden_size", c.CLIP.Width),
 	)
 }

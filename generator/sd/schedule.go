@@ -70,7 +70,7 @@ func (c *SchedulerConfig) check() error {
 	return errors.Join(
 		hf.Require("_class_name", c.Class, "PNDMScheduler", "DDIMScheduler"),
 		hf.Require("beta_schedule", c.BetaSchedule, "linear", "scaled_linear"),
-		hf.Require("trained_betas given", c.TrainedBetas != nil, false),
+		hf.Absent("trained_betas", c.TrainedBetas),
 		hf.Require("timestep_spacing", c.Spacing, "leading", "trailing", "linspace"),
 		hf.Require("prediction_type", c.Prediction, predictsNoise, predictsClean, predictsVelocity),
 		hf.Require("thresholding", c.Thresholding, false),

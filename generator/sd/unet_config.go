@@ -163,8 +163,8 @@ func (c *UNetConfig) checkSizes() error {
 			hf.Size{Name: "cross_attention_dim", Value: c.TextWidth, Limit: 1 << 16},
 			hf.Size{Name: "norm_num_groups", Value: c.Groups, Limit: 1 << 12},
 		),
-		hf.Require("the length of down_block_types", len(c.DownBlocks), len(c.Channels)),
-		hf.Require("the length of up_block_types", len(c.UpBlocks), len(c.Channels)),
+		hf.Equal("the length of down_block_types", len(c.DownBlocks), "that of block_out_channels", len(c.Channels)),
+		hf.Equal("the length of up_block_types", len(c.UpBlocks), "that of block_out_channels", len(c.Channels)),
 		hf.Require("the length of attention_head_dim", len(c.Heads), 1, len(c.Channels)),
 	}
 	for _, channels := range c.Channels {
@@ -218,8 +218,8 @@ func (r refused) check() error {
 		{"time_embedding_act_fn", r.TimeActivation}, {"timestep_post_act", r.TimePostActivation},
 		{"time_cond_proj_dim", r.TimeCondition}, {"cross_attention_norm", r.CrossNorm},
 	} {
-		if f.value != nil && f.value != false {
-			errs = append(errs, fmt.Errorf("%w: %s is %v, supported: none", hf.ErrConfig, f.name, f.value))
+		if f.value != false {
+			errs = append(errs, hf.Absent(f.name, f.value))
 		}
 	}
 	return errors.Join(errs...)

@@ -9,7 +9,6 @@ package autoencoder
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"path"
 
@@ -57,10 +56,7 @@ func ReadKLConfig(fsys fs.FS, dir string) (KLConfig, error) {
 	if err := hf.ReadConfig(fsys, file, &c); err != nil {
 		return c, err
 	}
-	if err := c.check(); err != nil {
-		return c, fmt.Errorf("autoencoder: %s: %w", file, err)
-	}
-	return c, nil
+	return c, hf.Within(file, c.check())
 }
 
 func (c KLConfig) check() error {
@@ -69,16 +65,16 @@ func (c KLConfig) check() error {
 		hf.Require("act_fn", c.Activation, "silu"),
 		hf.Require("in_channels", c.InChannels, 3),
 		hf.Require("out_channels", c.OutChannels, 3),
-		hf.Require("latents_mean given", c.LatentsMean != nil, false),
-		hf.Require("latents_std given", c.LatentsStd != nil, false),
+		hf.Absent("latents_mean", c.LatentsMean),
+		hf.Absent("latents_std", c.LatentsStd),
 		hf.CheckSizes(
 			hf.Size{Name: "latent_channels", Value: c.LatentChannels, Limit: 1 << 10},
 			hf.Size{Name: "layers_per_block", Value: c.LayersPerBlock, Limit: 64},
 			hf.Size{Name: "norm_num_groups", Value: c.Groups, Limit: 1 << 12},
 			hf.Size{Name: "the length of block_out_channels", Value: len(c.Channels), Limit: 8},
 		),
-		hf.Require("the length of down_block_types", len(c.DownBlocks), len(c.Channels)),
-		hf.Require("the length of up_block_types", len(c.UpBlocks), len(c.Channels)),
+		hf.Equal("the length of down_block_types", len(c.DownBlocks), "that of block_out_channels", len(c.Channels)),
+		hf.Equal("the length of up_block_types", len(c.UpBlocks), "that of block_out_channels", len(c.Channels)),
 	}
 	for _, kind := range c.DownBlocks {
 		errs = append(errs, hf.Require("down_block_types", kind, "DownEncoderBlock2D"))
@@ -89,12 +85,10 @@ func (c KLConfig) check() error {
 	for _, channels := range c.Channels {
 		errs = append(errs, hf.CheckSizes(hf.Size{Name: "block_out_channels", Value: channels, Limit: 1 << 14}))
 		if c.Groups > 0 && channels%c.Groups != 0 {
-			errs = append(errs, fmt.Errorf("%w: block_out_channels has %d, no multiple of norm_num_groups %d", hf.ErrConfig, channels, c.Groups))
+			errs = append(errs, hf.Errorf("block_out_channels has %d, no multiple of norm_num_groups %d", channels, c.Groups))
 		}
 	}
-	if !(c.Scaling > 0 && c.Scaling < 1e6) {
-		errs = append(errs, fmt.Errorf("%w: scaling_factor is %v", hf.ErrConfig, c.Scaling))
-	}
+	errs = append(errs, hf.Check(c.Scaling > 0 && c.Scaling < 1e6, "scaling_factor is %v, want a positive number", c.Scaling))
 	return errors.Join(errs...)
 }
 

@@ -3,7 +3,6 @@ package autoencoder
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path"
 
@@ -92,10 +91,7 @@ func ReadDCConfig(fsys fs.FS, dir string) (DCConfig, error) {
 	if err := hf.ReadConfig(fsys, file, &c); err != nil {
 		return c, err
 	}
-	if err := c.check(); err != nil {
-		return c, fmt.Errorf("autoencoder: %s: %w", file, err)
-	}
-	return c, nil
+	return c, hf.Within(file, c.check())
 }
 
 // dcHalf is one half of a DCConfig.
@@ -126,7 +122,7 @@ func (c DCConfig) check() error {
 		hf.Require("downsample_block_type", c.Downsample, byConv, byUnshaped),
 		hf.Require("upsample_block_type", c.Upsample, byNearest, byShaped),
 		hf.Require("decoder_conv_act_fn", c.OutActivation, "relu"),
-		hf.Require("the length of decoder_block_out_channels", len(c.DecoderChannels), len(c.EncoderChannels)),
+		hf.Equal("the length of decoder_block_out_channels", len(c.DecoderChannels), "that of encoder_block_out_channels", len(c.EncoderChannels)),
 	}
 	for _, norm := range c.DecoderNorms {
 		errs = append(errs, hf.Require("decoder_norm_types", norm, "rms_norm"))
@@ -134,9 +130,7 @@ func (c DCConfig) check() error {
 	for _, activation := range c.DecoderActivations {
 		errs = append(errs, hf.Require("decoder_act_fns", activation, "silu"))
 	}
-	if !(c.Scaling > 0 && c.Scaling < 1e6) {
-		errs = append(errs, fmt.Errorf("%w: scaling_factor is %v", hf.ErrConfig, c.Scaling))
-	}
+	errs = append(errs, hf.Check(c.Scaling > 0 && c.Scaling < 1e6, "scaling_factor is %v, want a positive number", c.Scaling))
 	if err := errors.Join(errs...); err != nil {
 		return err
 	}
@@ -160,7 +154,7 @@ func (h dcHalf) check(c DCConfig, shortcut bool) error {
 		}
 	}
 	if last := h.channels[levels-1]; shortcut && !divides(last, c.LatentChannels) {
-		return fmt.Errorf("%w: latent_channels %d does not divide %d, the last of %s", hf.ErrConfig, c.LatentChannels, last, h.field("_block_out_channels"))
+		return hf.Errorf("latent_channels %d does not divide %d, the last of %s", c.LatentChannels, last, h.field("_block_out_channels"))
 	}
 	return nil
 }
@@ -181,16 +175,16 @@ func (h dcHalf) checkLevel(c DCConfig, i int) error {
 	}
 	for _, kernel := range h.scales[i] {
 		if kernel < 1 || kernel > 31 || kernel%2 == 0 {
-			return fmt.Errorf("%w: %s has a kernel of %d", hf.ErrConfig, h.field("_qkv_multiscales"), kernel)
+			return hf.Errorf("%s has a kernel of %d", h.field("_qkv_multiscales"), kernel)
 		}
 	}
 	switch {
 	case h.blocks.at(i) == vitBlock && channels < c.HeadWidth:
-		return fmt.Errorf("%w: %s has %d, less than attention_head_dim", hf.ErrConfig, name, channels)
+		return hf.Errorf("%s has %d, less than attention_head_dim", name, channels)
 	case i > 0 && !divides(4*h.channels[i-1], channels):
-		return fmt.Errorf("%w: %s has %d behind %d, which does not divide 4 times that", hf.ErrConfig, name, channels, h.channels[i-1])
+		return hf.Errorf("%s has %d behind %d, which does not divide 4 times that", name, channels, h.channels[i-1])
 	case i > 0 && h.name == "encoder" && c.Downsample == byUnshaped && !divides(channels, 4):
-		return fmt.Errorf("%w: %s has %d, no multiple of 4", hf.ErrConfig, name, channels)
+		return hf.Errorf("%s has %d, no multiple of 4", name, channels)
 	}
 	return nil
 }

@@ -1,9 +1,7 @@
 package hf
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -13,29 +11,39 @@ import (
 const maxConfig = 1 << 20
 
 // ReadConfig decodes the JSON file name of fsys into config, a pointer to a
-// struct. A field that the struct does not have is an error: a setting that is
-// ignored is a wrong model. The words for numbers that Python writes and JSON does
-// not have (NaN, Infinity) count as null.
+// struct, as Decode does. The words for numbers that Python writes and JSON does
+// not have (NaN, Infinity) count as null. Errors name the file.
 func ReadConfig(fsys fs.FS, name string, config any) error {
 	f, err := fsys.Open(name)
 	if err != nil {
-		return fmt.Errorf("hf: %w", err)
+		return err // which names the file
 	}
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
-	if err != nil {
-		return fmt.Errorf("hf: %s: %w", name, err)
+	if err == nil && len(data) > maxConfig {
+		err = fmt.Errorf("larger than %d bytes", maxConfig)
 	}
-	if len(data) > maxConfig {
-		return fmt.Errorf("hf: %s is larger than %d bytes", name, maxConfig)
+	if err == nil {
+		err = Decode(withoutPython(data), config)
 	}
-	d := json.NewDecoder(bytes.NewReader(withoutPython(data)))
-	d.DisallowUnknownFields()
-	if err := d.Decode(config); err != nil {
-		return fmt.Errorf("hf: %s: %w", name, err)
+	return Within(name, err)
+}
+
+// ReadField decodes one field of the JSON file name of fsys: the one that says
+// which model a folder holds, before anything is known of the others. A field that
+// is missing is an error that wraps ErrConfig.
+func ReadField[T any](fsys fs.FS, name, field string) (T, error) {
+	var value T
+	var fields map[string]json.RawMessage
+	if err := ReadConfig(fsys, name, &fields); err != nil {
+		return value, err
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("hf: %s: something follows the object", name)
+	raw, ok := fields[field]
+	if !ok {
+		return value, Within(name, Errorf("has no %s", field))
 	}
-	return nil
+	if err := json.Unmarshal(raw, &value); err != nil {
+		return value, fmt.Errorf("%s: %s: %w", name, field, err)
+	}
+	return value, nil
 }

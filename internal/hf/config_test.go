@@ -1,6 +1,7 @@
 package hf
 
 import (
+	"io/fs"
 	"testing"
 	"testing/fstest"
 
@@ -33,4 +34,28 @@ func TestReadConfig(t *testing.T) {
 			assert.ErrorContains(t, err, "c.json")
 		})
 	}
+}
+
+func TestReadField(t *testing.T) {
+	fsys := fstest.MapFS{
+		"c.json":    {Data: []byte(`{"_class_name": "FluxPipeline", "architectures": ["A", "B"], "layers": {"x": 1}}`)},
+		"list.json": {Data: []byte(`["_class_name"]`)},
+	}
+	class, err := ReadField[string](fsys, "c.json", "_class_name")
+	require.NoError(t, err)
+	assert.Equal(t, "FluxPipeline", class)
+	architectures, err := ReadField[[]string](fsys, "c.json", "architectures")
+	require.NoError(t, err)
+	assert.Equal(t, []string{"A", "B"}, architectures)
+
+	_, err = ReadField[string](fsys, "c.json", "_class")
+	assert.ErrorIs(t, err, ErrConfig)
+	assert.ErrorContains(t, err, "c.json")
+	assert.ErrorContains(t, err, "_class")
+	_, err = ReadField[string](fsys, "c.json", "layers")
+	assert.ErrorContains(t, err, "c.json: layers")
+	_, err = ReadField[string](fsys, "list.json", "_class_name")
+	assert.ErrorContains(t, err, "list.json")
+	_, err = ReadField[string](fsys, "d.json", "_class_name")
+	assert.ErrorIs(t, err, fs.ErrNotExist)
 }

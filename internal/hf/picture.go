@@ -1,10 +1,8 @@
 package hf
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"math"
 )
@@ -52,15 +50,15 @@ func (c PictureConfig) Check() error {
 		Require("do_rescale", on(c.Rescale), true),
 		Require("do_normalize", on(c.Normalize), true),
 		Require("resample", c.Resample, Bilinear, Bicubic),
-		Require("rescale_factor is 1/255", math.Abs(255*c.RescaleFactor-1) < 1e-6, true),
-		Require("length of image_mean", len(c.Mean), 3),
-		Require("length of image_std", len(c.Std), 3),
+		Check(math.Abs(255*c.RescaleFactor-1) < 1e-6, "rescale_factor is %v, supported: 1/255", c.RescaleFactor),
+		Check(len(c.Mean) == 3, "image_mean is %v, want three numbers", c.Mean),
+		Check(len(c.Std) == 3, "image_std is %v, want three numbers", c.Std),
 	)
 	for i, mean := range c.Mean {
-		err = errors.Join(err, Require(fmt.Sprintf("image_mean[%d] is a colour", i), math.Abs(mean) < 1e3, true))
+		err = errors.Join(err, Check(math.Abs(mean) < 1e3, "image_mean[%d] is %v, which is no colour", i, mean))
 	}
 	for i, std := range c.Std {
-		err = errors.Join(err, Require(fmt.Sprintf("image_std[%d] is positive", i), std > 1e-6 && std < 1e3, true))
+		err = errors.Join(err, Check(std > 1e-6 && std < 1e3, "image_std[%d] is %v, want a positive number", i, std))
 	}
 	return err
 }
@@ -81,23 +79,13 @@ func ReadProcessor(fsys fs.FS, picture, processor any) (string, error) {
 	delete(fields, part)
 	rest, err := json.Marshal(fields)
 	if err != nil {
-		return newer, fmt.Errorf("hf: %s: %w", newer, err)
+		return newer, Within(newer, err)
 	}
-	if err := decodeStrictly(rest, processor); err != nil {
-		return newer, fmt.Errorf("hf: %s: %w", newer, err)
+	if err := Decode(rest, processor); err != nil {
+		return newer, Within(newer, err)
 	}
-	if nested == nil || string(nested) == "null" {
+	if Null(nested) {
 		return older, ReadConfig(fsys, older, picture)
 	}
-	if err := decodeStrictly(nested, picture); err != nil {
-		return newer, fmt.Errorf("hf: %s: %s: %w", newer, part, err)
-	}
-	return newer, nil
-}
-
-// decodeStrictly refuses fields that v does not have.
-func decodeStrictly(data []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	return d.Decode(v)
+	return newer, Within(newer, Within(part, Decode(nested, picture)))
 }

@@ -96,7 +96,7 @@ func (p Pretrained) Check() error {
 		Require("add_cross_attention", p.AddCrossAttention, false),
 		Require("is_encoder_decoder", p.EncoderDecoder, false),
 		Require("is_decoder", p.IsDecoder, false),
-		Require("pruned_heads given", len(p.PrunedHeads) > 0, false),
-		Require("quantization_config given", p.Quantization != nil, false),
+		Check(len(p.PrunedHeads) == 0, "pruned_heads is %v, which is not supported", p.PrunedHeads),
+		Absent("quantization_config", p.Quantization),
 	)
 }

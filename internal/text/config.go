@@ -1,11 +1,12 @@
 package text
 
 import (
+	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"path"
 
+	"github.com/dualprocess/dualprocess-go/internal/decoder"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
@@ -26,19 +27,15 @@ type T5Config struct {
 	ModelType  string `json:"model_type"`
 	Activation string `json:"dense_act_fn"` // said by FeedForward already
 	Gated      bool   `json:"is_gated_act"` // the same
-	IsDecoder  bool   `json:"is_decoder"`
 
-	EndID             any `json:"eos_token_id"`
 	ClassifierDropout any `json:"classifier_dropout"`
-	DecoderStart      any `json:"decoder_start_token_id"`
 	DropoutRate       any `json:"dropout_rate"`
-	EncoderDecoder    any `json:"is_encoder_decoder"`
+	EncoderDecoder    any `json:"is_encoder_decoder"` // of the whole model, whose encoder this is
 	DecoderLayers     any `json:"num_decoder_layers"`
 	ScaleOutputs      any `json:"scale_decoder_outputs"`
 	Positions         any `json:"n_positions"`
 	OutputPast        any `json:"output_past"`
-	TaskParams        any `json:"task_specific_params"`
-	unused
+	hf.Pretrained
 }
 
 // CLIPConfig sizes the text encoder of CLIP. The fields are those of
@@ -55,29 +52,9 @@ type CLIPConfig struct {
 	EndID      int     `json:"eos_token_id"`
 	ModelType  string  `json:"model_type"`
 
-	AttentionDropout any `json:"attention_dropout"`
-	Dropout          any `json:"dropout"`
-	ProjectionWidth  any `json:"projection_dim"` // of a layer that the encoder alone lacks
-	unused
-}
-
-// unused are the fields of transformers' configurations that change nothing in
-// what an encoder computes.
-type unused struct {
-	Architectures     any `json:"architectures"`
-	NameOrPath        any `json:"_name_or_path"`
-	DType             any `json:"dtype"` // the tensors say it themselves
-	TorchDType        any `json:"torch_dtype"`
-	Version           any `json:"transformers_version"`
-	BeginID           any `json:"bos_token_id"`
-	PaddingID         any `json:"pad_token_id"` // the tokenizer's counts
-	InitializerFactor any `json:"initializer_factor"`
-	InitializerRange  any `json:"initializer_range"`
-	TieEmbeddings     any `json:"tie_word_embeddings"`
-	UseCache          any `json:"use_cache"`
-	ReturnDict        any `json:"return_dict"`
-	OutputAttentions  any `json:"output_attentions"`
-	OutputHidden      any `json:"output_hidden_states"`
+	Dropout         any `json:"dropout"`
+	ProjectionWidth any `json:"projection_dim"` // of a layer that the encoder alone lacks
+	hf.Pretrained
 }
 
 // ReadT5Config reads dir/config.json. Errors name the file and the field; those
@@ -92,10 +69,7 @@ func ReadT5Config(fsys fs.FS, dir string) (T5Config, error) {
 	if err := hf.ReadConfig(fsys, file, &c); err != nil {
 		return c, err
 	}
-	if err := c.check(); err != nil {
-		return c, fmt.Errorf("text: %s: %w", file, err)
-	}
-	return c, nil
+	return c, hf.Within(file, c.check())
 }
 
 func (c T5Config) check() error {
@@ -104,7 +78,6 @@ func (c T5Config) check() error {
 		hf.Require("feed_forward_proj", c.FeedForward, "gated-gelu"),
 		hf.Require("dense_act_fn", c.Activation, "gelu_new"),
 		hf.Require("is_gated_act", c.Gated, true),
-		hf.Require("is_decoder", c.IsDecoder, false),
 		hf.CheckSizes(
 			hf.Size{Name: "d_model", Value: c.Width, Limit: 1 << 16},
 			hf.Size{Name: "d_kv", Value: c.HeadWidth, Limit: 1 << 12},
@@ -115,11 +88,11 @@ func (c T5Config) check() error {
 			hf.Size{Name: "relative_attention_num_buckets", Value: c.Buckets, Limit: 1 << 12},
 			hf.Size{Name: "relative_attention_max_distance", Value: c.MaxDistance, Limit: 1 << 20},
 		),
-		checkEpsilon("layer_norm_epsilon", c.Epsilon),
+		hf.Check(c.Epsilon > 0 && c.Epsilon < 1, "layer_norm_epsilon is %v, want a number between 0 and 1", c.Epsilon),
+		c.Pretrained.Check(),
 	)
 	if err == nil && (c.Buckets%4 != 0 || c.MaxDistance <= c.Buckets/4) {
-		err = fmt.Errorf("%w: relative_attention_num_buckets is %d and relative_attention_max_distance %d",
-			hf.ErrConfig, c.Buckets, c.MaxDistance)
+		err = hf.Errorf("relative_attention_num_buckets is %d and relative_attention_max_distance %d", c.Buckets, c.MaxDistance)
 	}
 	return err
 }
@@ -135,10 +108,7 @@ func ReadCLIPConfig(fsys fs.FS, dir string) (CLIPConfig, error) {
 	if err := hf.ReadConfig(fsys, file, &c); err != nil {
 		return c, err
 	}
-	if err := c.check(); err != nil {
-		return c, fmt.Errorf("text: %s: %w", file, err)
-	}
-	return c, nil
+	return c, hf.Within(file, c.check())
 }
 
 func (c CLIPConfig) check() error {
@@ -153,17 +123,32 @@ func (c CLIPConfig) check() error {
 			hf.Size{Name: "max_position_embeddings", Value: c.Positions, Limit: 1 << 16},
 			hf.Size{Name: "vocab_size", Value: c.Vocabulary, Limit: 1 << 24},
 		),
-		checkEpsilon("layer_norm_eps", c.Epsilon),
+		hf.Check(c.Epsilon > 0 && c.Epsilon < 1, "layer_norm_eps is %v, want a number between 0 and 1", c.Epsilon),
+		c.Pretrained.Check(),
 	)
 	if err == nil && c.Width%c.Heads != 0 {
-		err = fmt.Errorf("%w: hidden_size %d is no multiple of num_attention_heads %d", hf.ErrConfig, c.Width, c.Heads)
+		err = hf.Errorf("hidden_size %d is no multiple of num_attention_heads %d", c.Width, c.Heads)
 	}
 	return err
 }
 
-func checkEpsilon(name string, value float64) error {
-	if value > 0 && value < 1 {
-		return nil
+// ReadGemmaConfig reads dir/config.json, of a Gemma 2. Errors name the file and the
+// field; those about a value wrap hf.ErrConfig.
+func ReadGemmaConfig(fsys fs.FS, dir string) (decoder.Config, error) {
+	file := path.Join(dir, "config.json")
+	var data json.RawMessage
+	if err := hf.ReadConfig(fsys, file, &data); err != nil {
+		return decoder.Config{}, err
 	}
-	return fmt.Errorf("%w: %s is %v", hf.ErrConfig, name, value)
+	var kind struct {
+		ModelType string `json:"model_type"`
+	}
+	if err := json.Unmarshal(data, &kind); err != nil {
+		return decoder.Config{}, hf.Within(file, err)
+	}
+	if err := hf.Require("model_type", kind.ModelType, "gemma2"); err != nil {
+		return decoder.Config{}, hf.Within(file, err)
+	}
+	c, err := decoder.ParseConfig(data)
+	return c, hf.Within(file, err)
 }

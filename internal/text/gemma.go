@@ -1,17 +1,12 @@
 package text
 
 import (
-	"encoding/json"
-	"fmt"
-	"io/fs"
-	"path"
 	"strings"
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
-	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
@@ -20,30 +15,6 @@ import (
 // states.
 type Gemma struct {
 	decoder *decoder.Decoder
-}
-
-// ReadGemmaConfig reads dir/config.json. Errors name the file and the field; those
-// about a value wrap hf.ErrConfig.
-func ReadGemmaConfig(fsys fs.FS, dir string) (decoder.Config, error) {
-	file := path.Join(dir, "config.json")
-	var text json.RawMessage
-	if err := hf.ReadConfig(fsys, file, &text); err != nil {
-		return decoder.Config{}, err
-	}
-	var kind struct {
-		ModelType string `json:"model_type"`
-	}
-	if err := json.Unmarshal(text, &kind); err != nil {
-		return decoder.Config{}, fmt.Errorf("text: %s: %w", file, err)
-	}
-	if err := hf.Require("model_type", kind.ModelType, "gemma2"); err != nil {
-		return decoder.Config{}, fmt.Errorf("text: %s: %w", file, err)
-	}
-	c, err := decoder.ParseConfig(text)
-	if err != nil {
-		return c, fmt.Errorf("text: %s: %w", file, err)
-	}
-	return c, nil
 }
 
 // NewGemma reads the encoder's parameters at the root of a checkpoint, where they

@@ -2,7 +2,6 @@ package vision
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
@@ -38,11 +37,11 @@ func (c TowerConfig) Check() error {
 	case err != nil:
 		return err
 	case c.Hidden%c.Heads != 0:
-		return fmt.Errorf("%w: hidden_size %d is no multiple of num_attention_heads %d", hf.ErrConfig, c.Hidden, c.Heads)
+		return hf.Errorf("hidden_size %d is no multiple of num_attention_heads %d", c.Hidden, c.Heads)
 	case c.ImageSize < c.PatchSize:
-		return fmt.Errorf("%w: image_size %d is less than patch_size %d", hf.ErrConfig, c.ImageSize, c.PatchSize)
+		return hf.Errorf("image_size %d is less than patch_size %d", c.ImageSize, c.PatchSize)
 	case !(c.Epsilon > 0 && c.Epsilon < 1):
-		return fmt.Errorf("%w: layer_norm_eps is %v", hf.ErrConfig, c.Epsilon)
+		return hf.Errorf("layer_norm_eps is %v", c.Epsilon)
 	}
 	return nil
 }

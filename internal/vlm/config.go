@@ -16,16 +16,16 @@ import (
 func TextConfig(text, tied json.RawMessage, standard string, supported ...string) (decoder.Config, error) {
 	data, err := composite(text, tied, standard, supported)
 	if err != nil {
-		return decoder.Config{}, Within("text_config", err)
+		return decoder.Config{}, hf.Within("text_config", err)
 	}
 	c, err := decoder.ParseConfig(data)
-	return c, Within("text_config", err)
+	return c, hf.Within("text_config", err)
 }
 
 // composite writes what decoder.ParseConfig reads.
 func composite(text, tied json.RawMessage, standard string, supported []string) ([]byte, error) {
 	fields := map[string]json.RawMessage{}
-	if !Missing(text) {
+	if !hf.Null(text) {
 		if err := json.Unmarshal(text, &fields); err != nil {
 			return nil, fmt.Errorf("%w: %w", hf.ErrConfig, err)
 		}
@@ -51,15 +51,4 @@ func composite(text, tied json.RawMessage, standard string, supported []string) 
 		outer["tie_word_embeddings"] = tied
 	}
 	return json.Marshal(outer)
-}
-
-// Missing says that a field of a JSON file is not there or null.
-func Missing(field json.RawMessage) bool { return field == nil || string(field) == "null" }
-
-// Within names the part of a file that an error is about.
-func Within(part string, err error) error {
-	if err == nil {
-		return nil
-	}
-	return fmt.Errorf("%s: %w", part, err)
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"slices"
 
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
@@ -112,7 +111,7 @@ func ReadConfig(fsys fs.FS) (Config, error) {
 
 func (f modelFile) check() error {
 	return errors.Join(
-		hf.Require("architectures", len(f.Architectures) == 0 || slices.Contains(f.Architectures, Architecture), true),
+		hf.CheckArchitecture(f.Architectures, Architecture),
 		hf.Require("model_type", f.ModelType, "gemma3"),
 		f.Pretrained.Check(),
 		f.Vision.check(),
@@ -122,7 +121,7 @@ func (f modelFile) check() error {
 
 func (c VisionConfig) check() error {
 	_, err := c.encoder()
-	return vlm.Within("vision_config", errors.Join(err,
+	return hf.Within("vision_config", errors.Join(err,
 		hf.Require("model_type", c.ModelType, "siglip_vision_model"),
 		c.Pretrained.Check(),
 		vision.TowerConfig{
@@ -166,7 +165,7 @@ func (c *Config) readProcessor(fsys fs.FS) error {
 	if err != nil {
 		return err
 	}
-	if err := hf.Require("image_seq_length", processor.Tokens, c.ImageTokens); err != nil {
+	if err := hf.Equal("image_seq_length", processor.Tokens, "mm_tokens_per_image in config.json", c.ImageTokens); err != nil {
 		return fmt.Errorf("processor_config.json: %w", err)
 	}
 	if err := c.Picture.check(c.Vision); err != nil {
@@ -181,7 +180,7 @@ func (c PictureConfig) check(tower VisionConfig) error {
 		hf.Require("do_pan_and_scan", c.PanAndScan != nil && *c.PanAndScan, false),
 		hf.Require("do_center_crop", c.CenterCrop != nil && *c.CenterCrop, false),
 		// The tower has a place for each patch and cannot do with more or fewer.
-		hf.Require("size.height in patches", c.Size.Height/tower.PatchSize, tower.patches()),
-		hf.Require("size.width in patches", c.Size.Width/tower.PatchSize, tower.patches()),
+		hf.Equal("size.height in patches", c.Size.Height/tower.PatchSize, "the tower's image_size", tower.patches()),
+		hf.Equal("size.width in patches", c.Size.Width/tower.PatchSize, "the tower's image_size", tower.patches()),
 	)
 }

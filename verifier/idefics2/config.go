@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
@@ -129,7 +128,7 @@ func ReadConfig(fsys fs.FS) (Config, error) {
 // text reads the language model's configuration. Without any it is a Mistral with
 // an epsilon of its own.
 func (f modelFile) text() (decoder.Config, error) {
-	if vlm.Missing(f.Text) {
+	if hf.Null(f.Text) {
 		f.Text = json.RawMessage(`{"rms_norm_eps": 1e-5}`)
 	}
 	return vlm.TextConfig(f.Text, f.Tied, "mistral", "mistral")
@@ -150,18 +149,18 @@ func (c *Config) readProcessor(fsys fs.FS) error {
 		c.Picture.Size = &SizeRule{Shortest: 378, Longest: 980}
 	}
 	return errors.Join(
-		vlm.Within(file, c.Picture.check()),
-		vlm.Within("processor_config.json", hf.Require("image_seq_len", p.ImageTokens, c.Resampler.Latents)),
+		hf.Within(file, c.Picture.check()),
+		hf.Within("processor_config.json", hf.Equal("image_seq_len", p.ImageTokens, "resampler_n_latents in config.json", c.Resampler.Latents)),
 	)
 }
 
 func (f modelFile) check() error {
 	return errors.Join(
-		hf.Require("architectures", len(f.Architectures) == 0 || slices.Contains(f.Architectures, Architecture), true),
+		hf.CheckArchitecture(f.Architectures, Architecture),
 		hf.Require("model_type", f.ModelType, "idefics2"),
 		f.Pretrained.Check(),
-		vlm.Within("vision_config", f.Vision.check()),
-		vlm.Within("perceiver_config", f.Resampler.check()),
+		hf.Within("vision_config", f.Vision.check()),
+		hf.Within("perceiver_config", f.Resampler.check()),
 	)
 }
 
@@ -179,7 +178,7 @@ func (c *Config) join() error {
 func (c VisionConfig) check() error {
 	_, err := nn.Activation(c.Activation)
 	return errors.Join(
-		vlm.Within("hidden_act", err),
+		hf.Within("hidden_act", err),
 		// The older of these is that of the whole model, which the first versions wrote here too.
 		hf.Require("model_type", c.ModelType, "idefics2", "idefics2_vision"),
 		c.Pretrained.Check(),
@@ -193,9 +192,9 @@ func (c VisionConfig) check() error {
 func (c ResamplerConfig) check() error {
 	_, err := nn.Activation(c.Activation)
 	err = errors.Join(
-		vlm.Within("hidden_act", err),
+		hf.Within("hidden_act", err),
 		c.Pretrained.Check(),
-		hf.Require("rms_norm_eps is between 0 and 1", c.Epsilon > 0 && c.Epsilon < 1, true),
+		hf.Check(c.Epsilon > 0 && c.Epsilon < 1, "rms_norm_eps is %v, want a number between 0 and 1", c.Epsilon),
 		hf.CheckSizes(
 			hf.Size{Name: "hidden_size", Value: c.Hidden, Limit: 1 << 16},
 			hf.Size{Name: "resampler_n_latents", Value: c.Latents, Limit: 1 << 12},
@@ -206,7 +205,7 @@ func (c ResamplerConfig) check() error {
 		),
 	)
 	if err == nil && c.Heads%c.KVHeads != 0 {
-		err = hf.Require("resampler_n_heads is a multiple of num_key_value_heads", false, true)
+		err = hf.Errorf("resampler_n_heads is %d, no multiple of num_key_value_heads, %d", c.Heads, c.KVHeads)
 	}
 	return err
 }

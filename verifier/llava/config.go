@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
@@ -100,7 +99,7 @@ func (f modelFile) config() (c Config, err error) {
 		ImageToken: f.ImageIndex, Blocks: f.FeatureLayer, ClassToken: f.Strategy == "full", Activation: f.Activation, Bias: f.Bias,
 	}
 	err = errors.Join(
-		hf.Require("architectures", len(f.Architectures) == 0 || slices.Contains(f.Architectures, Architecture), true),
+		hf.CheckArchitecture(f.Architectures, Architecture),
 		hf.Require("model_type", f.ModelType, "llava"),
 		hf.Require("vision_feature_select_strategy", f.Strategy, "default", "full"),
 		f.Pretrained.Check(),
@@ -109,7 +108,7 @@ func (f modelFile) config() (c Config, err error) {
 		return c, err
 	}
 	if c.Vision, err = f.vision(); err != nil {
-		return c, vlm.Within("vision_config", err)
+		return c, hf.Within("vision_config", err)
 	}
 	if f.FeatureLayer < 0 { // the states are those before the first block and behind each
 		c.Blocks += c.Vision.Layers + 1
@@ -125,7 +124,7 @@ func (f modelFile) config() (c Config, err error) {
 // base model where a field is missing, and its large one where all are.
 func (f modelFile) vision() (VisionConfig, error) {
 	c := VisionConfig{ModelType: VisionModelType, Channels: 3, Activation: "quick_gelu", Epsilon: 1e-5}
-	if vlm.Missing(f.Vision) {
+	if hf.Null(f.Vision) {
 		c.Hidden, c.Intermediate, c.Layers, c.Heads, c.ImageSize, c.PatchSize = 1024, 4096, 24, 16, 336, 14
 		return c, nil
 	}

@@ -68,16 +68,15 @@ func (c *Config) readProcessor(fsys fs.FS) error {
 	if err != nil {
 		return err
 	}
-	if processor.PatchSize != nil {
-		err = hf.Require("patch_size", *processor.PatchSize, c.Vision.PatchSize)
+	strategy := "default"
+	if c.ClassToken {
+		strategy = "full"
 	}
-	if processor.Strategy != nil {
-		err = errors.Join(err, hf.Require("vision_feature_select_strategy is full", *processor.Strategy == "full", c.ClassToken))
-	}
-	if processor.ImageToken != nil {
-		err = errors.Join(err, hf.Require("image_token", *processor.ImageToken, imageToken))
-	}
-	if err != nil {
+	if err := errors.Join(
+		hf.EqualIfGiven("patch_size", processor.PatchSize, "patch_size in config.json", c.Vision.PatchSize),
+		hf.EqualIfGiven("vision_feature_select_strategy", processor.Strategy, "that in config.json", strategy),
+		hf.EqualIfGiven("image_token", processor.ImageToken, "the model's", imageToken),
+	); err != nil {
 		return fmt.Errorf("processor_config.json: %w", err)
 	}
 	if err := c.Picture.check(c.Vision); err != nil {
@@ -91,9 +90,9 @@ func (c PictureConfig) check(tower VisionConfig) error {
 		c.Check(),
 		hf.Require("do_center_crop", c.CenterCrop == nil || *c.CenterCrop, true),
 		// The tower has a place for each patch and cannot do with more or fewer.
-		hf.Require("crop_size.height in patches", c.Crop.Height/tower.PatchSize, tower.patches()),
-		hf.Require("crop_size.width in patches", c.Crop.Width/tower.PatchSize, tower.patches()),
-		hf.Require("size.shortest_edge is less than crop_size", c.Size.Shortest < max(c.Crop.Height, c.Crop.Width), false),
+		hf.Equal("crop_size.height in patches", c.Crop.Height/tower.PatchSize, "the tower's image_size", tower.patches()),
+		hf.Equal("crop_size.width in patches", c.Crop.Width/tower.PatchSize, "the tower's image_size", tower.patches()),
+		hf.Check(c.Size.Shortest >= max(c.Crop.Height, c.Crop.Width), "size.shortest_edge is %d, less than crop_size, %s", c.Size.Shortest, c.crop()),
 		hf.CheckSizes(hf.Size{Name: "size.shortest_edge", Value: c.Size.Shortest, Limit: 1 << 14}),
 	)
 }

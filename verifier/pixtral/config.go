@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
-	"slices"
 
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
@@ -167,7 +166,7 @@ func (c *Config) readProcessor(fsys fs.FS) error {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	if err := errors.Join(
-		hf.Require("patch_size", c.Tokens.Patch, c.Vision.PatchSize),
+		hf.Equal("patch_size", c.Tokens.Patch, "patch_size in config.json", c.Vision.PatchSize),
 		hf.Require("spatial_merge_size", c.Tokens.Merge, 1),
 	); err != nil {
 		return fmt.Errorf("processor_config.json: %w", err)
@@ -178,24 +177,24 @@ func (c *Config) readProcessor(fsys fs.FS) error {
 func (f modelFile) check() error {
 	_, err := nn.Activation(f.Activation)
 	return errors.Join(
-		hf.Require("architectures", len(f.Architectures) == 0 || slices.Contains(f.Architectures, Architecture), true),
+		hf.CheckArchitecture(f.Architectures, Architecture),
 		hf.Require("model_type", f.ModelType, "llava"),
-		vlm.Within("projector_hidden_act", err),
+		hf.Within("projector_hidden_act", err),
 		hf.Require("vision_feature_layer", f.FeatureLayer, -1, f.Vision.Layers),
 		hf.Require("vision_feature_select_strategy", f.Strategy, "full"),
 		f.Pretrained.Check(),
-		vlm.Within("vision_config", f.Vision.check()),
+		hf.Within("vision_config", f.Vision.check()),
 	)
 }
 
 func (c VisionConfig) check() error {
 	_, err := nn.Activation(c.Activation)
 	err = errors.Join(
-		vlm.Within("hidden_act", err),
+		hf.Within("hidden_act", err),
 		c.Pretrained.Check(),
 		hf.Require("model_type", c.ModelType, VisionModelType),
 		hf.Require("num_channels", c.Channels, 3),
-		hf.Require("rope_theta is positive", c.theta() > 0 && c.theta() < 1e15, true),
+		hf.Check(c.theta() > 0 && c.theta() < 1e15, "rope_theta is %v, want a positive number", c.theta()),
 		hf.CheckSizes(
 			hf.Size{Name: "hidden_size", Value: c.Hidden, Limit: 1 << 16},
 			hf.Size{Name: "intermediate_size", Value: c.Intermediate, Limit: 1 << 18},
@@ -211,8 +210,8 @@ func (c VisionConfig) check() error {
 		return err
 	}
 	return errors.Join(
-		hf.Require("hidden_size is twice a multiple of num_attention_heads", c.Hidden%(2*c.Heads) == 0, true),
-		hf.Require("head_dim is hidden_size/num_attention_heads", c.HeadDim == nil || *c.HeadDim*c.Heads == c.Hidden, true),
+		hf.Check(c.Hidden%(2*c.Heads) == 0, "hidden_size is %d, no multiple of twice num_attention_heads, %d", c.Hidden, c.Heads),
+		hf.EqualIfGiven("head_dim", c.HeadDim, "hidden_size/num_attention_heads", c.Hidden/c.Heads),
 	)
 }
 

@@ -100,8 +100,8 @@ func (c *Config) read(fields map[string]json.RawMessage) error {
 	}
 	return errors.Join(
 		c.Vision.check(),
-		hf.Require("vision_config: out_hidden_size", c.Vision.OutHidden, c.Text.Hidden),
-		hf.Require("image_token_id is in the vocabulary", c.ImageToken >= 0 && c.ImageToken < c.Text.Vocabulary, true),
+		hf.Equal("vision_config: out_hidden_size", c.Vision.OutHidden, "the language model's hidden_size", c.Text.Hidden),
+		hf.Check(c.ImageToken >= 0 && c.ImageToken < c.Text.Vocabulary, "image_token_id is %d, the vocabulary has %d", c.ImageToken, c.Text.Vocabulary),
 	)
 }
 

@@ -73,9 +73,9 @@ func (c ProcessorConfig) check(tower VisionConfig) error {
 			hf.Size{Name: "min_pixels", Value: *c.MinPixels, Limit: 1 << 28},
 			hf.Size{Name: "max_pixels", Value: *c.MaxPixels, Limit: 1 << 28},
 		),
-		hf.Require("patch_size, which config.json gives too,", c.Patch, tower.Patch),
-		hf.Require("temporal_patch_size, which config.json gives too,", c.Frames, tower.Frames),
-		hf.Require("merge_size, which config.json gives too,", c.Merge, tower.Merge),
+		hf.Equal("patch_size", c.Patch, "patch_size in config.json", tower.Patch),
+		hf.Equal("temporal_patch_size", c.Frames, "temporal_patch_size in config.json", tower.Frames),
+		hf.Equal("merge_size", c.Merge, "spatial_merge_size in config.json", tower.Merge),
 	)
 }
 
