@@ -2,7 +2,6 @@ package decoder
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
@@ -58,19 +57,19 @@ func (c Config) check() error {
 	case err != nil:
 		return err
 	case c.Heads%c.KVHeads != 0:
-		return bad("num_attention_heads %d is no multiple of num_key_value_heads %d", c.Heads, c.KVHeads)
+		return hf.Errorf("num_attention_heads %d is no multiple of num_key_value_heads %d", c.Heads, c.KVHeads)
 	case c.HeadDim%2 != 0:
-		return bad("head_dim is %d, want an even number", c.HeadDim)
+		return hf.Errorf("head_dim is %d, want an even number", c.HeadDim)
 	case !(c.Epsilon > 0 && c.Epsilon < 1):
-		return bad("rms_norm_eps is %v", c.Epsilon)
+		return hf.Errorf("rms_norm_eps is %v", c.Epsilon)
 	case !(c.AttentionScale > 0 && c.AttentionScale <= 1e3):
-		return bad("query_pre_attn_scalar gives an attention scale of %v", c.AttentionScale)
+		return hf.Errorf("query_pre_attn_scalar gives an attention scale of %v", c.AttentionScale)
 	case !(c.AttentionCap >= 0 && c.AttentionCap <= 1e9):
-		return bad("attn_logit_softcapping is %v", c.AttentionCap)
+		return hf.Errorf("attn_logit_softcapping is %v", c.AttentionCap)
 	case !(c.LogitCap >= 0 && c.LogitCap <= 1e9):
-		return bad("final_logit_softcapping is %v", c.LogitCap)
+		return hf.Errorf("final_logit_softcapping is %v", c.LogitCap)
 	case len(c.Windows) != c.Layers || len(c.Rotary) != c.Layers:
-		return bad("layer_types are %d and rotary embeddings %d, num_hidden_layers is %d", len(c.Windows), len(c.Rotary), c.Layers)
+		return hf.Errorf("layer_types are %d and rotary embeddings %d, num_hidden_layers is %d", len(c.Windows), len(c.Rotary), c.Layers)
 	}
 	return c.checkPlaces()
 }
@@ -79,13 +78,13 @@ func (c Config) check() error {
 func (c Config) checkPlaces() error {
 	for i, r := range c.Rotary {
 		if !(r.Theta > 0 && r.Theta <= 1e15) {
-			return bad("rope_theta is %v", r.Theta)
+			return hf.Errorf("rope_theta is %v", r.Theta)
 		}
 		if !(r.Factor > 0 && r.Factor <= 1e9) {
-			return bad("the rotary embedding's factor is %v", r.Factor)
+			return hf.Errorf("the rotary embedding's factor is %v", r.Factor)
 		}
 		if c.Windows[i] < 0 || c.Windows[i] > 1<<30 {
-			return bad("sliding_window is %d", c.Windows[i])
+			return hf.Errorf("sliding_window is %d", c.Windows[i])
 		}
 	}
 	if c.Sections == nil {
@@ -94,17 +93,12 @@ func (c Config) checkPlaces() error {
 	sum := 0
 	for _, n := range c.Sections {
 		if n < 1 || n > c.HeadDim {
-			return bad("mrope_section is %v", c.Sections)
+			return hf.Errorf("mrope_section is %v", c.Sections)
 		}
 		sum += n
 	}
 	if len(c.Sections) != 3 || sum != c.HeadDim/2 {
-		return bad("mrope_section is %v, want three numbers whose sum is %d, half of head_dim", c.Sections, c.HeadDim/2)
+		return hf.Errorf("mrope_section is %v, want three numbers whose sum is %d, half of head_dim", c.Sections, c.HeadDim/2)
 	}
 	return nil
-}
-
-// bad is an error that wraps hf.ErrConfig.
-func bad(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", hf.ErrConfig, fmt.Sprintf(format, args...))
 }

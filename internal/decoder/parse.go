@@ -1,15 +1,35 @@
 package decoder
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
+
+// family is a family of language models: the fields of its configuration, which
+// hold what transformers fills in until they are read.
+type family interface {
+	config() (Config, error) // says what the fields mean
+	shared() *common
+}
+
+// families are the language models that are known, by their model_type.
+var families = map[string]func() family{
+	"llama":           newLlama,
+	"mistral":         newMistral,
+	"qwen2_5_vl":      newQwen2, // the whole model's, which version 4 of transformers gave its language model too
+	"qwen2_5_vl_text": newQwen2,
+	"gemma2":          newGemma2,
+	"gemma3_text":     newGemma3,
+}
+
+// textTypes are the language models of composite models that need not name them.
+var textTypes = map[string]string{
+	"llava": "llama", "idefics2": "mistral", "gemma3": "gemma3_text", "qwen2_5_vl": "qwen2_5_vl_text",
+}
 
 // ParseConfig reads a language model's configuration from a config.json of
 // transformers, of versions 4 and 5: either the model's own or one that holds it
@@ -20,49 +40,52 @@ import (
 // an error that names it, as is a value that we don't support; both wrap
 // hf.ErrConfig.
 func ParseConfig(data []byte, others ...string) (Config, error) {
-	c, err := parse(data, others)
+	f, err := parse(data, others)
 	if err != nil {
-		return Config{}, fmt.Errorf("decoder: %w", err)
+		return Config{}, err
+	}
+	c, err := f.config()
+	if err == nil {
+		err = c.check()
+	}
+	if err = errors.Join(err, f.shared().Check()); err != nil {
+		return Config{}, err
 	}
 	return c, nil
 }
 
-func parse(data []byte, others []string) (Config, error) {
-	var outer map[string]json.RawMessage
-	if err := json.Unmarshal(data, &outer); err != nil {
-		return Config{}, fmt.Errorf("configuration: %w", err)
+// parse reads the fields of the model's family.
+func parse(data []byte, others []string) (family, error) {
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(data, &all); err != nil {
+		return nil, err
 	}
-	text := outer
-	if nested, ok := outer["text_config"]; ok && !null(nested) {
+	var around outer
+	if err := json.Unmarshal(data, &around); err != nil {
+		return nil, hf.Errorf("%w", err)
+	}
+	beside, nested := without(all, others), !hf.Null(all["text_config"])
+	text := beside
+	if nested {
 		text = nil
-		if err := json.Unmarshal(nested, &text); err != nil {
-			return Config{}, fmt.Errorf("%w: text_config: %w", hf.ErrConfig, err)
+		if err := json.Unmarshal(all["text_config"], &text); err != nil {
+			return nil, hf.Errorf("text_config: %w", err)
 		}
-		if err := checkOuter(outer, others); err != nil {
-			return Config{}, err
-		}
-	} else {
-		text = without(outer, others)
 	}
-	around, err := decodeAround(outer)
+	newFamily, err := familyOf(text, around)
 	if err != nil {
-		return Config{}, err
+		return nil, err
 	}
-	f, err := decodeFields(text, around.ModelType)
+	f := newFamily()
+	err = hf.DecodeFields(text, f)
+	if err == nil && nested { // some versions repeat the language model's fields here, and read those of text_config
+		err = hf.DecodeFields(beside, newFamily())
+	}
 	if err != nil {
-		return Config{}, err
+		return nil, hf.Errorf("%w", err)
 	}
-	if err := f.tie(around); err != nil {
-		return Config{}, err
-	}
-	c, err := f.config()
-	return c, errors.Join(err, f.Check())
-}
-
-// checkOuter refuses fields around text_config that nobody reads. Some versions
-// repeat the language model's fields there, and read them under text_config.
-func checkOuter(outer map[string]json.RawMessage, others []string) error {
-	return strict(without(outer, others), new(fields))
+	f.shared().outer = around
+	return f, nil
 }
 
 // without returns an object's fields but for text_config and others.
@@ -75,78 +98,15 @@ func without(object map[string]json.RawMessage, others []string) map[string]json
 	return rest
 }
 
-// around is what the object that holds text_config has to say about it.
-type around struct {
-	ModelType string `json:"model_type"`
-	Tied      *bool  `json:"tie_word_embeddings"`
-}
-
-func decodeAround(outer map[string]json.RawMessage) (a around, err error) {
-	for name, to := range map[string]any{"model_type": &a.ModelType, "tie_word_embeddings": &a.Tied} {
-		if value, ok := outer[name]; ok {
-			if err := json.Unmarshal(value, to); err != nil {
-				return a, fmt.Errorf("%w: %s: %w", hf.ErrConfig, name, err)
-			}
+// familyOf finds the family by the language model's own model_type, or by that of
+// the object around it.
+func familyOf(text map[string]json.RawMessage, around outer) (func() family, error) {
+	modelType := textTypes[around.ModelType]
+	if own, ok := text["model_type"]; ok {
+		if err := json.Unmarshal(own, &modelType); err != nil {
+			return nil, hf.Errorf("model_type: %w", err)
 		}
 	}
-	return a, nil
-}
-
-// textTypes are the language models of composite models that need not name them.
-var textTypes = map[string]string{
-	"llava": "llama", "idefics2": "mistral", "gemma3": "gemma3_text", "qwen2_5_vl": "qwen2_5_vl_text",
-}
-
-// decodeFields reads a language model's fields over the defaults of its kind,
-// which the object around it implies if they do not say it.
-func decodeFields(text map[string]json.RawMessage, around string) (*fields, error) {
-	kind := textTypes[around]
-	if value, ok := text["model_type"]; ok {
-		if err := json.Unmarshal(value, &kind); err != nil {
-			return nil, fmt.Errorf("%w: model_type: %w", hf.ErrConfig, err)
-		}
-	}
-	f, err := defaults(kind)
-	if err != nil {
-		return nil, err
-	}
-	for name, kinds := range onlyOf {
-		if value, ok := text[name]; ok && !null(value) && !slices.Contains(kinds, f.kind) {
-			return nil, bad("%s is given, which %s does not have", name, kind)
-		}
-	}
-	return f, strict(text, f)
-}
-
-// strict decodes an object and refuses fields that v does not have.
-func strict(object map[string]json.RawMessage, v any) error {
-	data, err := json.Marshal(object)
-	if err != nil {
-		return fmt.Errorf("configuration: %w", err)
-	}
-	if err := hf.Decode(data, v); err != nil {
-		return fmt.Errorf("%w: %w", hf.ErrConfig, err)
-	}
-	return nil
-}
-
-func null(value json.RawMessage) bool { return string(bytes.TrimSpace(value)) == "null" }
-
-// tie decides whether the head is tied. Versions of transformers differ in which
-// of two fields they follow where there is an object around text_config.
-func (f *fields) tie(a around) error {
-	standard := f.kind == gemma2 || f.kind == gemma3
-	switch {
-	case a.ModelType == "idefics2":
-		f.Tied, standard = a.Tied, false
-	case f.Tied == nil:
-		f.Tied = a.Tied
-	case a.Tied == nil || *a.Tied == *f.Tied:
-	case f.kind == gemma3 || !*f.Tied:
-		return bad("tie_word_embeddings is %v, under text_config %v", *a.Tied, *f.Tied)
-	}
-	if f.Tied == nil {
-		f.Tied = &standard
-	}
-	return nil
+	err := hf.Require("model_type", modelType, slices.Sorted(maps.Keys(families))...)
+	return families[modelType], err
 }

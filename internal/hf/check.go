@@ -15,7 +15,7 @@ var ErrConfig = errors.New("unsupported configuration")
 // Errorf returns an error that wraps ErrConfig. Its words name the field, and say
 // what it is and what it should be.
 func Errorf(format string, args ...any) error {
-	return fmt.Errorf("%w: "+format, append([]any{ErrConfig}, args...)...)
+	return fmt.Errorf("%w: %w", ErrConfig, fmt.Errorf(format, args...))
 }
 
 // Check returns nil if ok, and otherwise what Errorf does.

@@ -1,0 +1,29 @@
+package decoder
+
+import "errors"
+
+// mistral are the fields of Mistral (Jiang et al., 2023), the language model of
+// Idefics2 and Pixtral.
+type mistral struct {
+	common
+	SlidingWindow *int `json:"sliding_window"` // of all layers
+}
+
+func newMistral() family {
+	return &mistral{
+		common: common{
+			Layers: 32, Hidden: 4096, Intermediate: 14336, Heads: 32, KVHeads: new(8), Vocabulary: 32000,
+			Epsilon: 1e-6, Activation: "silu", Theta: new(1e4),
+		},
+		SlidingWindow: new(4096),
+	}
+}
+
+func (f *mistral) config() (Config, error) {
+	c, err := f.base(false)
+	if err != nil {
+		return c, err
+	}
+	all := func(int) bool { return f.SlidingWindow != nil }
+	return c, errors.Join(f.windowsByRule(&c, f.SlidingWindow, all), f.rotary(&c))
+}
