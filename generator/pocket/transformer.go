@@ -10,7 +10,6 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
-	"github.com/dualprocess/dualprocess-go/lora"
 )
 
 // normEpsilon of all normalisations.
@@ -41,15 +40,15 @@ func NewTransformer(c weights.Cursor, cfg TransformerConfig) *Transformer {
 	t := &Transformer{
 		config:     cfg,
 		words:      nn.NewEmbedding(c.In("text_embedder", "words"), cfg.VocabSize, cfg.WordDim),
-		textIn:     nn.NewLinear(c.In("text_embedder", "proj"), cfg.WordsPerToken*cfg.WordDim, d),
-		textPool:   nn.NewLinear(c.In("text_embedder", "pool"), cfg.WordDim, d),
-		patchIn:    nn.NewLinear(c.In("x_embedder"), patch, d),
+		textIn:     nn.NewLinear(c.In("text_embedder", "proj"), cfg.WordsPerToken*cfg.WordDim, d, nn.Bias),
+		textPool:   nn.NewLinear(c.In("text_embedder", "pool"), cfg.WordDim, d, nn.Bias),
+		patchIn:    nn.NewLinear(c.In("x_embedder"), patch, d, nn.Bias),
 		position:   c.Variable("pos_embed", cfg.latentTokens()+cfg.textTokens(), d),
-		time1:      nn.NewLinear(c.In("t_embedder", "linear_1"), cfg.FrequencyDim, d),
-		time2:      nn.NewLinear(c.In("t_embedder", "linear_2"), d, d),
-		modulation: nn.NewLinear(c.In("adaln_single", "linear"), d, 6*d),
+		time1:      nn.NewLinear(c.In("t_embedder", "linear_1"), cfg.FrequencyDim, d, nn.Bias),
+		time2:      nn.NewLinear(c.In("t_embedder", "linear_2"), d, d, nn.Bias),
+		modulation: nn.NewLinear(c.In("adaln_single", "linear"), d, 6*d, nn.Bias),
 		table:      c.Variable("scale_shift_table", 2, d),
-		out:        nn.NewLinear(c.In("proj_out"), d, patch),
+		out:        nn.NewLinear(c.In("proj_out"), d, patch, nn.Bias),
 	}
 	for i := range cfg.NumLayers {
 		t.blocks = append(t.blocks, newBlock(c.In("transformer_blocks", i), cfg))
@@ -66,45 +65,45 @@ func (c TransformerConfig) textTokens() int { return c.MaxWords / c.WordsPerToke
 
 // Apply returns the velocity [B, H, W, C] at latents of that shape, noise levels
 // sigma [B] and words ids [B, MaxWords].
-func (t *Transformer) Apply(d *lora.Delta, latents, sigma, ids *Node) *Node {
-	text, pooled := t.embedText(d, ids, latents.DType())
+func (t *Transformer) Apply(f nn.Pass, latents, sigma, ids *Node) *Node {
+	text, pooled := t.embedText(f, ids, latents.DType())
 	side := t.config.SampleSize / t.config.PatchSize
 	batch := latents.Shape().Dim(0)
 	x := Reshape(nn.Patches(latents, t.config.PatchSize), batch, side*side, -1)
-	x = Concatenate([]*Node{t.patchIn.Apply(d, x), text}, 1) // [B, S, hidden]
+	x = Concatenate([]*Node{t.patchIn.Apply(f, x), text}, 1) // [B, S, hidden]
 	x = Add(x, InsertAxes(ConvertDType(t.position.NodeValue(x), x.DType()), 0))
 
-	cond := nn.SiLU(Add(t.embedTime(d, sigma, x.DType()), pooled))             // [B, hidden]
-	mod := Reshape(t.modulation.Apply(d, cond), batch, 6, t.config.HiddenSize) // shared by all blocks
+	cond := nn.SiLU(Add(t.embedTime(f, sigma, x.DType()), pooled))             // [B, hidden]
+	mod := Reshape(t.modulation.Apply(f, cond), batch, 6, t.config.HiddenSize) // shared by all blocks
 	for _, b := range t.blocks {
-		x = b.apply(d, x, mod)
+		x = b.apply(f, x, mod)
 	}
 	x = Slice(x, AxisRange(), AxisRange(0, side*side))
 	table := InsertAxes(ConvertDType(t.table.NodeValue(x), x.DType()), 0)
 	m := Add(table, InsertAxes(cond, 1)) // [B, 2, hidden]
-	x = t.out.Apply(d, modulate(nn.Normalize(x, normEpsilon), part(m, 0), part(m, 1)))
+	x = t.out.Apply(f, modulate(nn.Normalize(x, normEpsilon), part(m, 0), part(m, 1)))
 	return nn.Unpatch(Reshape(x, batch, side, side, -1), t.config.PatchSize)
 }
 
 // embedText returns the text tokens [B, T, hidden] and the pooled words [B, hidden].
-func (t *Transformer) embedText(d *lora.Delta, ids *Node, dtype dtypes.DType) (tokens, pooled *Node) {
-	words := ConvertDType(t.words.Apply(ids), dtype) // [B, MaxWords, WordDim]
+func (t *Transformer) embedText(f nn.Pass, ids *Node, dtype dtypes.DType) (tokens, pooled *Node) {
+	words := t.words.Apply(f, ids, dtype) // [B, MaxWords, WordDim]
 	known := ConvertDType(NotEqual(ids, ZerosLike(ids)), dtype)
 	words = Mul(words, InsertAxes(known, -1)) // the padding word is no word
 	batch := ids.Shape().Dim(0)
-	tokens = t.textIn.Apply(d, Reshape(words, batch, t.config.textTokens(), -1))
-	pooled = t.textPool.Apply(d, MulScalar(ReduceSum(words, 1), t.config.TextPoolWeight))
+	tokens = t.textIn.Apply(f, Reshape(words, batch, t.config.textTokens(), -1))
+	pooled = t.textPool.Apply(f, MulScalar(ReduceSum(words, 1), t.config.TextPoolWeight))
 	return tokens, pooled
 }
 
 // embedTime maps noise levels [B] to vectors [B, hidden].
-func (t *Transformer) embedTime(d *lora.Delta, sigma *Node, dtype dtypes.DType) *Node {
+func (t *Transformer) embedTime(f nn.Pass, sigma *Node, dtype dtypes.DType) *Node {
 	const fastest = 100.0 // radians over the whole range of sigma: 1 to 100, in geometric steps
 	half := t.config.FrequencyDim / 2
 	k := Iota(sigma.Graph(), shapes.Make(dtypes.Float32, 1, half), 1)
 	angles := Mul(InsertAxes(ConvertDType(sigma, dtypes.Float32), -1), Exp(MulScalar(k, math.Log(fastest)/float64(half-1))))
 	waves := ConvertDType(Concatenate([]*Node{Cos(angles), Sin(angles)}, -1), dtype)
-	return t.time2.Apply(d, nn.SiLU(t.time1.Apply(d, waves)))
+	return t.time2.Apply(f, nn.SiLU(t.time1.Apply(f, waves)))
 }
 
 // block is one layer of the transformer.
@@ -122,29 +121,29 @@ func newBlock(c weights.Cursor, cfg TransformerConfig) *block {
 	return &block{
 		heads:  cfg.NumHeads,
 		table:  c.Variable("scale_shift_table", 6, d),
-		q:      nn.NewLinear(attn.In("to_q"), d, d),
-		k:      nn.NewLinear(attn.In("to_k"), d, d),
-		v:      nn.NewLinear(attn.In("to_v"), d, d),
-		out:    nn.NewLinear(attn.In("to_out", 0), d, d),
-		normQ:  nn.NewRMSNorm(attn.In("norm_q"), head, normEpsilon),
-		normK:  nn.NewRMSNorm(attn.In("norm_k"), head, normEpsilon),
-		mlpIn:  nn.NewLinear(ff.In(0, "proj"), d, cfg.MLPRatio*d),
-		mlpOut: nn.NewLinear(ff.In(2), cfg.MLPRatio*d, d),
+		q:      nn.NewLinear(attn.In("to_q"), d, d, nn.Bias),
+		k:      nn.NewLinear(attn.In("to_k"), d, d, nn.Bias),
+		v:      nn.NewLinear(attn.In("to_v"), d, d, nn.Bias),
+		out:    nn.NewLinear(attn.In("to_out", 0), d, d, nn.Bias),
+		normQ:  nn.NewRMSNorm(attn.In("norm_q"), head, normEpsilon, nn.NoBias),
+		normK:  nn.NewRMSNorm(attn.In("norm_k"), head, normEpsilon, nn.NoBias),
+		mlpIn:  nn.NewLinear(ff.In(0, "proj"), d, cfg.MLPRatio*d, nn.Bias),
+		mlpOut: nn.NewLinear(ff.In(2), cfg.MLPRatio*d, d, nn.Bias),
 	}
 }
 
 // apply maps x [B, S, hidden]; mod is the shared modulation [B, 6, hidden].
-func (b *block) apply(d *lora.Delta, x, mod *Node) *Node {
+func (b *block) apply(f nn.Pass, x, mod *Node) *Node {
 	mod = Add(mod, InsertAxes(ConvertDType(b.table.NodeValue(x), x.DType()), 0))
 	h := modulate(nn.Normalize(x, normEpsilon), part(mod, 0), part(mod, 1))
-	q := b.normQ.Apply(nn.SplitHeads(b.q.Apply(d, h), b.heads))
-	k := b.normK.Apply(nn.SplitHeads(b.k.Apply(d, h), b.heads))
-	v := nn.SplitHeads(b.v.Apply(d, h), b.heads)
-	h = b.out.Apply(d, nn.Attention(q, k, v, nil))
+	q := b.normQ.Apply(f, nn.SplitHeads(b.q.Apply(f, h), b.heads))
+	k := b.normK.Apply(f, nn.SplitHeads(b.k.Apply(f, h), b.heads))
+	v := nn.SplitHeads(b.v.Apply(f, h), b.heads)
+	h = b.out.Apply(f, nn.Attention(q, k, v, nil))
 	x = Add(x, Mul(h, part(mod, 2)))
 
 	h = modulate(nn.Normalize(x, normEpsilon), part(mod, 3), part(mod, 4))
-	h = b.mlpOut.Apply(d, nn.GELUTanh(b.mlpIn.Apply(d, h)))
+	h = b.mlpOut.Apply(f, nn.GELUTanh(b.mlpIn.Apply(f, h)))
 	return Add(x, Mul(h, part(mod, 5)))
 }
 
