@@ -33,7 +33,7 @@ type inputs struct {
 	rotary   nn.RotaryTable
 }
 
-// condition is what all blocks are told.
+// condition is what all blocks are conditioned on.
 type condition struct {
 	vector *Node // SiLU of the conditioning vector, [B, width]
 	rotary nn.Rotary

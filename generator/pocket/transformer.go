@@ -25,8 +25,7 @@ type Transformer struct {
 	textPool   *nn.Linear
 	patchIn    *nn.Linear
 	position   *model.Variable // [latent tokens + text tokens, hidden]
-	time1      *nn.Linear
-	time2      *nn.Linear
+	time       *nn.MLP
 	modulation *nn.Linear
 	blocks     []*block
 	table      *model.Variable // [2, hidden]: shift and scale before the last layer
@@ -44,8 +43,7 @@ func NewTransformer(c weights.Cursor, cfg TransformerConfig) *Transformer {
 		textPool:   nn.NewLinear(c.In("text_embedder", "pool"), cfg.WordDim, d, nn.Bias),
 		patchIn:    nn.NewLinear(c.In("x_embedder"), patch, d, nn.Bias),
 		position:   c.Variable("pos_embed", cfg.latentTokens()+cfg.textTokens(), d),
-		time1:      nn.NewLinear(c.In("t_embedder", "linear_1"), cfg.FrequencyDim, d, nn.Bias),
-		time2:      nn.NewLinear(c.In("t_embedder", "linear_2"), d, d, nn.Bias),
+		time:       nn.NewMLP(c.In("t_embedder"), "linear_1", "linear_2", cfg.FrequencyDim, d, d, nn.SiLU),
 		modulation: nn.NewLinear(c.In("adaln_single", "linear"), d, 6*d, nn.Bias),
 		table:      c.Variable("scale_shift_table", 2, d),
 		out:        nn.NewLinear(c.In("proj_out"), d, patch, nn.Bias),
@@ -73,15 +71,14 @@ func (t *Transformer) Apply(f nn.Pass, latents, sigma, ids *Node) *Node {
 	x = Concatenate([]*Node{t.patchIn.Apply(f, x), text}, 1) // [B, S, hidden]
 	x = Add(x, InsertAxes(ConvertDType(t.position.NodeValue(x), x.DType()), 0))
 
-	cond := nn.SiLU(Add(t.embedTime(f, sigma, x.DType()), pooled))             // [B, hidden]
-	mod := Reshape(t.modulation.Apply(f, cond), batch, 6, t.config.HiddenSize) // shared by all blocks
+	cond := nn.SiLU(Add(t.embedTime(f, sigma, x.DType()), pooled))                // [B, hidden]
+	shared := Reshape(t.modulation.Apply(f, cond), batch, 6, t.config.HiddenSize) // by all blocks
 	for _, b := range t.blocks {
-		x = b.apply(f, x, mod)
+		x = b.apply(f, x, shared)
 	}
 	x = Slice(x, AxisRange(), AxisRange(0, side*side))
-	table := InsertAxes(ConvertDType(t.table.NodeValue(x), x.DType()), 0)
-	m := Add(table, InsertAxes(cond, 1)) // [B, 2, hidden]
-	x = t.out.Apply(f, modulate(nn.Normalize(x, normEpsilon), part(m, 0), part(m, 1)))
+	v := vectors(t.table, InsertAxes(cond, 1))
+	x = t.out.Apply(f, modulation{shift: v(0), scale: v(1)}.apply(x))
 	return nn.Unpatch(Reshape(x, batch, side, side, -1), t.config.PatchSize)
 }
 
@@ -103,52 +100,57 @@ func (t *Transformer) embedTime(f nn.Pass, sigma *Node, dtype dtypes.DType) *Nod
 	k := Iota(sigma.Graph(), shapes.Make(dtypes.Float32, 1, half), 1)
 	angles := Mul(InsertAxes(ConvertDType(sigma, dtypes.Float32), -1), Exp(MulScalar(k, math.Log(fastest)/float64(half-1))))
 	waves := ConvertDType(Concatenate([]*Node{Cos(angles), Sin(angles)}, -1), dtype)
-	return t.time2.Apply(f, nn.SiLU(t.time1.Apply(f, waves)))
+	return t.time.Apply(f, waves)
 }
 
 // block is one layer of the transformer.
 type block struct {
-	heads         int
-	table         *model.Variable // [6, hidden], added to the shared modulation
-	q, k, v, out  *nn.Linear
-	normQ, normK  *nn.RMSNorm
-	mlpIn, mlpOut *nn.Linear
+	table        *model.Variable // [6, hidden], added to the shared modulation
+	attention    *nn.MultiHead
+	normQ, normK *nn.RMSNorm
+	feed         *nn.MLP
 }
 
 func newBlock(c weights.Cursor, cfg TransformerConfig) *block {
-	d, head := cfg.HiddenSize, cfg.HiddenSize/cfg.NumHeads
-	attn, ff := c.In("attn"), c.In("ff", "net")
+	d, head, attn := cfg.HiddenSize, cfg.HiddenSize/cfg.NumHeads, c.In("attn")
+	linear := func(elements ...any) *nn.Linear { return nn.NewLinear(attn.In(elements...), d, d, nn.Bias) }
 	return &block{
-		heads:  cfg.NumHeads,
-		table:  c.Variable("scale_shift_table", 6, d),
-		q:      nn.NewLinear(attn.In("to_q"), d, d, nn.Bias),
-		k:      nn.NewLinear(attn.In("to_k"), d, d, nn.Bias),
-		v:      nn.NewLinear(attn.In("to_v"), d, d, nn.Bias),
-		out:    nn.NewLinear(attn.In("to_out", 0), d, d, nn.Bias),
-		normQ:  nn.NewRMSNorm(attn.In("norm_q"), head, normEpsilon, nn.NoBias),
-		normK:  nn.NewRMSNorm(attn.In("norm_k"), head, normEpsilon, nn.NoBias),
-		mlpIn:  nn.NewLinear(ff.In(0, "proj"), d, cfg.MLPRatio*d, nn.Bias),
-		mlpOut: nn.NewLinear(ff.In(2), cfg.MLPRatio*d, d, nn.Bias),
+		table: c.Variable("scale_shift_table", 6, d),
+		attention: &nn.MultiHead{
+			Name: attn.Path(), Heads: cfg.NumHeads,
+			Q: linear("to_q"), K: linear("to_k"), V: linear("to_v"), Out: linear("to_out", 0),
+		},
+		normQ: nn.NewRMSNorm(attn.In("norm_q"), head, normEpsilon, nn.NoBias),
+		normK: nn.NewRMSNorm(attn.In("norm_k"), head, normEpsilon, nn.NoBias),
+		feed:  nn.NewMLP(c.In("ff"), "net.0.proj", "net.2", d, cfg.MLPRatio*d, d, nn.GELUTanh),
 	}
 }
 
-// apply maps x [B, S, hidden]; mod is the shared modulation [B, 6, hidden].
-func (b *block) apply(f nn.Pass, x, mod *Node) *Node {
-	mod = Add(mod, InsertAxes(ConvertDType(b.table.NodeValue(x), x.DType()), 0))
-	h := modulate(nn.Normalize(x, normEpsilon), part(mod, 0), part(mod, 1))
-	q := b.normQ.Apply(f, nn.SplitHeads(b.q.Apply(f, h), b.heads))
-	k := b.normK.Apply(f, nn.SplitHeads(b.k.Apply(f, h), b.heads))
-	v := nn.SplitHeads(b.v.Apply(f, h), b.heads)
-	h = b.out.Apply(f, nn.Attention(q, k, v, nil))
-	x = Add(x, Mul(h, part(mod, 2)))
+// apply maps x [B, S, hidden]; shared is the modulation of all blocks, [B, 6, hidden].
+func (b *block) apply(f nn.Pass, x, shared *Node) *Node {
+	v := vectors(b.table, shared)
+	attention := modulation{shift: v(0), scale: v(1), gate: v(2)}
+	feed := modulation{shift: v(3), scale: v(4), gate: v(5)}
 
-	h = modulate(nn.Normalize(x, normEpsilon), part(mod, 3), part(mod, 4))
-	h = b.mlpOut.Apply(f, nn.GELUTanh(b.mlpIn.Apply(f, h)))
-	return Add(x, Mul(h, part(mod, 5)))
+	h := attention.apply(x)
+	q, k, values := b.attention.Project(f, h, h)
+	h = b.attention.Output(f, nn.Attention(b.normQ.Apply(f, q), b.normK.Apply(f, k), values, nil))
+	x = Add(x, Mul(h, attention.gate))
+	return Add(x, Mul(b.feed.Apply(f, feed.apply(x)), feed.gate))
 }
 
-// part is row i of the modulation [B, n, hidden], as [B, 1, hidden].
-func part(mod *Node, i int) *Node { return Slice(mod, AxisRange(), AxisRange(i, i+1)) }
+// modulation is what the noise level and the words do to one branch of a block: its
+// input is scaled and shifted, its output gated.
+type modulation struct{ shift, scale, gate *Node } // [B, 1, hidden]
 
-// modulate is x·(1+scale) + shift.
-func modulate(x, shift, scale *Node) *Node { return Add(Mul(x, OnePlus(scale)), shift) }
+// apply is norm(x)·(1+scale) + shift.
+func (m modulation) apply(x *Node) *Node {
+	return Add(Mul(nn.Normalize(x, normEpsilon), OnePlus(m.scale)), m.shift)
+}
+
+// vectors adds the rows of table [n, hidden] to those of shared [B, n or 1, hidden];
+// each of the result is [B, 1, hidden].
+func vectors(table *model.Variable, shared *Node) func(i int) *Node {
+	sum := Add(InsertAxes(ConvertDType(table.NodeValue(shared), shared.DType()), 0), shared)
+	return func(i int) *Node { return Slice(sum, AxisRange(), AxisRange(i, i+1)) }
+}

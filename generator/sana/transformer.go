@@ -40,7 +40,7 @@ type inputs struct {
 	time    *Node // [B] or [1], float32: 0 to 1000
 }
 
-// condition is what all blocks are told.
+// condition is what all blocks are conditioned on.
 type condition struct {
 	text, mask    *Node // [B, T, width]; [B, 1, 1, T], added to the scores
 	time          *Node // [B or 1, 6, width]
@@ -101,7 +101,8 @@ func (t *transformer) embedText(f nn.Pass, in inputs) *Node {
 	return t.textNorm.Apply(f, t.text.Apply(f, x))
 }
 
-// block attends to the latents, then to the text, and then looks at neighbours.
+// block is attention to the latents, attention to the text, and a convolution over
+// neighbours.
 type block struct {
 	name      string
 	config    TransformerConfig

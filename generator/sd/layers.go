@@ -16,7 +16,7 @@ const (
 // mlpRatio is the inner width of the feed-forward layers over the outer one.
 const mlpRatio = 4
 
-// condition is what all blocks are told.
+// condition is what all blocks are conditioned on.
 type condition struct {
 	time *Node // SiLU of the time's embedding, [B, width]
 	text *Node // [B, T, width]

@@ -95,7 +95,7 @@ func (a *dcAttention) attend(f nn.Pass, x *Node) *Node {
 	h := Concatenate(all, -1)
 	d := h.Shape().Dimensions
 	// A head takes its query, key and value from 3 neighbouring stretches, whatever
-	// they were made as: the first heads so see queries alone.
+	// they were made as: the first heads so consist of queries alone.
 	heads := d[3] / (3 * a.headWidth)
 	h = Reshape(h, d[0], d[1]*d[2], heads, 3, a.headWidth)
 	part := func(i int) *Node {
@@ -182,7 +182,7 @@ func unshuffle(x *Node) *Node {
 	return Reshape(x, d[0], d[1]/2, d[2]/2, 4*d[3])
 }
 
-// repeatChannels puts count copies of every channel behind it.
+// repeatChannels repeats every channel count times.
 func repeatChannels(x *Node, count int) *Node {
 	d := x.Shape().Dimensions
 	return Reshape(BroadcastToDims(InsertAxes(x, -1), d[0], d[1], d[2], d[3], count), d[0], d[1], d[2], d[3]*count)

@@ -85,7 +85,7 @@ func (m *Decoder) Embed(f nn.Pass, ids *Node, dtype dtypes.DType) *Node {
 	return m.words.Apply(f, ids, dtype)
 }
 
-// Apply runs the span behind the tokens of past, nil for none. It returns the
+// Apply runs the span that follows the tokens of past, nil for none. It returns the
 // hidden states after the last norm, [B, S, Hidden], and the past for the span
 // that comes next. Under Checkpoint each layer's activations are recomputed.
 func (m *Decoder) Apply(f nn.Pass, in Span, past *Past) (hidden *Node, next *Past) {

@@ -22,7 +22,7 @@
 // and hand its nodes from one execution to the next (Past.Nodes, CacheOf): the
 // prompt compiles once and all further tokens once.
 //
-// Axis letters: B batch, S tokens of a span, T tokens seen (before and in the
+// Axis letters: B batch, S tokens of a span, T tokens attended to (before and in the
 // span), N heads, K heads of keys and values, D head dimension.
 //
 // Functions that take nodes build graphs and panic on misuse.

@@ -19,14 +19,14 @@ func newNorm(c weights.Cursor, cfg Config, channels int) norm {
 	return nn.NewRMSNorm(c, channels, cfg.Epsilon, nn.NoBias)
 }
 
-// layer is attention and a gated MLP, each behind a norm and, in Gemma, before
-// another one.
+// layer is attention and a gated MLP, each with a norm before it and, in Gemma, one
+// after it.
 type layer struct {
 	name              string
 	config            Config
 	normAttn, normMLP norm
 	postAttn, postMLP norm // nil without
-	q, k, v, o        *nn.Linear
+	attention         *nn.MultiHead
 	normQ, normK      norm // per head, nil without
 	mlp               *nn.GatedMLP
 }
@@ -37,11 +37,14 @@ func newLayer(c weights.Cursor, cfg Config) *layer {
 		name:     c.Path(),
 		config:   cfg,
 		normAttn: newNorm(c.In("input_layernorm"), cfg, cfg.Hidden),
-		q:        nn.NewLinear(attn.In("q_proj"), cfg.Hidden, inner, cfg.QKVBias),
-		k:        nn.NewLinear(attn.In("k_proj"), cfg.Hidden, shared, cfg.QKVBias),
-		v:        nn.NewLinear(attn.In("v_proj"), cfg.Hidden, shared, cfg.QKVBias),
-		o:        nn.NewLinear(attn.In("o_proj"), inner, cfg.Hidden, cfg.OutBias),
-		mlp:      nn.NewGatedMLP(c.In("mlp"), cfg.Hidden, cfg.Intermediate, cfg.Hidden, nn.MustActivation(cfg.Activation), cfg.MLPBias),
+		attention: &nn.MultiHead{
+			Name: attn.Path(), Heads: cfg.Heads, KVHeads: cfg.KVHeads,
+			Q:   nn.NewLinear(attn.In("q_proj"), cfg.Hidden, inner, cfg.QKVBias),
+			K:   nn.NewLinear(attn.In("k_proj"), cfg.Hidden, shared, cfg.QKVBias),
+			V:   nn.NewLinear(attn.In("v_proj"), cfg.Hidden, shared, cfg.QKVBias),
+			Out: nn.NewLinear(attn.In("o_proj"), inner, cfg.Hidden, cfg.OutBias),
+		},
+		mlp: nn.NewGatedMLP(c.In("mlp"), cfg.Hidden, cfg.Intermediate, cfg.Hidden, nn.MustActivation(cfg.Activation), cfg.MLPBias),
 	}
 	if cfg.QKNorm {
 		l.normQ = newNorm(attn.In("q_norm"), cfg, cfg.HeadDim)
@@ -73,14 +76,12 @@ func (l *layer) apply(f nn.Pass, s *sequence, i int, x *Node) (y, k, v *Node) {
 // attend returns the attention's output [B, S, Hidden] and all keys and values,
 // [B, T, K, D].
 func (l *layer) attend(f nn.Pass, s *sequence, i int, x *Node) (y, k, v *Node) {
-	q := nn.SplitHeads(l.q.Apply(f, x), l.config.Heads)
-	k = nn.SplitHeads(l.k.Apply(f, x), l.config.KVHeads)
-	v = nn.SplitHeads(l.v.Apply(f, x), l.config.KVHeads)
+	q, k, v := l.attention.Project(f, x, x)
 	q, k = optional(l.normQ, f, q), optional(l.normK, f, k)
 	q, k = s.rotary[i].RotateHalves(q), s.rotary[i].RotateHalves(k)
 	k, v = s.extend(k, v, i)
 	h := nn.GroupedAttention(q, k, v, s.masks[i], l.config.AttentionScale, l.config.AttentionCap)
-	return l.o.Apply(f, h), k, v
+	return l.attention.Output(f, h), k, v
 }
 
 // optional applies a norm that not every model has.

@@ -21,7 +21,7 @@ type sequence struct {
 }
 
 // masked is added to the scores of tokens that a token must not attend to. Where it
-// may attend to none, as padding far behind a text in a layer with a window, it
+// may attend to none, as padding far after a text in a layer with a window, it
 // attends to all alike, as in transformers; the number is so large that scores
 // vanish in it.
 const masked = -1e30
@@ -57,7 +57,7 @@ func (s *sequence) check(cfg Config) {
 	}
 }
 
-// place counts the span's tokens and those that they may see.
+// place counts the span's tokens and those that they may attend to.
 func (s *sequence) place() {
 	g := s.in.Embeds.Graph()
 	count := func(n int) *Node { return Iota(g, shapes.Make(dtypes.Int32, n), 0) }
@@ -73,7 +73,7 @@ func (s *sequence) place() {
 	}
 }
 
-// join finds which of the tokens that may be seen are real.
+// join finds which of the tokens that may be attended to are real.
 func (s *sequence) join() {
 	g, span := s.in.Embeds.Graph(), s.in.Valid
 	if span != nil {
@@ -96,7 +96,7 @@ func (s *sequence) join() {
 	s.valid = s.write(before, span)
 }
 
-// write puts the span's x [B, S, ...] behind those before, [B, T, ...].
+// write puts the span's x [B, S, ...] after those before, [B, T, ...].
 func (s *sequence) write(before, x *Node) *Node {
 	if s.past.Used == nil {
 		return Concatenate([]*Node{before, x}, 1)
@@ -111,7 +111,7 @@ func (s *sequence) write(before, x *Node) *Node {
 	return Where(BroadcastToDims(here, dims...), BroadcastToDims(x, dims...), before)
 }
 
-// extend returns all keys and values that the span's tokens may see in layer i.
+// extend returns all keys and values that the span's tokens may attend to in layer i.
 func (s *sequence) extend(k, v *Node, i int) (*Node, *Node) {
 	if s.past == nil {
 		return k, v
@@ -134,7 +134,7 @@ func (s *sequence) byLayer(cfg Config) []*Node {
 	masks := make([]*Node, cfg.Layers)
 	for i, window := range cfg.Windows {
 		if window >= s.keys.Shape().Dim(0) {
-			window = 0 // wide enough to see everything
+			window = 0 // it reaches all tokens
 		}
 		if byWindow[window] == nil {
 			byWindow[window] = s.mask(window)
@@ -164,12 +164,7 @@ func (s *sequence) mask(window int) *Node {
 // grouped says which tokens are of one group, bool [B or 1, S, T].
 func (s *sequence) grouped() *Node {
 	own := ExpandLeftToRank(s.in.Groups, 2)
-	all := own
-	if before := s.past.Len(); before > 0 {
-		none := Zeros(own.Graph(), shapes.Make(own.DType(), own.Shape().Dim(0), before))
-		all = Concatenate([]*Node{none, own}, 1)
-	}
-	all = InsertAxes(all, 1)
+	all := InsertAxes(nn.PadZeros(own, s.past.Len(), 0, 1), 1)
 	same := Equal(InsertAxes(own, -1), all)
 	return LogicalAnd(same, GreaterThan(all, ZerosLike(all)))
 }

@@ -80,7 +80,7 @@ func convolvePatches(patches, kernel *Node) *Node {
 
 // windows gathers the numbers under the kernel at every place: [B, H', W', size·size·C].
 func (k Kernel) windows(x *Node) *Node {
-	x = PadPicture(x, k.Padding, k.Padding)
+	x = PadZeros(x, k.Padding, k.Padding, 1, 2)
 	d := x.Shape().Dimensions
 	h, w := (d[1]-k.Size)/k.Stride+1, (d[2]-k.Size)/k.Stride+1
 	var parts []*Node

@@ -34,7 +34,7 @@ func NewDepthwiseConv2D(c weights.Cursor, channels, kernel int, bias bool) *Dept
 func (l *DepthwiseConv2D) Apply(f Pass, x *Node) *Node {
 	dims, weight := x.Shape().Dimensions, value(l.Weight, x)
 	k := weight.Shape().Dim(2)
-	padded := PadPicture(x, k/2, k/2)
+	padded := PadZeros(x, k/2, k/2, 1, 2)
 	var y *Node
 	if l.Bias != nil {
 		y = BroadcastToDims(perChannel(l.Bias, x), dims...)

@@ -22,8 +22,7 @@ func (c EncoderConfig) Activations(tokens int) int {
 	return c.Layers * tokens * (10*c.Hidden + 2*c.Intermediate + 2*c.Heads*tokens)
 }
 
-// EncoderBlock is a transformer block, attention and an MLP behind a norm each, in
-// the names that CLIP, SigLIP and Idefics2 share.
+// EncoderBlock is a pre-norm transformer block, attention and an MLP, in the names that CLIP, SigLIP and Idefics2 share.
 type EncoderBlock struct {
 	Name         string
 	norm1, norm2 *LayerNorm
@@ -44,11 +43,14 @@ func newEncoderBlock(c weights.Cursor, cfg EncoderConfig) *EncoderBlock {
 	attn := c.In("self_attn")
 	project := func(name string) *Linear { return NewLinear(attn.In(name), cfg.Hidden, cfg.Hidden, Bias) }
 	return &EncoderBlock{
-		Name:      c.Path(),
-		norm1:     NewLayerNorm(c.In("layer_norm1"), cfg.Hidden, cfg.Epsilon),
-		norm2:     NewLayerNorm(c.In("layer_norm2"), cfg.Hidden, cfg.Epsilon),
-		attention: &MultiHead{attn.Path(), project("q_proj"), project("k_proj"), project("v_proj"), project("out_proj"), cfg.Heads},
-		mlp:       NewMLP(c.In("mlp"), "fc1", "fc2", cfg.Hidden, cfg.Intermediate, cfg.Hidden, cfg.Activation),
+		Name:  c.Path(),
+		norm1: NewLayerNorm(c.In("layer_norm1"), cfg.Hidden, cfg.Epsilon),
+		norm2: NewLayerNorm(c.In("layer_norm2"), cfg.Hidden, cfg.Epsilon),
+		attention: &MultiHead{
+			Name: attn.Path(), Heads: cfg.Heads,
+			Q: project("q_proj"), K: project("k_proj"), V: project("v_proj"), Out: project("out_proj"),
+		},
+		mlp: NewMLP(c.In("mlp"), "fc1", "fc2", cfg.Hidden, cfg.Intermediate, cfg.Hidden, cfg.Activation),
 	}
 }
 

@@ -7,8 +7,8 @@ import (
 )
 
 // GatedConv is the feed-forward layer of Sana and of its autoencoder (GLUMBConv in
-// diffusers): a mobile inverted bottleneck with a gated linear unit. Tokens see
-// their neighbours here, which takes the place of positions.
+// diffusers): a mobile inverted bottleneck with a gated linear unit. Its kernel of
+// 3x3 over neighbouring tokens takes the place of position embeddings.
 type GatedConv struct {
 	name            string
 	inverted, point *Conv2D

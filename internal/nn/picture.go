@@ -32,13 +32,14 @@ func Double(x *Node) *Node {
 	return Reshape(x, d[0], 2*d[1], 2*d[2], d[3])
 }
 
-// PadPicture puts rows of zeros above and below x [B, H, W, C], and as many columns
-// on its left and right: before at the top left, after at the bottom right.
-func PadPicture(x *Node, before, after int) *Node {
+// PadZeros puts zeros (of bool, false) before and after x along some axes.
+func PadZeros(x *Node, before, after int, axes ...int) *Node {
 	if before == 0 && after == 0 {
 		return x
 	}
-	side := compute.PadAxis{Start: before, End: after}
-	// All four axes: the gradient of graph.Pad takes one that is left out for empty.
-	return Pad(x, ScalarZero(x.Graph(), x.DType()), compute.PadAxis{}, side, side, compute.PadAxis{})
+	padding := make([]compute.PadAxis, x.Rank()) // of all axes: graph.Pad's gradient takes one that is left out for empty
+	for _, axis := range axes {
+		padding[axis] = compute.PadAxis{Start: before, End: after}
+	}
+	return Pad(x, ScalarZero(x.Graph(), x.DType()), padding...)
 }

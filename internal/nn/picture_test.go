@@ -54,9 +54,9 @@ func TestDouble(t *testing.T) {
 	})
 }
 
-// TestPadPicture: zeros around a picture of two channels, and of what lies on its
+// TestPadZeros: zeros around a picture of two channels, and of what lies on its
 // border the gradient of its own place alone.
-func TestPadPicture(t *testing.T) {
+func TestPadZeros(t *testing.T) {
 	onEach(t, func(t *testing.T, rt *backends.Runtime, _ weights.Cursor, _ *rand.Rand) {
 		x := tensors.FromFlatDataAndDimensions([]float32{1, 2, 3, 4, 5, 6, 7, 8}, 1, 2, 2, 2)
 		for _, test := range []struct {
@@ -69,7 +69,7 @@ func TestPadPicture(t *testing.T) {
 			{1, 1, append(append(make([]float32, 10), 1, 2, 3, 4, 0, 0, 0, 0, 5, 6, 7, 8), make([]float32, 10)...), []float32{10, 11, 12, 13, 18, 19, 20, 21}},
 		} {
 			out := run(t, rt, func(in []*Node) []*Node {
-				y := PadPicture(in[0], test.before, test.after)
+				y := PadZeros(in[0], test.before, test.after, 1, 2)
 				place := Reshape(Iota(y.Graph(), shapes.Make(y.DType(), y.Shape().Size()), 0), y.Shape().Dimensions...)
 				return []*Node{y, Gradient(ReduceAllSum(Mul(y, place)), in[0])[0]}
 			}, x)

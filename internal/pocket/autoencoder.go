@@ -79,9 +79,7 @@ func differences(x *Node) (dy, dx *Node) {
 func edgeStrength(dy, dx *Node) *Node {
 	y := ReduceAndKeep(Abs(dy), ReduceMax, 3)
 	x := ReduceAndKeep(Abs(dx), ReduceMax, 3)
-	rowPad := ZerosLike(Slice(y, AxisRange(), AxisRange(0, 1)))
-	columnPad := ZerosLike(Slice(x, AxisRange(), AxisRange(), AxisRange(0, 1)))
-	return Max(Concatenate([]*Node{y, rowPad}, 1), Concatenate([]*Node{x, columnPad}, 2))
+	return Max(nn.PadZeros(y, 0, 1, 1), nn.PadZeros(x, 0, 1, 2))
 }
 
 // drawBatch draws one batch: half of it scenes of the broad world, half of the

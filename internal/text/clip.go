@@ -48,14 +48,15 @@ func (t *CLIP) Apply(f nn.Pass, ids *Node, dtype dtypes.DType) *Node {
 	return t.norm.Apply(f, x)
 }
 
-// causal hides from every word those behind it, [1, 1, S, S].
+// causal is the mask that lets every word attend to itself and to those before it
+// alone, [1, 1, S, S].
 func causal(g *Graph, length int) *Node {
-	const hidden = -1e9 // its exponential is 0 in float32
+	const masked = -1e9 // its exponential is 0 in float32
 	mask := make([][]float32, length)
 	for query := range length {
 		mask[query] = make([]float32, length)
 		for key := query + 1; key < length; key++ {
-			mask[query][key] = hidden
+			mask[query][key] = masked
 		}
 	}
 	return InsertAxes(Const(g, mask), 0, 0)

@@ -21,7 +21,7 @@ type T5 struct {
 	norm   *nn.RMSNorm
 }
 
-// t5Block is attention and a gated MLP, behind a norm each.
+// t5Block is a pre-norm transformer block: attention and a gated MLP.
 type t5Block struct {
 	name              string
 	normAttn, normMLP *nn.RMSNorm
@@ -104,7 +104,7 @@ func (t *T5) distances(f nn.Pass, g *Graph, length int) *Node {
 	return InsertAxes(TransposeAllAxes(bias, 2, 0, 1), 0)
 }
 
-// bucket is where a distance is counted: half of the buckets for words behind;
+// bucket is where a distance is counted: half of the buckets for words that follow;
 // short distances have one each, the others share by their logarithm. The
 // logarithm is float32 as the model was trained with: it decides ties.
 func (c T5Config) bucket(distance int) int {

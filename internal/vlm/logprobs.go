@@ -39,13 +39,7 @@ func (v *Verifier) join(all [][]*Node) questions {
 }
 
 // lengthen adds zeros to a vector.
-func lengthen(x *Node, length int) *Node {
-	missing := length - x.Shape().Dim(0)
-	if missing == 0 {
-		return x
-	}
-	return Concatenate([]*Node{x, Zeros(x.Graph(), shapes.Make(x.DType(), missing))}, 0)
-}
+func lengthen(x *Node, length int) *Node { return nn.PadZeros(x, 0, length-x.Shape().Dim(0), 0) }
 
 // LogProbs returns, per question, float32 [batch]: the mean log-probability of the
 // answer's tokens. The vision tower and the prompt up to the picture's end run

@@ -137,7 +137,7 @@ type resampler struct {
 type resamplerLayer struct {
 	config                            ResamplerConfig
 	normContext, normLatents, normMLP *nn.RMSNorm
-	q, k, v, o                        *nn.Linear
+	attention                         *nn.MultiHead
 	mlp                               *nn.GatedMLP
 }
 
@@ -161,11 +161,14 @@ func newResamplerLayer(c weights.Cursor, cfg ResamplerConfig) *resamplerLayer {
 		normContext: norm("input_context_norm"),
 		normLatents: norm("input_latents_norm"),
 		normMLP:     norm("post_attention_layernorm"),
-		q:           nn.NewLinear(attn.In("q_proj"), cfg.Hidden, inner, nn.NoBias),
-		k:           nn.NewLinear(attn.In("k_proj"), cfg.Hidden, innerKV, nn.NoBias),
-		v:           nn.NewLinear(attn.In("v_proj"), cfg.Hidden, innerKV, nn.NoBias),
-		o:           nn.NewLinear(attn.In("o_proj"), inner, cfg.Hidden, nn.NoBias),
-		mlp:         nn.NewGatedMLP(c.In("mlp"), cfg.Hidden, 4*cfg.Hidden, cfg.Hidden, nn.MustActivation(cfg.Activation), nn.NoBias),
+		attention: &nn.MultiHead{
+			Name: attn.Path(), Heads: cfg.Heads, KVHeads: cfg.KVHeads,
+			Q:   nn.NewLinear(attn.In("q_proj"), cfg.Hidden, inner, nn.NoBias),
+			K:   nn.NewLinear(attn.In("k_proj"), cfg.Hidden, innerKV, nn.NoBias),
+			V:   nn.NewLinear(attn.In("v_proj"), cfg.Hidden, innerKV, nn.NoBias),
+			Out: nn.NewLinear(attn.In("o_proj"), inner, cfg.Hidden, nn.NoBias),
+		},
+		mlp: nn.NewGatedMLP(c.In("mlp"), cfg.Hidden, 4*cfg.Hidden, cfg.Hidden, nn.MustActivation(cfg.Activation), nn.NoBias),
 	}
 }
 
@@ -185,11 +188,9 @@ func (l *resamplerLayer) apply(f nn.Pass, latents, context *Node) *Node {
 	latents = f.Enter(latents)
 	own := l.normLatents.Apply(f, latents)
 	all := Concatenate([]*Node{l.normContext.Apply(f, context), own}, 1)
-	q := nn.SplitHeads(l.q.Apply(f, own), l.config.Heads)
-	k := nn.SplitHeads(l.k.Apply(f, all), l.config.KVHeads)
-	v := nn.SplitHeads(l.v.Apply(f, all), l.config.KVHeads)
+	q, k, v := l.attention.Project(f, own, all)
 	h := nn.GroupedAttention(q, k, v, nil, 1/math.Sqrt(float64(l.config.HeadDim)), 0)
-	latents = Add(latents, l.o.Apply(f, h))
+	latents = Add(latents, l.attention.Output(f, h))
 	latents = Add(latents, l.mlp.Apply(f, l.normMLP.Apply(f, latents)))
 	return f.Leave(latents)
 }

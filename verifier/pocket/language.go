@@ -2,7 +2,6 @@ package pocket
 
 import (
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
@@ -10,9 +9,9 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
-// Language reads a question with a picture in view: the words see each other and
-// the image tokens entirely, the image tokens see no words. So a picture is looked
-// at once for all questions about it. The last place says the answer.
+// Language reads a question about a picture: the words attend to each other and to
+// the image tokens, the image tokens to no words. So a picture goes through the
+// tower once for all questions about it. The last place says the answer.
 type Language struct {
 	words    *nn.Embedding
 	position *model.Variable // [MaxWords, hidden]
@@ -53,13 +52,12 @@ func (l *Language) Apply(f nn.Pass, image, ids *Node) *Node {
 	answer := l.answer(f, image, ids, x)
 	x = Add(x, InsertAxes(ConvertDType(l.position.NodeValue(ids), image.DType()), 0))
 	x = Concatenate([]*Node{Slice(x, AxisRange(), AxisRange(0, x.Shape().Dim(1)-1)), Add(Slice(x, AxisRange(), AxisElem(-1)), answer)}, 1)
-	padding := ConvertDType(Equal(ids, ZerosLike(ids)), dtypes.Float32) // [B·Q, MaxWords]
-	seen := Zeros(ids.Graph(), shapes.Make(dtypes.Float32, ids.Shape().Dim(0), image.Shape().Dim(1)))
-	const never = -1e9
-	bias := MulScalar(Concatenate([]*Node{seen, padding}, 1), never)
-	bias = InsertAxes(bias, 1, 1) // [B·Q, 1, 1, T + MaxWords]
+	const masked = -1e9
+	padding := ConvertDType(Equal(ids, ZerosLike(ids)), dtypes.Float32)         // [B·Q, MaxWords]
+	mask := MulScalar(nn.PadZeros(padding, image.Shape().Dim(1), 0, 1), masked) // of image tokens none is
+	mask = InsertAxes(mask, 1, 1)                                               // [B·Q, 1, 1, T + MaxWords]
 	for _, b := range l.blocks {
-		x = b.apply(f, x, image, bias)
+		x = b.apply(f, x, image, mask)
 	}
 	last := Slice(x, AxisRange(), AxisElem(-1))
 	return l.head.Apply(f, l.norm.Apply(f, Reshape(last, last.Shape().Dim(0), -1)))
@@ -85,8 +83,7 @@ func (l *Language) answer(f nn.Pass, image, ids, words *Node) *Node {
 // before is, for each place of words [B·Q, S, hidden], the word before it; zeros at
 // the first.
 func before(words *Node) *Node {
-	first := ZerosLike(Slice(words, AxisRange(), AxisRange(0, 1)))
-	return Concatenate([]*Node{first, Slice(words, AxisRange(), AxisRange(0, -1))}, 1)
+	return nn.PadZeros(Slice(words, AxisRange(), AxisRange(0, -1)), 1, 0, 1)
 }
 
 // match multiplies projections of question and picture, number by number:
@@ -112,44 +109,37 @@ func (m *match) apply(f nn.Pass, question, picture *Node, times int) *Node {
 
 // block is a pre-norm transformer layer, the same in vision and language.
 type block struct {
-	heads         int
-	norm1, norm2  *nn.LayerNorm
-	q, k, v, out  *nn.Linear
-	mlpIn, mlpOut *nn.Linear
+	norm1, norm2 *nn.LayerNorm
+	attention    *nn.MultiHead
+	mlp          *nn.MLP
 }
 
 func newBlock(c weights.Cursor, cfg Config) *block {
-	d, attn, mlp := cfg.HiddenSize, c.In("self_attn"), c.In("mlp")
+	d, attn := cfg.HiddenSize, c.In("self_attn")
+	linear := func(name string) *nn.Linear { return nn.NewLinear(attn.In(name), d, d, nn.Bias) }
 	return &block{
-		heads:  cfg.NumHeads,
-		norm1:  nn.NewLayerNorm(c.In("norm1"), d, normEpsilon),
-		norm2:  nn.NewLayerNorm(c.In("norm2"), d, normEpsilon),
-		q:      nn.NewLinear(attn.In("q_proj"), d, d, nn.Bias),
-		k:      nn.NewLinear(attn.In("k_proj"), d, d, nn.Bias),
-		v:      nn.NewLinear(attn.In("v_proj"), d, d, nn.Bias),
-		out:    nn.NewLinear(attn.In("o_proj"), d, d, nn.Bias),
-		mlpIn:  nn.NewLinear(mlp.In("fc1"), d, cfg.MLPRatio*d, nn.Bias),
-		mlpOut: nn.NewLinear(mlp.In("fc2"), cfg.MLPRatio*d, d, nn.Bias),
+		norm1: nn.NewLayerNorm(c.In("norm1"), d, normEpsilon),
+		norm2: nn.NewLayerNorm(c.In("norm2"), d, normEpsilon),
+		attention: &nn.MultiHead{
+			Name: attn.Path(), Heads: cfg.NumHeads,
+			Q: linear("q_proj"), K: linear("k_proj"), V: linear("v_proj"), Out: linear("o_proj"),
+		},
+		mlp: nn.NewMLP(c.In("mlp"), "fc1", "fc2", d, cfg.MLPRatio*d, d, nn.GELUTanh),
 	}
 }
 
 // apply maps x [B·Q, S, hidden]. Besides each other the tokens attend to those of
-// context [B, T, hidden], nil for none. bias is added to the attention scores.
-func (b *block) apply(f nn.Pass, x, context, bias *Node) *Node {
+// context [B, T, hidden], nil for none. mask is added to the attention scores.
+func (b *block) apply(f nn.Pass, x, context, mask *Node) *Node {
 	h := b.norm1.Apply(f, x)
-	q := nn.SplitHeads(b.q.Apply(f, h), b.heads)
-	k, v := b.keysAndValues(f, h)
+	q, k, v := b.attention.Project(f, h, h)
 	if context != nil {
-		ck, cv := b.keysAndValues(f, b.norm1.Apply(f, context))
+		ck, cv := b.attention.KeysAndValues(f, b.norm1.Apply(f, context))
 		times := x.Shape().Dim(0) / context.Shape().Dim(0)
 		k, v = Concatenate([]*Node{repeat(ck, times), k}, 1), Concatenate([]*Node{repeat(cv, times), v}, 1)
 	}
-	x = Add(x, b.out.Apply(f, nn.Attention(q, k, v, bias)))
-	return Add(x, b.mlpOut.Apply(f, nn.GELUTanh(b.mlpIn.Apply(f, b.norm2.Apply(f, x)))))
-}
-
-func (b *block) keysAndValues(f nn.Pass, h *Node) (k, v *Node) {
-	return nn.SplitHeads(b.k.Apply(f, h), b.heads), nn.SplitHeads(b.v.Apply(f, h), b.heads)
+	x = Add(x, b.attention.Output(f, nn.Attention(q, k, v, mask)))
+	return Add(x, b.mlp.Apply(f, b.norm2.Apply(f, x)))
 }
 
 // repeat repeats every row of the first axis that many times: a a b b c c.

@@ -68,11 +68,11 @@ func (v *visionTower) activations(rows, cols int) int {
 	patches, total := c.Merge*c.Merge, 0
 	for i := range v.blocks {
 		n := rows * cols * patches
-		seen := n
+		attended := n
 		if !slices.Contains(c.FullBlocks, i) {
-			seen = min(n, c.side()*c.side()*patches)
+			attended = min(n, c.side()*c.side()*patches)
 		}
-		total += n * (14*c.Hidden + 4*c.Intermediate + 2*c.Heads*seen)
+		total += n * (14*c.Hidden + 4*c.Intermediate + 2*c.Heads*attended)
 	}
 	return total
 }
@@ -100,7 +100,8 @@ func (v *visionTower) embed(patches *Node) *Node {
 	return Dot(patches, Reshape(kernel, v.config.Hidden, -1)).General([]int{patches.Rank() - 1}, nil, []int{1}, nil)
 }
 
-// visionBlock is attention within windows and a gated MLP, behind a norm each.
+// visionBlock is a pre-norm transformer block: attention within windows and a gated
+// MLP.
 type visionBlock struct {
 	heads        int
 	norm1, norm2 *nn.RMSNorm
