@@ -35,7 +35,7 @@ func benchGenerator(b *testing.B, rt *backends.Runtime) *Generator {
 	g.rows, g.cols = benchSide/g.pixels(), benchSide/g.pixels()
 	g.schedule = newSchedule(g.config.Scheduler, 1, g.rows*g.cols)
 	c := pipelinetest.Random(rt)
-	g.transformer = NewTransformer(c.In("transformer"), g.config.Transformer)
+	g.transformer = newTransformer(c.In("transformer"), g.config.Transformer)
 	g.decoder = autoencoder.NewDecoder(c.In("vae"), g.config.Autoencoder)
 	require.NoError(b, c.Err())
 	return g

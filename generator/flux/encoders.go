@@ -13,6 +13,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 	"github.com/dualprocess/dualprocess-go/internal/text"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
@@ -58,8 +59,8 @@ func (e *encoders) load() error {
 	}
 	if err == nil {
 		e.exec, err = model.NewExec(e.rt.Backend, e.rt.Store, func(_ *model.Scope, in []*Node) []*Node {
-			words := t5.Apply(nil, in[0], e.rt.DType)
-			pooled := text.Pool(clip.Apply(nil, in[1], e.rt.DType), in[2])
+			words := t5.Apply(nn.Pass{}, in[0], e.rt.DType)
+			pooled := text.Pool(clip.Apply(nn.Pass{}, in[1], e.rt.DType), in[2])
 			return []*Node{ConvertDType(words, dtypes.Float32), ConvertDType(pooled, dtypes.Float32)}
 		})
 	}

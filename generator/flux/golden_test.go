@@ -109,18 +109,30 @@ func (r *reference) testForward(t *testing.T) {
 		guidance, _ := r.Floats(t, call+".guidance_scale")
 		time, _ := r.Floats(t, call+".t")
 		g := r.open(t, Options{Guidance: r.guided(t, float64(guidance[0]))})
-		got := golden.Run(t, r.Runtime, func(p *nn.Probe, in []*Node) {
+		got := golden.Run(t, r.Runtime, func(in []*Node) golden.Outputs {
+			f := nn.Pass{Recorder: &nn.Recorder{}}
 			input := g.inputs(in[0], in[1], in[2:])
-			p.See("model_pred", g.transformer.apply(p, nil, input, false))
-			cos, sin := input.rotary.Nodes(in[0].Graph())
-			p.See("pos_embed.0", twice(cos))
-			p.See("pos_embed.1", twice(sin))
+			prediction := g.transformer.apply(f, input)
+			r.recordStreams(f, g, input.text.Shape().Dim(1))
+			out := r.Recorded("fwd1.mod.", f.Recorder, "")
+			rotary := input.rotary.In(in[0].Graph())
+			out["model_pred"], out["pos_embed.0"], out["pos_embed.1"] = prediction, twice(rotary.Cos), twice(rotary.Sin)
+			return out
 		}, r.Tensor(t, "in.fwd_latents"), modelTime(time[0]), r.cond[0], r.cond[1])
 		r.Compare(t, call+".model_pred", got.Floats(t, "model_pred"), tolerance)
 		if call == "fwd1" {
 			r.Modules(t, "fwd1.mod.", got, tolerance, nil)
 			r.comparePositions(t, g)
 		}
+	}
+}
+
+// recordStreams records the outputs of the single blocks as the reference has them:
+// those of the text, and those of the picture.
+func (r *reference) recordStreams(f nn.Pass, g *Generator, words int) {
+	for _, b := range g.transformer.singles {
+		x := f.Recorder.Output(b.name)
+		f.RecordAll(b.name, Slice(x, AxisRange(), AxisRange(0, words)), Slice(x, AxisRange(), AxisRange(words)))
 	}
 }
 
@@ -138,11 +150,11 @@ func (r *reference) comparePositions(t *testing.T, g *Generator) {
 	require.Equal(t, make([]float32, 3*g.options.TextTokens), words)
 }
 
-// twice repeats every number of a table [1, S, 1, D/2, 1] as the reference's
+// twice repeats every number of a table [1, S, 1, D/2] as the reference's
 // tables do: [S, D].
 func twice(table *Node) *Node {
 	d := table.Shape().Dimensions
-	return Reshape(BroadcastToDims(table, 1, d[1], 1, d[3], 2), d[1], 2*d[3])
+	return Reshape(BroadcastToDims(InsertAxes(table, -1), 1, d[1], 1, d[3], 2), d[1], 2*d[3])
 }
 
 // testSampling compares full samplings: latents after every step, and pictures.

@@ -110,7 +110,7 @@ func writeLarge(t *testing.T, folder string) int64 {
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "transformer", "config.json"), text, 0o600))
 
 	source := &recorded{dims: map[string][]int{}}
-	NewTransformer(weights.NewCursor(source), cfg)
+	newTransformer(weights.NewCursor(source), cfg)
 	return source.write(t, filepath.Join(folder, "transformer", "diffusion_pytorch_model.safetensors"))
 }
 

@@ -57,7 +57,7 @@ type Generator struct {
 	options     Options // with every default filled in
 	runtime     *backends.Runtime
 	encoders    *encoders
-	transformer *Transformer
+	transformer *transformer
 	decoder     *autoencoder.Decoder
 	schedule    schedule
 	rows, cols  int // of tokens
@@ -111,7 +111,7 @@ func (g *Generator) load(ctx context.Context, fsys fs.FS, root string) (err erro
 		return err
 	}
 	if err := weights.LoadTo(g.runtime.Backend, fsys, "transformer", store, root+"/transformer", nil, func(c weights.Cursor) {
-		g.transformer = NewTransformer(c, g.config.Transformer)
+		g.transformer = newTransformer(c, g.config.Transformer)
 	}); err != nil {
 		return err
 	}
@@ -209,14 +209,13 @@ func (g *Generator) Levels() int { return g.config.Scheduler.TrainTimesteps }
 
 // Predict returns the velocity.
 func (g *Generator) Predict(d *lora.Delta, latents, i *Node, cond []*Node) *Node {
-	return g.predict(d, latents, pipeline.At(g.schedule.times, i), cond)
+	return g.predict(nn.Pass{Delta: d}, latents, pipeline.At(g.schedule.times, i), cond)
 }
 
 // predict is Predict at a time from 0 to 1000, a float32 scalar.
-func (g *Generator) predict(d *lora.Delta, latents, time *Node, cond []*Node) *Node {
-	in := g.inputs(latents, time, cond)
-	checkpoint := g.runtime.Checkpoints(g.options.Checkpoint, latents.Shape().Dim(0)*g.activations())
-	return ConvertDType(g.transformer.apply(nil, d, in, checkpoint), dtypes.Float32)
+func (g *Generator) predict(f nn.Pass, latents, time *Node, cond []*Node) *Node {
+	f.Checkpoint = g.runtime.Checkpoints(g.options.Checkpoint, latents.Shape().Dim(0)*g.activations())
+	return ConvertDType(g.transformer.apply(f, g.inputs(latents, time, cond)), dtypes.Float32)
 }
 
 func (g *Generator) inputs(latents, time *Node, cond []*Node) inputs {
@@ -234,7 +233,7 @@ func (g *Generator) inputs(latents, time *Node, cond []*Node) inputs {
 
 // rotary is the table for words, which are all at the origin, and then the tokens
 // of the picture, at their row and column.
-func (g *Generator) rotary(words int) nn.Rotary {
+func (g *Generator) rotary(words int) nn.RotaryTable {
 	const theta = 10000
 	positions := make([][]float64, words, words+g.rows*g.cols)
 	for i := range positions {
@@ -245,7 +244,7 @@ func (g *Generator) rotary(words int) nn.Rotary {
 			positions = append(positions, []float64{0, float64(row), float64(col)})
 		}
 	}
-	return nn.NewRotary(positions, g.config.Transformer.Axes, theta)
+	return nn.NewRotaryTable(positions, g.config.Transformer.Axes, theta)
 }
 
 // Clean returns x - σᵢ·v.
@@ -267,7 +266,7 @@ func (g *Generator) Noise(clean, noise, i *Node) *Node {
 
 // Decode draws the pictures, [batch, height, width, 3].
 func (g *Generator) Decode(latents *Node) *Node {
-	x := g.decoder.Apply(nil, ConvertDType(g.unpack(latents), g.runtime.DType))
+	x := g.decoder.Apply(nn.Pass{}, ConvertDType(g.unpack(latents), g.runtime.DType))
 	return ConvertDType(MulScalar(AddScalar(x, 1), 0.5), dtypes.Float32)
 }
 

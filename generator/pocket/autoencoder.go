@@ -24,7 +24,7 @@ type stage struct {
 
 // NewDecoder reads the decoder's parameters at the cursor.
 func NewDecoder(c weights.Cursor, cfg DecoderConfig) *Decoder {
-	d := &Decoder{in: nn.NewConv2D(c.In("conv_in"), cfg.LatentChannels, cfg.BlockChannels[0], 3, 1, 1)}
+	d := &Decoder{in: nn.NewConv2D(c.In("conv_in"), cfg.LatentChannels, cfg.BlockChannels[0], nn.Kernel{Size: 3, Padding: 1}, nn.Bias)}
 	last := len(cfg.BlockChannels) - 1
 	for i, channels := range cfg.BlockChannels {
 		at := c.In("up_blocks", i)
@@ -33,28 +33,28 @@ func NewDecoder(c weights.Cursor, cfg DecoderConfig) *Decoder {
 			s.residuals = append(s.residuals, NewResidual(at.In("resnets", j), channels))
 		}
 		if i < last {
-			s.up = nn.NewConv2D(at.In("upsample"), channels, 4*cfg.BlockChannels[i+1], 1, 1, 0)
+			s.up = nn.NewConv2D(at.In("upsample"), channels, 4*cfg.BlockChannels[i+1], nn.Kernel{Size: 1}, nn.Bias)
 		}
 		d.stages = append(d.stages, s)
 	}
-	d.out = nn.NewConv2D(c.In("conv_out"), cfg.BlockChannels[last], 4*3, 3, 1, 1)
+	d.out = nn.NewConv2D(c.In("conv_out"), cfg.BlockChannels[last], 4*3, nn.Kernel{Size: 3, Padding: 1}, nn.Bias)
 	return d
 }
 
 // Apply maps latents [B, H, W, C] to pictures [B, 8H, 8W, 3], nominally in
 // [0, 1], not clamped (for three resolutions; 2ⁿ in general).
-func (d *Decoder) Apply(latents *Node) *Node {
-	x := d.in.Apply(latents)
+func (d *Decoder) Apply(f nn.Pass, latents *Node) *Node {
+	x := d.in.Apply(f, latents)
 	for _, s := range d.stages {
 		for _, r := range s.residuals {
-			x = r.Apply(x)
+			x = r.Apply(f, x)
 		}
 		x = nn.SiLU(x)
 		if s.up != nil {
-			x = nn.Unpatch(s.up.Apply(x), 2)
+			x = nn.Unpatch(s.up.Apply(f, x), 2)
 		}
 	}
-	return AddScalar(MulScalar(nn.Unpatch(d.out.Apply(x), 2), 0.5), 0.5)
+	return AddScalar(MulScalar(nn.Unpatch(d.out.Apply(f, x), 2), 0.5), 0.5)
 }
 
 // Residual is x + conv1x1(silu(conv3x3(silu(x)))).
@@ -65,12 +65,12 @@ type Residual struct {
 // NewResidual reads a residual block.
 func NewResidual(c weights.Cursor, channels int) *Residual {
 	return &Residual{
-		conv1: nn.NewConv2D(c.In("conv1"), channels, channels, 3, 1, 1),
-		conv2: nn.NewConv2D(c.In("conv2"), channels, channels, 1, 1, 0),
+		conv1: nn.NewConv2D(c.In("conv1"), channels, channels, nn.Kernel{Size: 3, Padding: 1}, nn.Bias),
+		conv2: nn.NewConv2D(c.In("conv2"), channels, channels, nn.Kernel{Size: 1}, nn.Bias),
 	}
 }
 
 // Apply keeps the shape of x [B, H, W, channels].
-func (r *Residual) Apply(x *Node) *Node {
-	return Add(x, r.conv2.Apply(nn.SiLU(r.conv1.Apply(nn.SiLU(x)))))
+func (r *Residual) Apply(f nn.Pass, x *Node) *Node {
+	return Add(x, r.conv2.Apply(f, nn.SiLU(r.conv1.Apply(f, nn.SiLU(x)))))
 }

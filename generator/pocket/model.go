@@ -23,6 +23,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
+	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 	"github.com/dualprocess/dualprocess-go/lora"
@@ -141,7 +142,7 @@ func (g *Generator) Steps() int { return g.config.Scheduler.NumSteps }
 func (g *Generator) Predict(d *lora.Delta, latents, i *Node, cond []*Node) *Node {
 	sigma := BroadcastToDims(InsertAxes(g.sigma(i), 0), latents.Shape().Dim(0))
 	x := ConvertDType(latents, g.runtime.DType)
-	return ConvertDType(g.transformer.Apply(d, x, sigma, cond[0]), dtypes.Float32)
+	return ConvertDType(g.transformer.Apply(nn.Pass{Delta: d}, x, sigma, cond[0]), dtypes.Float32)
 }
 
 // Clean returns x - σᵢ·v.
@@ -162,7 +163,7 @@ func (g *Generator) Noise(clean, noise, i *Node) *Node {
 
 // Decode draws the pictures, [batch, height, width, 3].
 func (g *Generator) Decode(latents *Node) *Node {
-	return ConvertDType(g.decoder.Apply(ConvertDType(latents, g.runtime.DType)), dtypes.Float32)
+	return ConvertDType(g.decoder.Apply(nn.Pass{}, ConvertDType(latents, g.runtime.DType)), dtypes.Float32)
 }
 
 // Preset suggests settings that were measured on this generator: its

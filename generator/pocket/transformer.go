@@ -10,7 +10,6 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
-	"github.com/dualprocess/dualprocess-go/lora"
 )
 
 // normEpsilon of all normalisations.
@@ -26,8 +25,7 @@ type Transformer struct {
 	textPool   *nn.Linear
 	patchIn    *nn.Linear
 	position   *model.Variable // [latent tokens + text tokens, hidden]
-	time1      *nn.Linear
-	time2      *nn.Linear
+	time       *nn.MLP
 	modulation *nn.Linear
 	blocks     []*block
 	table      *model.Variable // [2, hidden]: shift and scale before the last layer
@@ -41,15 +39,14 @@ func NewTransformer(c weights.Cursor, cfg TransformerConfig) *Transformer {
 	t := &Transformer{
 		config:     cfg,
 		words:      nn.NewEmbedding(c.In("text_embedder", "words"), cfg.VocabSize, cfg.WordDim),
-		textIn:     nn.NewLinear(c.In("text_embedder", "proj"), cfg.WordsPerToken*cfg.WordDim, d),
-		textPool:   nn.NewLinear(c.In("text_embedder", "pool"), cfg.WordDim, d),
-		patchIn:    nn.NewLinear(c.In("x_embedder"), patch, d),
+		textIn:     nn.NewLinear(c.In("text_embedder", "proj"), cfg.WordsPerToken*cfg.WordDim, d, nn.Bias),
+		textPool:   nn.NewLinear(c.In("text_embedder", "pool"), cfg.WordDim, d, nn.Bias),
+		patchIn:    nn.NewLinear(c.In("x_embedder"), patch, d, nn.Bias),
 		position:   c.Variable("pos_embed", cfg.latentTokens()+cfg.textTokens(), d),
-		time1:      nn.NewLinear(c.In("t_embedder", "linear_1"), cfg.FrequencyDim, d),
-		time2:      nn.NewLinear(c.In("t_embedder", "linear_2"), d, d),
-		modulation: nn.NewLinear(c.In("adaln_single", "linear"), d, 6*d),
+		time:       nn.NewMLP(c.In("t_embedder"), "linear_1", "linear_2", cfg.FrequencyDim, d, d, nn.SiLU),
+		modulation: nn.NewLinear(c.In("adaln_single", "linear"), d, 6*d, nn.Bias),
 		table:      c.Variable("scale_shift_table", 2, d),
-		out:        nn.NewLinear(c.In("proj_out"), d, patch),
+		out:        nn.NewLinear(c.In("proj_out"), d, patch, nn.Bias),
 	}
 	for i := range cfg.NumLayers {
 		t.blocks = append(t.blocks, newBlock(c.In("transformer_blocks", i), cfg))
@@ -66,90 +63,94 @@ func (c TransformerConfig) textTokens() int { return c.MaxWords / c.WordsPerToke
 
 // Apply returns the velocity [B, H, W, C] at latents of that shape, noise levels
 // sigma [B] and words ids [B, MaxWords].
-func (t *Transformer) Apply(d *lora.Delta, latents, sigma, ids *Node) *Node {
-	text, pooled := t.embedText(d, ids, latents.DType())
+func (t *Transformer) Apply(f nn.Pass, latents, sigma, ids *Node) *Node {
+	text, pooled := t.embedText(f, ids, latents.DType())
 	side := t.config.SampleSize / t.config.PatchSize
 	batch := latents.Shape().Dim(0)
 	x := Reshape(nn.Patches(latents, t.config.PatchSize), batch, side*side, -1)
-	x = Concatenate([]*Node{t.patchIn.Apply(d, x), text}, 1) // [B, S, hidden]
+	x = Concatenate([]*Node{t.patchIn.Apply(f, x), text}, 1) // [B, S, hidden]
 	x = Add(x, InsertAxes(ConvertDType(t.position.NodeValue(x), x.DType()), 0))
 
-	cond := nn.SiLU(Add(t.embedTime(d, sigma, x.DType()), pooled))             // [B, hidden]
-	mod := Reshape(t.modulation.Apply(d, cond), batch, 6, t.config.HiddenSize) // shared by all blocks
+	cond := nn.SiLU(Add(t.embedTime(f, sigma, x.DType()), pooled))                // [B, hidden]
+	shared := Reshape(t.modulation.Apply(f, cond), batch, 6, t.config.HiddenSize) // by all blocks
 	for _, b := range t.blocks {
-		x = b.apply(d, x, mod)
+		x = b.apply(f, x, shared)
 	}
 	x = Slice(x, AxisRange(), AxisRange(0, side*side))
-	table := InsertAxes(ConvertDType(t.table.NodeValue(x), x.DType()), 0)
-	m := Add(table, InsertAxes(cond, 1)) // [B, 2, hidden]
-	x = t.out.Apply(d, modulate(nn.Normalize(x, normEpsilon), part(m, 0), part(m, 1)))
+	v := vectors(t.table, InsertAxes(cond, 1))
+	x = t.out.Apply(f, modulation{shift: v(0), scale: v(1)}.apply(x))
 	return nn.Unpatch(Reshape(x, batch, side, side, -1), t.config.PatchSize)
 }
 
 // embedText returns the text tokens [B, T, hidden] and the pooled words [B, hidden].
-func (t *Transformer) embedText(d *lora.Delta, ids *Node, dtype dtypes.DType) (tokens, pooled *Node) {
-	words := ConvertDType(t.words.Apply(ids), dtype) // [B, MaxWords, WordDim]
+func (t *Transformer) embedText(f nn.Pass, ids *Node, dtype dtypes.DType) (tokens, pooled *Node) {
+	words := t.words.Apply(f, ids, dtype) // [B, MaxWords, WordDim]
 	known := ConvertDType(NotEqual(ids, ZerosLike(ids)), dtype)
 	words = Mul(words, InsertAxes(known, -1)) // the padding word is no word
 	batch := ids.Shape().Dim(0)
-	tokens = t.textIn.Apply(d, Reshape(words, batch, t.config.textTokens(), -1))
-	pooled = t.textPool.Apply(d, MulScalar(ReduceSum(words, 1), t.config.TextPoolWeight))
+	tokens = t.textIn.Apply(f, Reshape(words, batch, t.config.textTokens(), -1))
+	pooled = t.textPool.Apply(f, MulScalar(ReduceSum(words, 1), t.config.TextPoolWeight))
 	return tokens, pooled
 }
 
 // embedTime maps noise levels [B] to vectors [B, hidden].
-func (t *Transformer) embedTime(d *lora.Delta, sigma *Node, dtype dtypes.DType) *Node {
+func (t *Transformer) embedTime(f nn.Pass, sigma *Node, dtype dtypes.DType) *Node {
 	const fastest = 100.0 // radians over the whole range of sigma: 1 to 100, in geometric steps
 	half := t.config.FrequencyDim / 2
 	k := Iota(sigma.Graph(), shapes.Make(dtypes.Float32, 1, half), 1)
 	angles := Mul(InsertAxes(ConvertDType(sigma, dtypes.Float32), -1), Exp(MulScalar(k, math.Log(fastest)/float64(half-1))))
 	waves := ConvertDType(Concatenate([]*Node{Cos(angles), Sin(angles)}, -1), dtype)
-	return t.time2.Apply(d, nn.SiLU(t.time1.Apply(d, waves)))
+	return t.time.Apply(f, waves)
 }
 
 // block is one layer of the transformer.
 type block struct {
-	heads         int
-	table         *model.Variable // [6, hidden], added to the shared modulation
-	q, k, v, out  *nn.Linear
-	normQ, normK  *nn.RMSNorm
-	mlpIn, mlpOut *nn.Linear
+	table        *model.Variable // [6, hidden], added to the shared modulation
+	attention    *nn.MultiHead
+	normQ, normK *nn.RMSNorm
+	feed         *nn.MLP
 }
 
 func newBlock(c weights.Cursor, cfg TransformerConfig) *block {
-	d, head := cfg.HiddenSize, cfg.HiddenSize/cfg.NumHeads
-	attn, ff := c.In("attn"), c.In("ff", "net")
+	d, head, attn := cfg.HiddenSize, cfg.HiddenSize/cfg.NumHeads, c.In("attn")
+	linear := func(elements ...any) *nn.Linear { return nn.NewLinear(attn.In(elements...), d, d, nn.Bias) }
 	return &block{
-		heads:  cfg.NumHeads,
-		table:  c.Variable("scale_shift_table", 6, d),
-		q:      nn.NewLinear(attn.In("to_q"), d, d),
-		k:      nn.NewLinear(attn.In("to_k"), d, d),
-		v:      nn.NewLinear(attn.In("to_v"), d, d),
-		out:    nn.NewLinear(attn.In("to_out", 0), d, d),
-		normQ:  nn.NewRMSNorm(attn.In("norm_q"), head, normEpsilon),
-		normK:  nn.NewRMSNorm(attn.In("norm_k"), head, normEpsilon),
-		mlpIn:  nn.NewLinear(ff.In(0, "proj"), d, cfg.MLPRatio*d),
-		mlpOut: nn.NewLinear(ff.In(2), cfg.MLPRatio*d, d),
+		table: c.Variable("scale_shift_table", 6, d),
+		attention: &nn.MultiHead{
+			Name: attn.Path(), Heads: cfg.NumHeads,
+			Q: linear("to_q"), K: linear("to_k"), V: linear("to_v"), Out: linear("to_out", 0),
+		},
+		normQ: nn.NewRMSNorm(attn.In("norm_q"), head, normEpsilon, nn.NoBias),
+		normK: nn.NewRMSNorm(attn.In("norm_k"), head, normEpsilon, nn.NoBias),
+		feed:  nn.NewMLP(c.In("ff"), "net.0.proj", "net.2", d, cfg.MLPRatio*d, d, nn.GELUTanh),
 	}
 }
 
-// apply maps x [B, S, hidden]; mod is the shared modulation [B, 6, hidden].
-func (b *block) apply(d *lora.Delta, x, mod *Node) *Node {
-	mod = Add(mod, InsertAxes(ConvertDType(b.table.NodeValue(x), x.DType()), 0))
-	h := modulate(nn.Normalize(x, normEpsilon), part(mod, 0), part(mod, 1))
-	q := b.normQ.Apply(nn.SplitHeads(b.q.Apply(d, h), b.heads))
-	k := b.normK.Apply(nn.SplitHeads(b.k.Apply(d, h), b.heads))
-	v := nn.SplitHeads(b.v.Apply(d, h), b.heads)
-	h = b.out.Apply(d, nn.Attention(q, k, v, nil))
-	x = Add(x, Mul(h, part(mod, 2)))
+// apply maps x [B, S, hidden]; shared is the modulation of all blocks, [B, 6, hidden].
+func (b *block) apply(f nn.Pass, x, shared *Node) *Node {
+	v := vectors(b.table, shared)
+	attention := modulation{shift: v(0), scale: v(1), gate: v(2)}
+	feed := modulation{shift: v(3), scale: v(4), gate: v(5)}
 
-	h = modulate(nn.Normalize(x, normEpsilon), part(mod, 3), part(mod, 4))
-	h = b.mlpOut.Apply(d, nn.GELUTanh(b.mlpIn.Apply(d, h)))
-	return Add(x, Mul(h, part(mod, 5)))
+	h := attention.apply(x)
+	q, k, values := b.attention.Project(f, h, h)
+	h = b.attention.Output(f, nn.Attention(b.normQ.Apply(f, q), b.normK.Apply(f, k), values, nil))
+	x = Add(x, Mul(h, attention.gate))
+	return Add(x, Mul(b.feed.Apply(f, feed.apply(x)), feed.gate))
 }
 
-// part is row i of the modulation [B, n, hidden], as [B, 1, hidden].
-func part(mod *Node, i int) *Node { return Slice(mod, AxisRange(), AxisRange(i, i+1)) }
+// modulation is what the noise level and the words do to one branch of a block: its
+// input is scaled and shifted, its output gated.
+type modulation struct{ shift, scale, gate *Node } // [B, 1, hidden]
 
-// modulate is x·(1+scale) + shift.
-func modulate(x, shift, scale *Node) *Node { return Add(Mul(x, OnePlus(scale)), shift) }
+// apply is norm(x)·(1+scale) + shift.
+func (m modulation) apply(x *Node) *Node {
+	return Add(Mul(nn.Normalize(x, normEpsilon), OnePlus(m.scale)), m.shift)
+}
+
+// vectors adds the rows of table [n, hidden] to those of shared [B, n or 1, hidden];
+// each of the result is [B, 1, hidden].
+func vectors(table *model.Variable, shared *Node) func(i int) *Node {
+	sum := Add(InsertAxes(ConvertDType(table.NodeValue(shared), shared.DType()), 0), shared)
+	return func(i int) *Node { return Slice(sum, AxisRange(), AxisRange(i, i+1)) }
+}

@@ -41,7 +41,7 @@ func benchGenerator(b *testing.B, rt *backends.Runtime) *Generator {
 	require.NoError(b, err)
 	g.schedule = newSchedule(g.config.Scheduler, g.options.Solver, g.options.Steps)
 	c := pipelinetest.Random(rt)
-	g.transformer = NewTransformer(c.In("transformer"), g.config.Transformer)
+	g.transformer = newTransformer(c.In("transformer"), g.config.Transformer)
 	g.decoder = autoencoder.NewDCDecoder(c.In("vae"), g.config.Autoencoder)
 	require.NoError(b, c.Err())
 	return g

@@ -18,6 +18,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
+	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 	"github.com/dualprocess/dualprocess-go/internal/text"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
@@ -77,7 +78,7 @@ func (e *encoder) load() error {
 	})
 	if err == nil {
 		e.exec, err = model.NewExec(e.rt.Backend, e.rt.Store, func(_ *model.Scope, in []*Node) []*Node {
-			states := ConvertDType(gemma.Apply(nil, in[0], in[1], e.rt.DType), dtypes.Float32)
+			states := ConvertDType(gemma.Apply(nn.Pass{}, in[0], in[1], e.rt.DType), dtypes.Float32)
 			if extra := states.Shape().Dim(1) - e.plain.Length(); extra > 0 {
 				// The first token, which gathers what no word wants, stays; of the
 				// instruction, and of what is left over, nothing does.

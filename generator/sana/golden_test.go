@@ -138,8 +138,12 @@ func (r *reference) testForward(t *testing.T) {
 		time, _ := r.Floats(t, call+".t")
 		g := r.open(t, r.paper(1, float64(guidance[0])))
 		cond := r.cond(t, g)
-		got := golden.Run(t, r.Runtime, func(p *nn.Probe, in []*Node) {
-			p.See("model_pred", g.predict(p, nil, in[0], in[1], in[2:]))
+		got := golden.Run(t, r.Runtime, func(in []*Node) golden.Outputs {
+			f := nn.Pass{Recorder: &nn.Recorder{}}
+			prediction := g.predict(f, in[0], in[1], in[2:])
+			out := r.Recorded("fwd1.mod.", f.Recorder, "")
+			out["model_pred"] = prediction
+			return out
 		}, pipelinetest.Flatten(r.Tensor(t, "in.fwd_latents"), rowsOf(time[0], len(cond)/2), cond)...)
 		r.Compare(t, call+".model_pred", got.Floats(t, "model_pred"), tolerance)
 		if call == "fwd1" {

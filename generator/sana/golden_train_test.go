@@ -10,6 +10,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/stretchr/testify/require"
 
+	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline/pipelinetest"
 	"github.com/dualprocess/dualprocess-go/lora"
 )
@@ -62,7 +63,7 @@ func (r *reference) trainer(t *testing.T) *trainer {
 	how := pipelinetest.Training{
 		Scale: r.About.LossScale, At: 2, // time and level
 		Clean: func(delta *lora.Delta, latents *Node, at, cond []*Node) (prediction, clean *Node) {
-			prediction = g.predict(nil, delta, latents, Reshape(at[0], 1), cond)
+			prediction = g.predict(nn.Pass{Delta: delta}, latents, Reshape(at[0], 1), cond)
 			return prediction, Sub(latents, Mul(at[1], prediction))
 		},
 	}

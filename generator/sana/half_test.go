@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/internal/golden"
-	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline/pipelinetest"
 )
 
@@ -26,12 +25,11 @@ func TestHalf(t *testing.T) {
 	noise, err := g.Latents(1)
 	require.NoError(t, err)
 	run := func() golden.Results {
-		return golden.Run(t, rt, func(p *nn.Probe, in []*Node) {
+		return golden.Run(t, rt, func(in []*Node) golden.Outputs {
 			prediction := g.Predict(nil, in[0], in[1], in[2:])
 			picture := g.Decode(g.Clean(in[0], prediction, in[1]))
-			p.See("prediction", prediction)
-			p.See("picture", picture)
-			p.See("gradient", Gradient(ReduceAllSum(Square(picture)), in[0])[0])
+			gradient := Gradient(ReduceAllSum(Square(picture)), in[0])[0]
+			return golden.Outputs{"prediction": prediction, "picture": picture, "gradient": gradient}
 		}, pipelinetest.Flatten(noise, int32(10), cond)...)
 	}
 	full := run()

@@ -33,7 +33,7 @@ type Generator struct {
 	options     Options // with every default filled in
 	runtime     *backends.Runtime
 	encoder     *encoder
-	transformer *Transformer
+	transformer *transformer
 	decoder     *autoencoder.DCDecoder
 	schedule    schedule
 }
@@ -85,7 +85,7 @@ func (g *Generator) load(ctx context.Context, fsys fs.FS, root string) (err erro
 		return err
 	}
 	if err := weights.LoadTo(rt.Backend, fsys, "transformer", rt.Store, root+"/transformer", nil, func(c weights.Cursor) {
-		g.transformer = NewTransformer(c, g.config.Transformer)
+		g.transformer = newTransformer(c, g.config.Transformer)
 	}); err != nil {
 		return err
 	}
@@ -143,16 +143,16 @@ func (g *Generator) Levels() int { return g.config.Scheduler.TrainTimesteps }
 
 // Predict returns the velocity after guidance.
 func (g *Generator) Predict(d *lora.Delta, latents, i *Node, cond []*Node) *Node {
-	return g.predict(nil, d, latents, Reshape(pipeline.At(g.schedule.times, i), 1), cond)
+	return g.predict(nn.Pass{Delta: d}, latents, Reshape(pipeline.At(g.schedule.times, i), 1), cond)
 }
 
 // predict is Predict at timesteps from 0 to 1000, float32 [1] or one for every row
 // of the network's batch.
-func (g *Generator) predict(p *nn.Probe, d *lora.Delta, latents, times *Node, cond []*Node) *Node {
+func (g *Generator) predict(f nn.Pass, latents, times *Node, cond []*Node) *Node {
 	network := func(x *Node, cond []*Node) *Node {
 		in := inputs{latents: ConvertDType(x, g.runtime.DType), text: cond[0], mask: cond[1], time: times}
-		checkpoint := g.runtime.Checkpoints(g.options.Checkpoint, x.Shape().Dim(0)*g.activations())
-		return ConvertDType(g.transformer.apply(p, d, in, checkpoint), dtypes.Float32)
+		f.Checkpoint = g.runtime.Checkpoints(g.options.Checkpoint, x.Shape().Dim(0)*g.activations())
+		return ConvertDType(g.transformer.apply(f, in), dtypes.Float32)
 	}
 	x := TransposeAllAxes(latents, 0, 2, 3, 1)
 	if g.guided() {
@@ -203,7 +203,7 @@ func (g *Generator) Noise(clean, noise, i *Node) *Node {
 
 // Decode draws the pictures, [batch, height, width, 3].
 func (g *Generator) Decode(latents *Node) *Node {
-	x := g.decoder.Apply(nil, ConvertDType(TransposeAllAxes(latents, 0, 2, 3, 1), g.runtime.DType))
+	x := g.decoder.Apply(nn.Pass{}, ConvertDType(TransposeAllAxes(latents, 0, 2, 3, 1), g.runtime.DType))
 	return ConvertDType(MulScalar(AddScalar(x, 1), 0.5), dtypes.Float32)
 }
 

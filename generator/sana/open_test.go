@@ -18,10 +18,10 @@ import (
 func checkpoint(t testing.TB) fstest.MapFS { return pipelinetest.Files(t, family) }
 
 const (
-	index, transformer = "model_index.json", "transformer/config.json"
-	scheduler          = "scheduler/scheduler_config.json"
-	vae                = "vae/diffusion_pytorch_model.safetensors"
-	shard              = "transformer/diffusion_pytorch_model-00002-of-00003.safetensors"
+	index, transformerJSON = "model_index.json", "transformer/config.json"
+	scheduler              = "scheduler/scheduler_config.json"
+	vae                    = "vae/diffusion_pytorch_model.safetensors"
+	shard                  = "transformer/diffusion_pytorch_model-00002-of-00003.safetensors"
 )
 
 func TestReadConfigRefuses(t *testing.T) {
@@ -29,21 +29,21 @@ func TestReadConfigRefuses(t *testing.T) {
 		{index, `"Gemma2Model"`, `"T5EncoderModel"`, "text_encoder"},
 		{index, `"vae"`, `"vea"`, "vea"},
 		{index, `"AutoencoderDC"`, `"AutoencoderKL"`, "vae"},
-		{transformer, `"patch_size": 1`, `"patch_size": 2`, "patch_size"},
-		{transformer, `"patch_size": 1`, `"patch_size": 1, "rope": true`, "rope"},
-		{transformer, `"num_layers": 3`, `"num_layers": -3`, "num_layers"},
-		{transformer, `"num_layers": 3`, `"num_layers": "3"`, "num_layers"},
-		{transformer, `"in_channels": 32`, `"in_channels": 16`, "out_channels"},
-		{transformer, `"cross_attention_dim": 32`, `"cross_attention_dim": 24`, "cross_attention_dim"},
-		{transformer, `"cross_attention_dim": 32`, `"cross_attention_dim": null`, "cross_attention_dim"},
-		{transformer, `"caption_channels": 24`, `"caption_channels": 25`, "caption_channels"},
-		{transformer, `"guidance_embeds": false`, `"guidance_embeds": true`, "guidance_embeds"},
-		{transformer, `"interpolation_scale": null`, `"interpolation_scale": 2`, "interpolation_scale"},
-		{transformer, `"qk_norm": null`, `"qk_norm": "rms_norm_across_heads"`, "qk_norm"},
-		{transformer, `"mlp_ratio": 2.5`, `"mlp_ratio": 0`, "mlp_ratio"},
-		{transformer, `"norm_eps": 1e-06`, `"norm_eps": 0`, "norm_eps"},
-		{transformer, `"timestep_scale": 1.0`, `"timestep_scale": -1.0`, "timestep_scale"},
-		{transformer, `"SanaTransformer2DModel"`, `"SD3Transformer2DModel"`, "_class_name"},
+		{transformerJSON, `"patch_size": 1`, `"patch_size": 2`, "patch_size"},
+		{transformerJSON, `"patch_size": 1`, `"patch_size": 1, "rope": true`, "rope"},
+		{transformerJSON, `"num_layers": 3`, `"num_layers": -3`, "num_layers"},
+		{transformerJSON, `"num_layers": 3`, `"num_layers": "3"`, "num_layers"},
+		{transformerJSON, `"in_channels": 32`, `"in_channels": 16`, "out_channels"},
+		{transformerJSON, `"cross_attention_dim": 32`, `"cross_attention_dim": 24`, "cross_attention_dim"},
+		{transformerJSON, `"cross_attention_dim": 32`, `"cross_attention_dim": null`, "cross_attention_dim"},
+		{transformerJSON, `"caption_channels": 24`, `"caption_channels": 25`, "caption_channels"},
+		{transformerJSON, `"guidance_embeds": false`, `"guidance_embeds": true`, "guidance_embeds"},
+		{transformerJSON, `"interpolation_scale": null`, `"interpolation_scale": 2`, "interpolation_scale"},
+		{transformerJSON, `"qk_norm": null`, `"qk_norm": "rms_norm_across_heads"`, "qk_norm"},
+		{transformerJSON, `"mlp_ratio": 2.5`, `"mlp_ratio": 0`, "mlp_ratio"},
+		{transformerJSON, `"norm_eps": 1e-06`, `"norm_eps": 0`, "norm_eps"},
+		{transformerJSON, `"timestep_scale": 1.0`, `"timestep_scale": -1.0`, "timestep_scale"},
+		{transformerJSON, `"SanaTransformer2DModel"`, `"SD3Transformer2DModel"`, "_class_name"},
 		{scheduler, `"DPMSolverMultistepScheduler"`, `"SCMScheduler"`, "_class_name"},
 		{scheduler, `"DPMSolverMultistepScheduler"`, `"FlowMatchEulerDiscreteScheduler"`, "unknown field"},
 		{scheduler, `"flow_shift": 3.0`, `"flow_shift": -3.0`, "shift"},
@@ -116,7 +116,7 @@ func TestOpenRefuses(t *testing.T) {
 		"truncated":     pipelinetest.Truncated(vae),
 		"another name": pipelinetest.Replaced(vae, `"decoder.conv_in.bias"`, `"decoder.conv_on.bias"`,
 			weights.ErrMissing, "decoder.conv_in.bias"),
-		"surplus": pipelinetest.Replaced(transformer, `"num_layers": 3`, `"num_layers": 2`,
+		"surplus": pipelinetest.Replaced(transformerJSON, `"num_layers": 3`, `"num_layers": 2`,
 			weights.ErrSurplus, "transformer_blocks.2"),
 		"another shape": pipelinetest.Replaced("text_encoder/config.json", `"intermediate_size": 48`, `"intermediate_size": 49`,
 			weights.ErrShape, "mlp.gate_proj.weight"),

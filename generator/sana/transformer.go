@@ -5,7 +5,6 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
-	"github.com/dualprocess/dualprocess-go/lora"
 )
 
 const (
@@ -15,21 +14,21 @@ const (
 	paddingBias = -10e3 // is added to the scores of padding
 )
 
-// Transformer predicts the velocity ε - x₀ of a rectified flow. Latents see each
-// other by linear attention and by convolutions, and the text by attention; the
-// time modulates them. There are no positions: the convolutions' zeros at the
+// transformer predicts the velocity ε - x₀ of a rectified flow. Latents attend to
+// each other by linear attention and by convolutions, and to the text by attention;
+// the time modulates them. There are no positions: the convolutions' zeros at the
 // border tell the places.
 //
 // Layers have the names of diffusers' SanaTransformer2DModel.
-type Transformer struct {
+type transformer struct {
 	config   TransformerConfig
-	in       *nn.AdaptedConv2D
-	time     *embedder
+	in       *nn.Conv2D
+	time     *nn.MLP
 	shared   *nn.Linear // makes of the time what modulates all blocks
-	text     *embedder
+	text     *nn.MLP
 	textNorm *nn.RMSNorm
 	blocks   []*block
-	normOut  modulation
+	normOut  modulator
 	out      *nn.Linear
 }
 
@@ -41,27 +40,25 @@ type inputs struct {
 	time    *Node // [B] or [1], float32: 0 to 1000
 }
 
-// pass is what all blocks of one pass share.
-type pass struct {
-	delta         *lora.Delta
-	text, bias    *Node // [B, T, width], [B, 1, 1, T]
+// condition is what all blocks are conditioned on.
+type condition struct {
+	text, mask    *Node // [B, T, width]; [B, 1, 1, T], added to the scores
 	time          *Node // [B or 1, 6, width]
 	height, width int   // of the latents
-	checkpoint    bool  // recompute activations in the backward pass
 }
 
-// NewTransformer reads the transformer's parameters at the root of a checkpoint.
-func NewTransformer(c weights.Cursor, cfg TransformerConfig) *Transformer {
+// newTransformer reads the transformer's parameters at the root of a checkpoint.
+func newTransformer(c weights.Cursor, cfg TransformerConfig) *transformer {
 	width, time := cfg.Width(), c.In("time_embed")
-	t := &Transformer{
+	t := &transformer{
 		config:   cfg,
-		in:       nn.NewAdaptedConv2D(c.In("patch_embed", "proj"), cfg.InChannels, width, 1, 1, 0),
+		in:       nn.NewConv2D(c.In("patch_embed", "proj"), cfg.InChannels, width, nn.Kernel{Size: 1}, nn.Bias),
 		time:     newEmbedder(time.In("emb", "timestep_embedder"), waves, width, nn.SiLU),
-		shared:   nn.NewLinear(time.In("linear"), width, 6*width),
+		shared:   nn.NewLinear(time.In("linear"), width, 6*width, nn.Bias),
 		text:     newEmbedder(c.In("caption_projection"), cfg.TextWidth, width, nn.GELUTanh),
-		textNorm: nn.NewRMSNorm(c.In("caption_norm"), width, textEpsilon),
-		normOut:  newModulation(c, 2, width),
-		out:      nn.NewLinear(c.In("proj_out"), width, cfg.InChannels),
+		textNorm: nn.NewRMSNorm(c.In("caption_norm"), width, textEpsilon, nn.NoBias),
+		normOut:  newModulator(c, 2, width),
+		out:      nn.NewLinear(c.In("proj_out"), width, cfg.InChannels, nn.Bias),
 	}
 	for i := range cfg.Layers {
 		t.blocks = append(t.blocks, newBlock(c.In("transformer_blocks", i), cfg))
@@ -70,80 +67,78 @@ func NewTransformer(c weights.Cursor, cfg TransformerConfig) *Transformer {
 }
 
 // apply returns the velocity, [B, H, W, in] in the dtype of the latents.
-func (t *Transformer) apply(p *nn.Probe, d *lora.Delta, in inputs, checkpoint bool) *Node {
+func (t *transformer) apply(f nn.Pass, in inputs) *Node {
 	dims, width := in.latents.Shape().Dimensions, t.config.Width()
-	x := Reshape(t.in.Apply(d, in.latents), dims[0], dims[1]*dims[2], width)
-	p.See("patch_embed", x)
-	embedded, time := t.embedTime(p.In("time_embed"), d, in)
-	f := pass{
-		delta: d, text: t.embedText(p, d, in), bias: InsertAxes(MulScalar(OneMinus(in.mask), paddingBias), 1, 1),
-		time: Reshape(time, -1, 6, width), height: dims[1], width: dims[2], checkpoint: checkpoint,
+	x := Reshape(t.in.Apply(f, in.latents), dims[0], dims[1]*dims[2], width)
+	f.Record("patch_embed", x)
+	embedded, time := t.embedTime(f, in)
+	c := condition{
+		text: t.embedText(f, in), mask: InsertAxes(MulScalar(OneMinus(in.mask), paddingBias), 1, 1),
+		time: Reshape(time, -1, 6, width), height: dims[1], width: dims[2],
 	}
-	for i, b := range t.blocks {
-		x = b.apply(p.In("transformer_blocks", i), f, x)
-		p.In("transformer_blocks").See(i, x)
+	for _, b := range t.blocks {
+		x = b.apply(f, c, x)
 	}
-	m := t.normOut.parts(InsertAxes(embedded, 1))
-	x = p.See("norm_out", modulate(nn.Normalize(x, outEpsilon), m[0], m[1]))
-	x = p.See("proj_out", t.out.Apply(d, x))
-	return Reshape(x, dims...)
+	v := t.normOut.vectors(InsertAxes(embedded, 1))
+	m := modulation{shift: v[0], scale: v[1]}
+	x = f.Record("norm_out", m.apply(nn.Normalize(x, outEpsilon)))
+	return Reshape(t.out.Apply(f, x), dims...)
 }
 
 // embedTime returns a vector of the time, [B or 1, width], and what modulates the
 // blocks, [B or 1, 6·width].
-func (t *Transformer) embedTime(p *nn.Probe, d *lora.Delta, in inputs) (embedded, modulation *Node) {
+func (t *transformer) embedTime(f nn.Pass, in inputs) (embedded, modulation *Node) {
 	time := MulScalar(in.time, t.config.TimeScale)
-	embedded = p.See("emb", t.time.apply(d, nn.SineWaves(time, waves, in.latents.DType())))
-	modulation = p.See(0, t.shared.Apply(d, nn.SiLU(embedded)))
-	p.See(1, embedded)
+	embedded = f.Record("time_embed.emb", t.time.Apply(f, nn.SineWaves(time, waves, in.latents.DType())))
+	modulation = t.shared.Apply(f, nn.SiLU(embedded))
+	f.RecordAll("time_embed", modulation, embedded)
 	return embedded, modulation
 }
 
 // embedText brings the text to the stream's width, [B, T, width].
-func (t *Transformer) embedText(p *nn.Probe, d *lora.Delta, in inputs) *Node {
+func (t *transformer) embedText(f nn.Pass, in inputs) *Node {
 	x := ConvertDType(in.text, in.latents.DType())
-	x = p.See("caption_projection", t.text.apply(d, x))
-	return p.See("caption_norm", t.textNorm.Apply(x))
+	return t.textNorm.Apply(f, t.text.Apply(f, x))
 }
 
-// block attends to the latents, then to the text, and then looks at neighbours.
+// block is attention to the latents, attention to the text, and a convolution over
+// neighbours.
 type block struct {
-	config     TransformerConfig
-	modulation modulation
-	self       *attention
-	cross      *attention
-	feed       *nn.GatedConv
+	name      string
+	config    TransformerConfig
+	modulator modulator
+	self      *nn.MultiHead
+	cross     *nn.MultiHead
+	feed      *nn.GatedConv
 }
 
 func newBlock(c weights.Cursor, cfg TransformerConfig) *block {
 	width := cfg.Width()
 	return &block{
-		config:     cfg,
-		modulation: newModulation(c, 6, width),
-		self:       newAttention(c.In("attn1"), width, cfg.Heads, cfg.HeadWidth, cfg.AttentionBias),
-		cross:      newAttention(c.In("attn2"), width, *cfg.CrossHeads, *cfg.CrossHeadWidth, true),
-		feed:       nn.NewGatedConv(c.In("ff"), width, cfg.inner()),
+		name:      c.Path(),
+		config:    cfg,
+		modulator: newModulator(c, 6, width),
+		self:      newAttention(c.In("attn1"), width, cfg.Heads, cfg.HeadWidth, cfg.AttentionBias),
+		cross:     newAttention(c.In("attn2"), width, *cfg.CrossHeads, *cfg.CrossHeadWidth, nn.Bias),
+		feed:      nn.NewGatedConv(c.In("ff"), width, cfg.inner()),
 	}
 }
 
 // apply keeps the shape of x [B, H·W, width].
-func (b *block) apply(p *nn.Probe, f pass, x *Node) *Node {
-	if f.checkpoint {
-		x = x.Checkpoint()
-	}
-	m := b.modulation.parts(f.time) // shift, scale, gate of either half
-	h := p.See("norm1", nn.Normalize(x, b.config.Epsilon))
-	h = p.See("attn1", b.self.linear(f.delta, modulate(h, m[0], m[1])))
-	x = Add(x, Mul(m[2], h))
-	x = Add(x, p.See("attn2", b.cross.cross(f.delta, x, f.text, f.bias)))
+func (b *block) apply(f nn.Pass, c condition, x *Node) *Node {
+	x = f.Enter(x)
+	v := b.modulator.vectors(c.time)
+	attention, feed := modulation{v[0], v[1], v[2]}, modulation{v[3], v[4], v[5]}
 
-	h = modulate(nn.Normalize(x, b.config.Epsilon), m[3], m[4])
+	h := f.Record(b.name+".norm1", nn.Normalize(x, b.config.Epsilon))
+	h = attention.apply(h)
+	h = b.self.Output(f, nn.LinearAttention(b.self.Project(f, h, h)))
+	x = Add(x, Mul(attention.gate, h))
+	x = Add(x, b.cross.Apply(f, x, c.text, c.mask))
+
+	h = feed.apply(nn.Normalize(x, b.config.Epsilon))
 	dims := h.Shape().Dimensions
-	h = Reshape(h, dims[0], f.height, f.width, dims[2])
-	h = p.See("ff", b.feed.Apply(p.In("ff"), f.delta, h))
-	x = Add(x, Mul(m[5], Reshape(h, dims...)))
-	if f.checkpoint {
-		x = x.StopCheckpoint()
-	}
-	return x
+	h = b.feed.Apply(f, Reshape(h, dims[0], c.height, c.width, dims[2]))
+	x = Add(x, Mul(feed.gate, Reshape(h, dims...)))
+	return f.Record(b.name, f.Leave(x))
 }

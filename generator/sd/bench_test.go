@@ -38,7 +38,7 @@ func benchGenerator(b *testing.B, rt *backends.Runtime) *Generator {
 	g.config.Scheduler = defaultScheduler()
 	g.schedule = newSchedule(g.config.Scheduler, g.options.Steps)
 	c := pipelinetest.Random(rt)
-	g.unet = NewUNet(c.In("unet"), g.config.UNet)
+	g.unet = newUNet(c.In("unet"), g.config.UNet)
 	g.decoder = autoencoder.NewDecoder(c.In("vae"), g.config.Autoencoder)
 	require.NoError(b, c.Err())
 	return g

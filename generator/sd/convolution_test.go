@@ -1,6 +1,7 @@
 package sd
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"path/filepath"
 	"testing"
@@ -10,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/internal/golden"
-	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline/pipelinetest"
 	"github.com/dualprocess/dualprocess-go/lora"
 )
@@ -40,14 +40,14 @@ func TestConvolutions(t *testing.T) {
 
 	x, err := g.Latents(1)
 	require.NoError(t, err)
-	got := golden.Run(t, rt, func(p *nn.Probe, in []*Node) {
+	got := golden.Run(t, rt, func(in []*Node) golden.Outputs {
 		latents, i, cond, params := in[0], in[1], in[2:4], in[4:]
 		prediction := g.Predict(a.Delta(params, Const(latents.Graph(), float32(1))), latents, i, cond)
-		p.See("adapted", prediction)
-		p.See("base", g.Predict(nil, latents, i, cond))
+		out := golden.Outputs{"adapted": prediction, "base": g.Predict(nil, latents, i, cond)}
 		for k, gradient := range Gradient(ReduceAllSum(Square(prediction)), params...) {
-			p.See(k, ReduceAllMax(Abs(gradient)))
+			out[fmt.Sprint(k)] = ReduceAllMax(Abs(gradient))
 		}
+		return out
 	}, pipelinetest.Flatten(x, int32(25), cond, params)...)
 	require.Error(t, golden.Close(got.Floats(t, "adapted"), got.Floats(t, "base"), 1e-3))
 	for k, x := range got {

@@ -12,6 +12,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 	"github.com/dualprocess/dualprocess-go/internal/text"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
@@ -47,7 +48,7 @@ func (e *encoder) load() error {
 	})
 	if err == nil {
 		e.exec, err = model.NewExec(e.rt.Backend, e.rt.Store, func(_ *model.Scope, in []*Node) []*Node {
-			return []*Node{ConvertDType(clip.Apply(nil, in[0], e.rt.DType), dtypes.Float32)}
+			return []*Node{ConvertDType(clip.Apply(nn.Pass{}, in[0], e.rt.DType), dtypes.Float32)}
 		})
 	}
 	if err != nil {

@@ -81,9 +81,14 @@ func (r *reference) testText(t *testing.T) {
 		ids, err := prompter.IDs(prompt)
 		require.NoError(t, err)
 		require.Equal(t, r.Ints(t, "text.clip.ids_"+which), ids)
-		got := golden.Run(t, r.Runtime, func(p *nn.Probe, in []*Node) { encoder.Apply(p, in[0], dtypes.Float32) },
-			tensors.FromFlatDataAndDimensions(ids, 1, len(ids)))
-		r.Compare(t, "text.clip.last_hidden_"+which, got.Floats(t, "final_layer_norm"), tolerance)
+		got := golden.Run(t, r.Runtime, func(in []*Node) golden.Outputs {
+			f := nn.Pass{Recorder: &nn.Recorder{}}
+			states := encoder.Apply(f, in[0], dtypes.Float32)
+			out := r.Recorded("text.clip.mod.", f.Recorder, "text_model")
+			out["states"] = states
+			return out
+		}, tensors.FromFlatDataAndDimensions(ids, 1, len(ids)))
+		r.Compare(t, "text.clip.last_hidden_"+which, got.Floats(t, "states"), tolerance)
 		if which == "cond" {
 			r.Modules(t, "text.clip.mod.", got, tolerance, nil)
 		}
@@ -123,17 +128,17 @@ func (r *reference) testForward(t *testing.T) {
 		scale, _ := r.Floats(t, call+".guidance_scale")
 		time, _ := r.Floats(t, call+".t")
 		g := r.open(t, Options{Guidance: new(float64(scale[0]))})
-		got := golden.Run(t, r.Runtime, func(p *nn.Probe, in []*Node) {
+		got := golden.Run(t, r.Runtime, func(in []*Node) golden.Outputs {
+			f := nn.Pass{Recorder: &nn.Recorder{}}
 			both := BroadcastToDims(in[1], 2) // as the reference has it
-			p.See("model_pred", g.predict(p.In("mod"), nil, in[0], both, in[2:]))
+			prediction := g.predict(f, in[0], both, in[2:])
+			out := r.Recorded("fwd1.mod.", f.Recorder, "")
+			out["model_pred"] = prediction
+			return out
 		}, pipelinetest.Flatten(r.Tensor(t, "in.fwd_latents"), time, r.conditions(t, g))...)
 		r.Compare(t, call+".model_pred", got.Floats(t, "model_pred"), tolerance)
 		if call == "fwd1" {
-			modules := golden.Results{}
-			for name, x := range got {
-				modules[strings.TrimPrefix(name, "mod.")] = x
-			}
-			r.Modules(t, "fwd1.mod.", modules, tolerance, pipelinetest.ChannelsFirst)
+			r.Modules(t, "fwd1.mod.", got, tolerance, pipelinetest.ChannelsFirst)
 		}
 	}
 }
@@ -156,12 +161,12 @@ func (r *reference) testOddSize(t *testing.T) {
 	noise, err := g.Latents(1)
 	require.NoError(t, err)
 	require.Equal(t, shape, noise.Shape().Dimensions)
-	got := golden.Run(t, r.Runtime, func(p *nn.Probe, in []*Node) {
-		prediction := p.See("model_pred", g.predict(nil, nil, in[0], in[1], in[2:]))
+	got := golden.Run(t, r.Runtime, func(in []*Node) golden.Outputs {
+		prediction := g.predict(nn.Pass{}, in[0], in[1], in[2:])
 		size := prediction.Shape().Size()
 		slope := Reshape(AddScalar(MulScalar(Iota(in[0].Graph(), shapes.Make(dtypes.Float32, size), 0), 2/float64(size-1)), -1), shape...)
-		p.See("grad", Gradient(ReduceAllSum(Mul(prediction, slope)), in[0])[0])
-		p.See("image", pipelinetest.Picture(g, in[0]))
+		gradient := Gradient(ReduceAllSum(Mul(prediction, slope)), in[0])[0]
+		return golden.Outputs{"model_pred": prediction, "grad": gradient, "image": pipelinetest.Picture(g, in[0])}
 	}, pipelinetest.Flatten(r.Tensor(t, "odd.latents"), time, r.conditions(t, g))...)
 	r.Compare(t, "odd.model_pred", got.Floats(t, "model_pred"), tolerance)
 	r.Compare(t, "odd.grad", got.Floats(t, "grad"), gradientTolerance)
@@ -179,12 +184,16 @@ func (r *reference) testAutoencoder(t *testing.T) {
 	require.NoError(t, weights.Load(fsys, "vae", r.Runtime.Store, weights.Root(r.Runtime.Store, "/vae"), nil, func(c weights.Cursor) {
 		decoder, encoder = autoencoder.NewDecoder(c, cfg), autoencoder.NewEncoder(c, cfg)
 	}))
-	got := golden.Run(t, r.Runtime, func(p *nn.Probe, in []*Node) {
+	got := golden.Run(t, r.Runtime, func(in []*Node) golden.Outputs {
+		f := nn.Pass{Recorder: &nn.Recorder{}}
 		last := func(x *Node) *Node { return TransposeAllAxes(x, 0, 2, 3, 1) }
-		decoder.Apply(p, last(in[0]))
-		p.See("encode", MulScalar(encoder.Apply(last(in[1])), 1/cfg.Scaling)) // the fixture's is not scaled
+		image := decoder.Apply(f, last(in[0]))
+		out := r.Recorded("vae.mod.", f.Recorder, "decoder")
+		out["image"] = image
+		out["encode"] = MulScalar(encoder.Apply(nn.Pass{}, last(in[1])), 1/cfg.Scaling) // the fixture's is not scaled
+		return out
 	}, r.Tensor(t, "in.fwd_latents"), r.Tensor(t, "in.target"))
 	r.Modules(t, "vae.mod.", got, tolerance, pipelinetest.ChannelsFirst)
-	r.Compare(t, "vae.image", pipelinetest.ChannelsFirst(got["conv_out"]), tolerance)
+	r.Compare(t, "vae.image", pipelinetest.ChannelsFirst(got["image"]), tolerance)
 	r.Compare(t, "vae.encode", pipelinetest.ChannelsFirst(got["encode"]), tolerance)
 }

@@ -59,7 +59,7 @@ type Generator struct {
 	options  Options // with every default filled in
 	runtime  *backends.Runtime
 	encoder  *encoder
-	unet     *UNet
+	unet     *unet
 	decoder  *autoencoder.Decoder
 	schedule schedule
 }
@@ -109,7 +109,7 @@ func (g *Generator) load(ctx context.Context, fsys fs.FS, root string) (err erro
 		return err
 	}
 	if err := weights.LoadTo(g.runtime.Backend, fsys, "unet", store, root+"/unet", nil, func(c weights.Cursor) {
-		g.unet = NewUNet(c, g.config.UNet)
+		g.unet = newUNet(c, g.config.UNet)
 	}); err != nil {
 		return err
 	}
@@ -205,16 +205,15 @@ func (g *Generator) Levels() int { return g.config.Scheduler.TrainTimesteps }
 // Predict returns what the U-Net predicts after guidance: the noise or, as the
 // scheduler's configuration says, the velocity or the clean latents.
 func (g *Generator) Predict(d *lora.Delta, latents, i *Node, cond []*Node) *Node {
-	return g.predict(nil, d, latents, Reshape(pipeline.At(g.schedule.times, i), 1), cond)
+	return g.predict(nn.Pass{Delta: d}, latents, Reshape(pipeline.At(g.schedule.times, i), 1), cond)
 }
 
 // predict is Predict at times of the training, float32 [1] or one for every row of
 // the network's batch.
-func (g *Generator) predict(p *nn.Probe, d *lora.Delta, latents, times *Node, cond []*Node) *Node {
+func (g *Generator) predict(f nn.Pass, latents, times *Node, cond []*Node) *Node {
 	network := func(x *Node, cond []*Node) *Node {
-		checkpoint := g.runtime.Checkpoints(g.options.Checkpoint, x.Shape().Dim(0)*g.activations())
-		y := g.unet.apply(p, d, ConvertDType(x, g.runtime.DType), times, cond[0], checkpoint)
-		return ConvertDType(y, dtypes.Float32)
+		f.Checkpoint = g.runtime.Checkpoints(g.options.Checkpoint, x.Shape().Dim(0)*g.activations())
+		return ConvertDType(g.unet.apply(f, ConvertDType(x, g.runtime.DType), times, cond[0]), dtypes.Float32)
 	}
 	x := TransposeAllAxes(latents, 0, 2, 3, 1)
 	if g.guided() {
@@ -262,7 +261,7 @@ func (g *Generator) Noise(clean, noise, i *Node) *Node {
 
 // Decode draws the pictures, [batch, height, width, 3].
 func (g *Generator) Decode(latents *Node) *Node {
-	x := g.decoder.Apply(nil, ConvertDType(TransposeAllAxes(latents, 0, 2, 3, 1), g.runtime.DType))
+	x := g.decoder.Apply(nn.Pass{}, ConvertDType(TransposeAllAxes(latents, 0, 2, 3, 1), g.runtime.DType))
 	return ConvertDType(MulScalar(AddScalar(x, 1), 0.5), dtypes.Float32)
 }
 

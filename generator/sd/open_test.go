@@ -12,7 +12,6 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
-	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline/pipelinetest"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
@@ -158,11 +157,11 @@ func TestHalf(t *testing.T) {
 	noise, err := g.Latents(1)
 	require.NoError(t, err)
 	run := func() golden.Results {
-		return golden.Run(t, rt, func(p *nn.Probe, in []*Node) {
+		return golden.Run(t, rt, func(in []*Node) golden.Outputs {
 			prediction := g.Predict(nil, in[0], in[1], in[2:])
 			clean := g.Clean(in[0], prediction, in[1])
-			p.See("prediction", prediction)
-			p.See("gradient", Gradient(ReduceAllSum(Square(g.Decode(clean))), in[0])[0])
+			gradient := Gradient(ReduceAllSum(Square(g.Decode(clean))), in[0])[0]
+			return golden.Outputs{"prediction": prediction, "gradient": gradient}
 		}, pipelinetest.Flatten(noise, int32(25), cond)...)
 	}
 	full := run()

@@ -1,6 +1,7 @@
 package autoencoder
 
 import (
+	"slices"
 	"strings"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -14,20 +15,21 @@ type DCDecoder struct {
 	config DCConfig
 	in     *nn.Conv2D
 	levels []*dcLevel // from the picture down, as in the checkpoint
-	norm   *channelNorm
+	norm   *nn.RMSNorm
 	out    *nn.Conv2D
 }
 
 // dcLevel works at one resolution. It changes it at its beginning (decoder) or at
 // its end (encoder), but for the one at the end of the latents.
 type dcLevel struct {
+	name   string
 	resize *dcResize // nil without
 	blocks []dcBlock
 }
 
 // dcBlock keeps the shape of x [B, H, W, C].
 type dcBlock interface {
-	apply(p *nn.Probe, x *Node) *Node
+	apply(f nn.Pass, x *Node) *Node
 }
 
 // NewDCDecoder reads the decoder's parameters at the root of a checkpoint.
@@ -37,14 +39,15 @@ func NewDCDecoder(c weights.Cursor, cfg DCConfig) *DCDecoder {
 	last := len(channels) - 1
 	d := &DCDecoder{
 		config: cfg,
-		in:     nn.NewConv2D(c.In("conv_in"), cfg.LatentChannels, channels[last], 3, 1, 1),
+		in:     nn.NewConv2D(c.In("conv_in"), cfg.LatentChannels, channels[last], nn.Kernel{Size: 3, Padding: 1}, nn.Bias),
 		norm:   newChannelNorm(c.In("norm_out"), channels[0]),
-		out:    nn.NewConv2D(c.In("conv_out"), channels[0], cfg.InChannels, 3, 1, 1),
+		out:    nn.NewConv2D(c.In("conv_out"), channels[0], cfg.InChannels, nn.Kernel{Size: 3, Padding: 1}, nn.Bias),
 	}
 	for i := range channels {
-		at, level, first := c.In("up_blocks", i), &dcLevel{}, 0
+		at, first := c.In("up_blocks", i), 0
+		level := &dcLevel{name: at.Path()}
 		if i < last {
-			level.resize, first = newEnlarge(at.In(0, "conv"), channels[i+1], channels[i], cfg.Upsample), 1
+			level.resize, first = newEnlarge(at.In(0), channels[i+1], channels[i], cfg.Upsample), 1
 		}
 		level.blocks = newDCBlocks(at, first, i, cfg.decoder(), cfg.HeadWidth)
 		d.levels = append(d.levels, level)
@@ -54,22 +57,19 @@ func NewDCDecoder(c weights.Cursor, cfg DCConfig) *DCDecoder {
 
 // Apply maps a generator's latents [B, H, W, LatentChannels] to pictures
 // [B, fH, fW, 3], f the configuration's Factor, nominally in [-1, 1].
-func (d *DCDecoder) Apply(p *nn.Probe, latents *Node) *Node {
+func (d *DCDecoder) Apply(f nn.Pass, latents *Node) *Node {
 	z := MulScalar(latents, 1/d.config.Scaling)
-	x := p.See("conv_in", d.in.Apply(z))
+	x := d.in.Apply(f, z)
 	if d.config.InShortcut {
 		x = Add(x, repeatChannels(z, x.Shape().Dim(3)/z.Shape().Dim(3)))
 	}
-	for i := len(d.levels) - 1; i >= 0; i-- {
-		at, first, level := p.In("up_blocks", i), 0, d.levels[i]
+	for _, level := range slices.Backward(d.levels) {
 		if level.resize != nil {
-			x, first = at.See(0, level.resize.apply(x)), 1
+			x = level.resize.apply(f, x)
 		}
-		x = level.applyBlocks(at, first, x)
-		p.In("up_blocks").See(i, x)
+		x = f.Record(level.name, level.applyBlocks(f, x))
 	}
-	x = nn.ReLU(p.See("norm_out", d.norm.apply(x)))
-	return p.See("conv_out", d.out.Apply(x))
+	return d.out.Apply(f, nn.ReLU(d.norm.Apply(f, x)))
 }
 
 // DCEncoder finds the latents of a picture.
@@ -87,14 +87,14 @@ func NewDCEncoder(c weights.Cursor, cfg DCConfig) *DCEncoder {
 	last := len(channels) - 1
 	e := &DCEncoder{
 		config: cfg,
-		in:     nn.NewConv2D(c.In("conv_in"), cfg.InChannels, channels[0], 3, 1, 1),
-		out:    nn.NewConv2D(c.In("conv_out"), channels[last], cfg.LatentChannels, 3, 1, 1),
+		in:     nn.NewConv2D(c.In("conv_in"), cfg.InChannels, channels[0], nn.Kernel{Size: 3, Padding: 1}, nn.Bias),
+		out:    nn.NewConv2D(c.In("conv_out"), channels[last], cfg.LatentChannels, nn.Kernel{Size: 3, Padding: 1}, nn.Bias),
 	}
 	for i := range channels {
 		at := c.In("down_blocks", i)
-		level := &dcLevel{blocks: newDCBlocks(at, 0, i, cfg.encoder(), cfg.HeadWidth)}
+		level := &dcLevel{name: at.Path(), blocks: newDCBlocks(at, 0, i, cfg.encoder(), cfg.HeadWidth)}
 		if i < last {
-			level.resize = newReduce(at.In(len(level.blocks), "conv"), channels[i], channels[i+1], cfg.Downsample)
+			level.resize = newReduce(at.In(len(level.blocks)), channels[i], channels[i+1], cfg.Downsample)
 		}
 		e.levels = append(e.levels, level)
 	}
@@ -103,30 +103,29 @@ func NewDCEncoder(c weights.Cursor, cfg DCConfig) *DCEncoder {
 
 // Apply maps pictures [B, H, W, 3] in [-1, 1] to their latents, [B, H/f, W/f,
 // LatentChannels], as DCDecoder takes them.
-func (e *DCEncoder) Apply(pictures *Node) *Node {
-	return MulScalar(e.latents(pictures), e.config.Scaling)
+func (e *DCEncoder) Apply(f nn.Pass, pictures *Node) *Node {
+	return MulScalar(e.latents(f, pictures), e.config.Scaling)
 }
 
 // latents is Apply in the autoencoder's own scale.
-func (e *DCEncoder) latents(x *Node) *Node {
-	x = e.in.Apply(x)
+func (e *DCEncoder) latents(f nn.Pass, x *Node) *Node {
+	x = e.in.Apply(f, x)
 	for _, level := range e.levels {
-		x = level.applyBlocks(nil, 0, x)
+		x = level.applyBlocks(f, x)
 		if level.resize != nil {
-			x = level.resize.apply(x)
+			x = level.resize.apply(f, x)
 		}
 	}
-	z := e.out.Apply(x)
+	z := e.out.Apply(f, x)
 	if e.config.OutShortcut {
 		z = Add(z, meanChannels(x, z.Shape().Dim(3)))
 	}
 	return z
 }
 
-// applyBlocks runs the blocks, the first of which a probe knows by the number first.
-func (l *dcLevel) applyBlocks(p *nn.Probe, first int, x *Node) *Node {
-	for k, b := range l.blocks {
-		x = p.See(first+k, b.apply(p.In(first+k), x))
+func (l *dcLevel) applyBlocks(f nn.Pass, x *Node) *Node {
+	for _, b := range l.blocks {
+		x = b.apply(f, x)
 	}
 	return x
 }

@@ -35,11 +35,14 @@ func TestGoldenDC(t *testing.T) {
 			require.NoError(t, weights.Load(fsys, "vae", rt.Store, weights.Root(rt.Store, "/vae"), nil, func(c weights.Cursor) {
 				decoder, encoder = NewDCDecoder(c, cfg), NewDCEncoder(c, cfg)
 			}))
-			got := golden.Run(t, rt, func(p *nn.Probe, in []*Node) {
-				decoder.Apply(p, channelsLast(in[0]))
-				p.See("encode", encoder.latents(channelsLast(in[1])))
+			got := golden.Run(t, rt, func(in []*Node) golden.Outputs {
+				pass := nn.Pass{Recorder: &nn.Recorder{}}
+				image := decoder.Apply(pass, channelsLast(in[0]))
+				out := f.Recorded("vae.mod.", pass.Recorder, "decoder")
+				out["image"], out["encode"] = image, encoder.latents(nn.Pass{}, channelsLast(in[1]))
+				return out
 			}, f.Tensor(t, "in.fwd_latents"), f.Tensor(t, "in.target"))
-			f.Compare(t, "vae.image", channelsFirst(got["conv_out"]), tolerance)
+			f.Compare(t, "vae.image", channelsFirst(got["image"]), tolerance)
 			f.Compare(t, "vae.encode", channelsFirst(got["encode"]), tolerance)
 			normed := got["norm_out"]
 			f.Modules(t, "vae.mod.", got, tolerance, func(x *tensors.Tensor) []float32 {

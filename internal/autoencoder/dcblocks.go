@@ -9,48 +9,44 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
-// channelNorm is an RMS norm over channels with an offset.
-type channelNorm struct {
-	rms  *nn.RMSNorm
-	bias *model.Variable // [channels]
-}
-
-func newChannelNorm(c weights.Cursor, channels int) *channelNorm {
+// newChannelNorm reads an RMS norm over channels with an offset.
+func newChannelNorm(c weights.Cursor, channels int) *nn.RMSNorm {
 	const epsilon = 1e-5
-	return &channelNorm{nn.NewRMSNorm(c, channels, epsilon), c.Variable("bias", channels)}
-}
-
-func (n *channelNorm) apply(x *Node) *Node {
-	return Add(n.rms.Apply(x), ExpandLeftToRank(ConvertDType(n.bias.NodeValue(x), x.DType()), x.Rank()))
+	return nn.NewRMSNorm(c, channels, epsilon, nn.Bias)
 }
 
 // dcResidual is x + norm(conv2(silu(conv1(x)))).
 type dcResidual struct {
+	name         string
 	conv1, conv2 *nn.Conv2D
-	norm         *channelNorm
+	norm         *nn.RMSNorm
 }
 
 func newDCResidual(c weights.Cursor, channels int) *dcResidual {
+	kernel := nn.Kernel{Size: 3, Padding: 1}
 	return &dcResidual{
-		conv1: nn.NewConv2D(c.In("conv1"), channels, channels, 3, 1, 1),
-		conv2: nn.NewConv2DNoBias(c.In("conv2"), channels, channels, 3, 1, 1),
+		name:  c.Path(),
+		conv1: nn.NewConv2D(c.In("conv1"), channels, channels, kernel, nn.Bias),
+		conv2: nn.NewConv2D(c.In("conv2"), channels, channels, kernel, nn.NoBias),
 		norm:  newChannelNorm(c.In("norm"), channels),
 	}
 }
 
-func (r *dcResidual) apply(_ *nn.Probe, x *Node) *Node {
-	return Add(x, r.norm.apply(r.conv2.Apply(nn.SiLU(r.conv1.Apply(x)))))
+func (r *dcResidual) apply(f nn.Pass, x *Node) *Node {
+	h := r.conv2.Apply(f, nn.SiLU(r.conv1.Apply(f, x)))
+	return f.Record(r.name, Add(x, r.norm.Apply(f, h)))
 }
 
 // dcAttention is linear attention over all places of a picture and then a gated
 // convolution (EfficientViTBlock in diffusers). Queries, keys and values come at
 // several scales: as they are, and gathered by wider kernels.
 type dcAttention struct {
+	name         string
 	q, k, v, out *nn.Linear
 	scales       []*dcScale
-	norm         *channelNorm
+	norm         *nn.RMSNorm
 	gated        *nn.GatedConv
-	gatedNorm    *channelNorm
+	gatedNorm    *nn.RMSNorm
 	headWidth    int
 }
 
@@ -64,11 +60,12 @@ func newDCAttention(c weights.Cursor, channels, headWidth int, kernels []int) *d
 	const ratio = 4 // inner channels of the gated convolution over the outer ones
 	attn, inner := c.In("attn"), channels/headWidth*headWidth
 	a := &dcAttention{
+		name:      c.Path(),
 		headWidth: headWidth,
-		q:         nn.NewLinearNoBias(attn.In("to_q"), channels, inner),
-		k:         nn.NewLinearNoBias(attn.In("to_k"), channels, inner),
-		v:         nn.NewLinearNoBias(attn.In("to_v"), channels, inner),
-		out:       nn.NewLinearNoBias(attn.In("to_out"), inner*(1+len(kernels)), channels),
+		q:         nn.NewLinear(attn.In("to_q"), channels, inner, nn.NoBias),
+		k:         nn.NewLinear(attn.In("to_k"), channels, inner, nn.NoBias),
+		v:         nn.NewLinear(attn.In("to_v"), channels, inner, nn.NoBias),
+		out:       nn.NewLinear(attn.In("to_out"), inner*(1+len(kernels)), channels, nn.NoBias),
 		norm:      newChannelNorm(attn.In("norm_out"), channels),
 		gated:     nn.NewGatedConv(c.In("conv_out"), channels, ratio*channels),
 		gatedNorm: newChannelNorm(c.In("conv_out", "norm"), channels),
@@ -76,29 +73,29 @@ func newDCAttention(c weights.Cursor, channels, headWidth int, kernels []int) *d
 	for i, kernel := range kernels {
 		at := attn.In("to_qkv_multiscale", i)
 		a.scales = append(a.scales, &dcScale{
-			gather: nn.NewDepthwiseConv2DNoBias(at.In("proj_in"), 3*inner, kernel),
+			gather: nn.NewDepthwiseConv2D(at.In("proj_in"), 3*inner, kernel, nn.NoBias),
 			mix:    at.In("proj_out").Variable("weight", 3*inner, headWidth, 1, 1),
 		})
 	}
 	return a
 }
 
-func (a *dcAttention) apply(p *nn.Probe, x *Node) *Node {
-	x = p.See("attn", Add(x, a.norm.apply(a.attend(x))))
-	return Add(x, a.gatedNorm.apply(a.gated.Apply(nil, nil, x)))
+func (a *dcAttention) apply(f nn.Pass, x *Node) *Node {
+	x = f.Record(a.name+".attn", Add(x, a.norm.Apply(f, a.attend(f, x))))
+	return f.Record(a.name, Add(x, a.gatedNorm.Apply(f, a.gated.Apply(f, x))))
 }
 
 // attend maps x [B, H, W, C] to the same shape.
-func (a *dcAttention) attend(x *Node) *Node {
-	qkv := Concatenate([]*Node{a.q.Apply(nil, x), a.k.Apply(nil, x), a.v.Apply(nil, x)}, -1)
+func (a *dcAttention) attend(f nn.Pass, x *Node) *Node {
+	qkv := Concatenate([]*Node{a.q.Apply(f, x), a.k.Apply(f, x), a.v.Apply(f, x)}, -1)
 	all := []*Node{qkv}
 	for _, s := range a.scales {
-		all = append(all, s.apply(qkv, a.headWidth))
+		all = append(all, s.apply(f, qkv, a.headWidth))
 	}
 	h := Concatenate(all, -1)
 	d := h.Shape().Dimensions
 	// A head takes its query, key and value from 3 neighbouring stretches, whatever
-	// they were made as: the first heads so see queries alone.
+	// they were made as: the first heads so consist of queries alone.
 	heads := d[3] / (3 * a.headWidth)
 	h = Reshape(h, d[0], d[1]*d[2], heads, 3, a.headWidth)
 	part := func(i int) *Node {
@@ -108,12 +105,12 @@ func (a *dcAttention) attend(x *Node) *Node {
 	if d[1]*d[2] <= a.headWidth {
 		attention = nn.LinearAttentionBySimilarity
 	}
-	return a.out.Apply(nil, Reshape(attention(part(0), part(1), part(2)), d[0], d[1], d[2], -1))
+	return a.out.Apply(f, Reshape(attention(part(0), part(1), part(2)), d[0], d[1], d[2], -1))
 }
 
 // apply keeps the shape of qkv [B, H, W, 3·inner].
-func (s *dcScale) apply(qkv *Node, width int) *Node {
-	x := s.gather.Apply(nil, qkv)
+func (s *dcScale) apply(f nn.Pass, qkv *Node, width int) *Node {
+	x := s.gather.Apply(f, qkv)
 	d := x.Shape().Dimensions
 	x = Reshape(x, d[0], d[1], d[2], d[3]/width, width)
 	mix := Reshape(ConvertDType(s.mix.NodeValue(x), x.DType()), d[3]/width, width, width) // group, out, in
@@ -123,6 +120,7 @@ func (s *dcScale) apply(qkv *Node, width int) *Node {
 // dcResize halves or doubles a picture: a convolution, and beside it a shortcut
 // without parameters.
 type dcResize struct {
+	name string
 	conv *nn.Conv2D
 	kind string
 	out  int // channels
@@ -134,28 +132,36 @@ func newEnlarge(c weights.Cursor, in, out int, kind string) *dcResize {
 	if kind == byShaped {
 		convolved = 4 * out
 	}
-	return &dcResize{nn.NewConv2D(c, in, convolved, 3, 1, 1), kind, out}
+	return newDCResize(c, in, convolved, nn.Kernel{Size: 3, Padding: 1}, kind, out)
 }
 
 // newReduce reads what halves a picture.
 func newReduce(c weights.Cursor, in, out int, kind string) *dcResize {
 	if kind == byUnshaped {
-		return &dcResize{nn.NewConv2D(c, in, out/4, 3, 1, 1), kind, out}
+		return newDCResize(c, in, out/4, nn.Kernel{Size: 3, Padding: 1}, kind, out)
 	}
-	return &dcResize{nn.NewConv2D(c, in, out, 3, 2, 1), kind, out}
+	return newDCResize(c, in, out, nn.Kernel{Size: 3, Stride: 2, Padding: 1}, kind, out)
 }
 
-func (r *dcResize) apply(x *Node) *Node {
+func newDCResize(c weights.Cursor, in, convolved int, k nn.Kernel, kind string, out int) *dcResize {
+	return &dcResize{c.Path(), nn.NewConv2D(c.In("conv"), in, convolved, k, nn.Bias), kind, out}
+}
+
+func (r *dcResize) apply(f nn.Pass, x *Node) *Node {
+	return f.Record(r.name, r.resize(f, x))
+}
+
+func (r *dcResize) resize(f nn.Pass, x *Node) *Node {
 	in := x.Shape().Dim(3)
 	switch r.kind {
 	case byNearest:
-		return Add(r.conv.Apply(nn.Double(x)), shuffle(repeatChannels(x, 4*r.out/in)))
+		return Add(r.conv.Apply(f, nn.Double(x)), shuffle(repeatChannels(x, 4*r.out/in)))
 	case byShaped:
-		return Add(shuffle(r.conv.Apply(x)), shuffle(repeatChannels(x, 4*r.out/in)))
+		return Add(shuffle(r.conv.Apply(f, x)), shuffle(repeatChannels(x, 4*r.out/in)))
 	case byUnshaped:
-		return Add(unshuffle(r.conv.Apply(x)), meanChannels(unshuffle(x), r.out))
+		return Add(unshuffle(r.conv.Apply(f, x)), meanChannels(unshuffle(x), r.out))
 	default:
-		return Add(r.conv.Apply(x), meanChannels(unshuffle(x), r.out))
+		return Add(r.conv.Apply(f, x), meanChannels(unshuffle(x), r.out))
 	}
 }
 
@@ -176,7 +182,7 @@ func unshuffle(x *Node) *Node {
 	return Reshape(x, d[0], d[1]/2, d[2]/2, 4*d[3])
 }
 
-// repeatChannels puts count copies of every channel behind it.
+// repeatChannels repeats every channel count times.
 func repeatChannels(x *Node, count int) *Node {
 	d := x.Shape().Dimensions
 	return Reshape(BroadcastToDims(InsertAxes(x, -1), d[0], d[1], d[2], d[3], count), d[0], d[1], d[2], d[3]*count)

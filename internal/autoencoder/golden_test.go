@@ -34,12 +34,15 @@ func TestGolden(t *testing.T) {
 			require.NoError(t, weights.Load(fsys, "vae", rt.Store, weights.Root(rt.Store, "/vae"), nil, func(c weights.Cursor) {
 				decoder, encoder = NewDecoder(c, cfg), NewEncoder(c, cfg)
 			}))
-			got := golden.Run(t, rt, func(p *nn.Probe, in []*Node) {
-				decoder.Apply(p, channelsLast(in[0]))
-				p.See("encode", encoder.mean(channelsLast(in[1])))
+			got := golden.Run(t, rt, func(in []*Node) golden.Outputs {
+				pass := nn.Pass{Recorder: &nn.Recorder{}}
+				image := decoder.Apply(pass, channelsLast(in[0]))
+				out := f.Recorded("vae.mod.", pass.Recorder, "decoder")
+				out["image"], out["encode"] = image, encoder.mean(nn.Pass{}, channelsLast(in[1]))
+				return out
 			}, f.Tensor(t, "vae.unpacked_latents"), f.Tensor(t, "in.target"))
 			f.Modules(t, "vae.mod.", got, tolerance, channelsFirst)
-			f.Compare(t, "vae.image", channelsFirst(got["conv_out"]), tolerance)
+			f.Compare(t, "vae.image", channelsFirst(got["image"]), tolerance)
 			f.Compare(t, "vae.encode", channelsFirst(got["encode"]), tolerance)
 		})
 	}

@@ -25,6 +25,7 @@ type Decoder struct {
 
 // upBlock works at one resolution and ends, but for the last, by doubling it.
 type upBlock struct {
+	name      string
 	residuals []*residual
 	up        *nn.Conv2D // nil in the last
 }
@@ -33,47 +34,49 @@ type upBlock struct {
 func NewDecoder(c weights.Cursor, cfg KLConfig) *Decoder {
 	d := &Decoder{config: cfg}
 	if cfg.PostQuantConv {
-		d.postQuant = nn.NewConv2D(c.In("post_quant_conv"), cfg.LatentChannels, cfg.LatentChannels, 1, 1, 0)
+		d.postQuant = nn.NewConv2D(c.In("post_quant_conv"), cfg.LatentChannels, cfg.LatentChannels, nn.Kernel{Size: 1}, nn.Bias)
 	}
 	c = c.In("decoder")
 	last := len(cfg.Channels) - 1
 	channels := cfg.Channels[last]
-	d.in = nn.NewConv2D(c.In("conv_in"), cfg.LatentChannels, channels, 3, 1, 1)
+	d.in = nn.NewConv2D(c.In("conv_in"), cfg.LatentChannels, channels, nn.Kernel{Size: 3, Padding: 1}, nn.Bias)
 	d.mid = newMiddle(c.In("mid_block"), channels, cfg)
 	for i := range cfg.Channels {
 		at, next := c.In("up_blocks", i), cfg.Channels[last-i]
-		b := &upBlock{residuals: newResiduals(at, cfg.LayersPerBlock+1, channels, next, cfg.Groups)}
+		b := &upBlock{name: at.Path(), residuals: newResiduals(at, cfg.LayersPerBlock+1, channels, next, cfg.Groups)}
 		if i < last {
-			b.up = nn.NewConv2D(at.In("upsamplers", 0, "conv"), next, next, 3, 1, 1)
+			b.up = nn.NewConv2D(at.In("upsamplers", 0, "conv"), next, next, nn.Kernel{Size: 3, Padding: 1}, nn.Bias)
 		}
 		d.blocks = append(d.blocks, b)
 		channels = next
 	}
 	d.norm = nn.NewGroupNorm(c.In("conv_norm_out"), cfg.Groups, channels, normEpsilon)
-	d.out = nn.NewConv2D(c.In("conv_out"), channels, cfg.OutChannels, 3, 1, 1)
+	d.out = nn.NewConv2D(c.In("conv_out"), channels, cfg.OutChannels, nn.Kernel{Size: 3, Padding: 1}, nn.Bias)
 	return d
 }
 
 // Apply maps a generator's latents [B, H, W, LatentChannels] to pictures
 // [B, fH, fW, 3], f the configuration's Factor, nominally in [-1, 1].
-func (d *Decoder) Apply(p *nn.Probe, latents *Node) *Node {
+func (d *Decoder) Apply(f nn.Pass, latents *Node) *Node {
 	x := AddScalar(MulScalar(latents, 1/d.config.Scaling), d.config.shift())
 	if d.postQuant != nil {
-		x = d.postQuant.Apply(x)
+		x = d.postQuant.Apply(f, x)
 	}
-	x = p.See("conv_in", d.in.Apply(x))
-	x = p.See("mid_block", d.mid.apply(p.In("mid_block"), x))
-	for i, b := range d.blocks {
-		for _, r := range b.residuals {
-			x = r.apply(x)
-		}
-		if b.up != nil {
-			x = b.up.Apply(nn.Double(x))
-		}
-		p.In("up_blocks").See(i, x)
+	x = d.mid.apply(f, d.in.Apply(f, x))
+	for _, b := range d.blocks {
+		x = b.apply(f, x)
 	}
-	x = nn.SiLU(p.See("conv_norm_out", d.norm.Apply(x)))
-	return p.See("conv_out", d.out.Apply(x))
+	return d.out.Apply(f, nn.SiLU(d.norm.Apply(f, x)))
+}
+
+func (b *upBlock) apply(f nn.Pass, x *Node) *Node {
+	for _, r := range b.residuals {
+		x = r.apply(f, x)
+	}
+	if b.up != nil {
+		x = b.up.Apply(f, nn.Double(x))
+	}
+	return f.Record(b.name, x)
 }
 
 // Encoder finds the latents of a picture.
@@ -97,60 +100,66 @@ type downBlock struct {
 func NewEncoder(c weights.Cursor, cfg KLConfig) *Encoder {
 	e := &Encoder{config: cfg}
 	if cfg.QuantConv {
-		e.quant = nn.NewConv2D(c.In("quant_conv"), 2*cfg.LatentChannels, 2*cfg.LatentChannels, 1, 1, 0)
+		e.quant = nn.NewConv2D(c.In("quant_conv"), 2*cfg.LatentChannels, 2*cfg.LatentChannels, nn.Kernel{Size: 1}, nn.Bias)
 	}
 	c = c.In("encoder")
 	channels := cfg.Channels[0]
-	e.in = nn.NewConv2D(c.In("conv_in"), cfg.InChannels, channels, 3, 1, 1)
+	e.in = nn.NewConv2D(c.In("conv_in"), cfg.InChannels, channels, nn.Kernel{Size: 3, Padding: 1}, nn.Bias)
 	for i, next := range cfg.Channels {
 		at := c.In("down_blocks", i)
 		b := &downBlock{residuals: newResiduals(at, cfg.LayersPerBlock, channels, next, cfg.Groups)}
 		if i < len(cfg.Channels)-1 {
-			b.down = nn.NewConv2D(at.In("downsamplers", 0, "conv"), next, next, 3, 2, 0)
+			b.down = nn.NewConv2D(at.In("downsamplers", 0, "conv"), next, next, nn.Kernel{Size: 3, Stride: 2}, nn.Bias)
 		}
 		e.blocks = append(e.blocks, b)
 		channels = next
 	}
 	e.mid = newMiddle(c.In("mid_block"), channels, cfg)
 	e.norm = nn.NewGroupNorm(c.In("conv_norm_out"), cfg.Groups, channels, normEpsilon)
-	e.out = nn.NewConv2D(c.In("conv_out"), channels, 2*cfg.LatentChannels, 3, 1, 1)
+	e.out = nn.NewConv2D(c.In("conv_out"), channels, 2*cfg.LatentChannels, nn.Kernel{Size: 3, Padding: 1}, nn.Bias)
 	return e
 }
 
 // Apply maps pictures [B, H, W, 3] in [-1, 1] to the mean of their latents,
 // [B, H/f, W/f, LatentChannels], as Decoder takes them.
-func (e *Encoder) Apply(pictures *Node) *Node {
-	mean := e.mean(pictures)
-	return MulScalar(AddScalar(mean, -e.config.shift()), e.config.Scaling)
+func (e *Encoder) Apply(f nn.Pass, pictures *Node) *Node {
+	return MulScalar(AddScalar(e.mean(f, pictures), -e.config.shift()), e.config.Scaling)
 }
 
 // mean is the posterior's, in the autoencoder's own scale.
-func (e *Encoder) mean(x *Node) *Node {
-	x = e.in.Apply(x)
+func (e *Encoder) mean(f nn.Pass, x *Node) *Node {
+	x = e.in.Apply(f, x)
 	for _, b := range e.blocks {
-		for _, r := range b.residuals {
-			x = r.apply(x)
-		}
-		if b.down != nil {
-			x = b.down.Apply(nn.PadEnd(x))
-		}
+		x = b.apply(f, x)
 	}
-	x = e.mid.apply(nil, x)
-	x = e.out.Apply(nn.SiLU(e.norm.Apply(x)))
+	x = e.mid.apply(f, x)
+	x = e.out.Apply(f, nn.SiLU(e.norm.Apply(f, x)))
 	if e.quant != nil {
-		x = e.quant.Apply(x)
+		x = e.quant.Apply(f, x)
 	}
 	return Slice(x, AxisRange(), AxisRange(), AxisRange(), AxisRange(0, e.config.LatentChannels)) // the rest is the variance
 }
 
+func (b *downBlock) apply(f nn.Pass, x *Node) *Node {
+	for _, r := range b.residuals {
+		x = r.apply(f, x)
+	}
+	if b.down != nil {
+		x = b.down.Apply(f, nn.PadZeros(x, 0, 1, 1, 2)) // lopsided, as in diffusers
+	}
+	return x
+}
+
 // middle is what both have at the lowest resolution.
 type middle struct {
+	name          string
 	first, second *residual
 	attention     *attention // nil without
 }
 
 func newMiddle(c weights.Cursor, channels int, cfg KLConfig) *middle {
 	m := &middle{
+		name:   c.Path(),
 		first:  newResidual(c.In("resnets", 0), channels, channels, cfg.Groups),
 		second: newResidual(c.In("resnets", 1), channels, channels, cfg.Groups),
 	}
@@ -160,12 +169,12 @@ func newMiddle(c weights.Cursor, channels int, cfg KLConfig) *middle {
 	return m
 }
 
-func (m *middle) apply(p *nn.Probe, x *Node) *Node {
-	x = m.first.apply(x)
+func (m *middle) apply(f nn.Pass, x *Node) *Node {
+	x = m.first.apply(f, x)
 	if m.attention != nil {
-		x = p.In("attentions").See(0, m.attention.apply(x))
+		x = m.attention.apply(f, x)
 	}
-	return m.second.apply(x)
+	return f.Record(m.name, m.second.apply(f, x))
 }
 
 // residual is x + conv2(silu(norm2(conv1(silu(norm1(x)))))).
@@ -188,53 +197,58 @@ func newResiduals(c weights.Cursor, count, in, out, groups int) []*residual {
 func newResidual(c weights.Cursor, in, out, groups int) *residual {
 	r := &residual{
 		norm1: nn.NewGroupNorm(c.In("norm1"), groups, in, normEpsilon),
-		conv1: nn.NewConv2D(c.In("conv1"), in, out, 3, 1, 1),
+		conv1: nn.NewConv2D(c.In("conv1"), in, out, nn.Kernel{Size: 3, Padding: 1}, nn.Bias),
 		norm2: nn.NewGroupNorm(c.In("norm2"), groups, out, normEpsilon),
-		conv2: nn.NewConv2D(c.In("conv2"), out, out, 3, 1, 1),
+		conv2: nn.NewConv2D(c.In("conv2"), out, out, nn.Kernel{Size: 3, Padding: 1}, nn.Bias),
 	}
 	if in != out {
-		r.shortcut = nn.NewConv2D(c.In("conv_shortcut"), in, out, 1, 1, 0)
+		r.shortcut = nn.NewConv2D(c.In("conv_shortcut"), in, out, nn.Kernel{Size: 1}, nn.Bias)
 	}
 	return r
 }
 
-func (r *residual) apply(x *Node) *Node {
-	h := r.conv1.Apply(nn.SiLU(r.norm1.Apply(x)))
-	h = r.conv2.Apply(nn.SiLU(r.norm2.Apply(h)))
+func (r *residual) apply(f nn.Pass, x *Node) *Node {
+	h := r.conv1.Apply(f, nn.SiLU(r.norm1.Apply(f, x)))
+	h = r.conv2.Apply(f, nn.SiLU(r.norm2.Apply(f, h)))
 	if r.shortcut != nil {
-		x = r.shortcut.Apply(x)
+		x = r.shortcut.Apply(f, x)
 	}
 	return Add(x, h)
 }
 
 // attention is self-attention of one head over all places of a picture.
 type attention struct {
-	norm         *nn.GroupNorm
-	q, k, v, out *nn.Linear
+	name  string
+	norm  *nn.GroupNorm
+	heads *nn.MultiHead
 }
 
 // newAttention reads the attention's parameters. In the files of Stable Diffusion 1
 // they have the names of the first version of diffusers.
 func newAttention(c weights.Cursor, channels, groups int) *attention {
 	linear := func(name, former string) *nn.Linear {
-		return nn.NewLinear(c.Layout("weight", name, former), channels, channels)
+		return nn.NewLinear(c.Layout("weight", name, former), channels, channels, nn.Bias)
 	}
 	return &attention{
+		name: c.Path(),
 		norm: nn.NewGroupNorm(c.In("group_norm"), groups, channels, normEpsilon),
-		q:    linear("to_q", "query"),
-		k:    linear("to_k", "key"),
-		v:    linear("to_v", "value"),
-		out:  linear("to_out.0", "proj_attn"),
+		heads: &nn.MultiHead{
+			Heads: 1,
+			Q:     linear("to_q", "query"),
+			K:     linear("to_k", "key"),
+			V:     linear("to_v", "value"),
+			Out:   linear("to_out.0", "proj_attn"),
+		},
 	}
 }
 
 // apply keeps the shape of x [B, H, W, C].
-func (a *attention) apply(x *Node) *Node {
+func (a *attention) apply(f nn.Pass, x *Node) *Node {
 	d := x.Shape().Dimensions
-	h := Reshape(a.norm.Apply(x), d[0], d[1]*d[2], d[3])
-	q, k, v := nn.SplitHeads(a.q.Apply(nil, h), 1), nn.SplitHeads(a.k.Apply(nil, h), 1), nn.SplitHeads(a.v.Apply(nil, h), 1)
-	h = a.out.Apply(nil, nn.Attention(q, k, v, nil))
-	return Add(x, Reshape(h, d...))
+	h := Reshape(a.norm.Apply(f, x), d[0], d[1]*d[2], d[3])
+	q, k, v := a.heads.Project(f, h, h)
+	h = a.heads.Out.Apply(f, nn.Attention(q, k, v, nil))
+	return f.Record(a.name, Add(x, Reshape(h, d...)))
 }
 
 // EncoderSurplus accepts the encoder's parameters, where only the decoder is loaded.

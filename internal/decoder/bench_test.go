@@ -15,6 +15,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
@@ -145,7 +146,7 @@ func (b bench) execute(t testing.TB, build func(in []*Node) []*Node, inputs ...a
 
 // part is the span's tokens from one to another.
 func part(s Span, from, to int) Span {
-	p := Span{Embeds: Slice(s.Embeds, AxisRange(), AxisRange(from, to)), Checkpoint: s.Checkpoint}
+	p := Span{Embeds: Slice(s.Embeds, AxisRange(), AxisRange(from, to))}
 	p.Positions = Slice(s.Positions, AxisRange(), AxisRange(from, to))
 	if s.Groups != nil {
 		p.Groups = Slice(s.Groups, AxisRange(from, to))
@@ -155,7 +156,7 @@ func part(s Span, from, to int) Span {
 
 // scored returns logits and the gradient of a sum of them in the embeddings.
 func scored(m *Decoder, hidden, embeds *Node) []*Node {
-	logits := m.Logits(hidden)
+	logits := m.Logits(nn.Pass{}, hidden)
 	return []*Node{logits, Gradient(ReduceAllSum(Square(logits)), embeds)[0]}
 }
 

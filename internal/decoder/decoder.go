@@ -12,6 +12,7 @@ import (
 // Decoder is a language model with its parameters. They have the names of
 // transformers.
 type Decoder struct {
+	name   string
 	config Config
 	words  *nn.Embedding
 	layers []*layer
@@ -25,35 +26,34 @@ type Span struct {
 	// Embed's for words, already scaled; the caller's own for pictures, as they are.
 	Embeds *Node
 
-	// Positions turn queries and keys, int32: [S]; or [1, S] or [3, S] for the
+	// Positions for the rotary embedding, int32: [S]; or [1, S] or [3, S] for the
 	// axes of m-rope, in the order of Config.Sections; or with the batch, [axes, B, S].
 	// One axis given to a model of three stands for all. nil counts on from the
 	// places of the Past.
 	Positions *Node
 
-	// Groups, int32 [S] or [B, S], let tokens of the same positive number see each
-	// other wherever they stand, as those of one picture do in Gemma 3; windows
+	// Groups, int32 [S] or [B, S], let tokens of the same positive number attend to
+	// each other wherever they stand, as those of one picture do in Gemma 3; windows
 	// still hold. A group may not reach into another span. nil is for none.
 	Groups *Node
 
-	// Valid, bool [S] or [B, S], hides the padding. nil: all tokens are real.
+	// Valid, bool [S] or [B, S], is false for padding, which is masked. nil: all
+	// tokens are real.
 	Valid *Node
-
-	// Checkpoint recomputes each layer's activations in the backward pass instead
-	// of keeping them.
-	Checkpoint bool
 }
 
 // New reads a model without a head, as for encoding text. The cursor stands where
 // embed_tokens, layers and norm are, and reports what is wrong with the parameters.
 func New(c weights.Cursor, cfg Config) *Decoder {
 	m := &Decoder{
+		name:   c.Path(),
 		config: cfg,
 		words:  nn.NewEmbedding(c.In("embed_tokens"), cfg.Vocabulary, cfg.Hidden),
 		norm:   newNorm(c.In("norm"), cfg, cfg.Hidden),
 	}
+	m.words.Scale = cfg.EmbedScale
 	for i := range cfg.Layers {
-		m.layers = append(m.layers, newLayer(c.In("layers", i), cfg, i))
+		m.layers = append(m.layers, newLayer(c.In("layers", i), cfg))
 	}
 	return m
 }
@@ -65,10 +65,13 @@ func NewWithHead(c, head weights.Cursor, cfg Config) *Decoder {
 	if cfg.TiedHead {
 		m.head = &nn.Linear{Name: head.Path(), Weight: m.words.Weight}
 	} else {
-		m.head = nn.NewLinearNoBias(head, cfg.Hidden, cfg.Vocabulary)
+		m.head = nn.NewLinear(head, cfg.Hidden, cfg.Vocabulary, nn.NoBias)
 	}
 	return m
 }
+
+// Name is the model's place in the checkpoint, where the names of its modules begin.
+func (m *Decoder) Name() string { return m.name }
 
 // Config returns what the model was made from.
 func (m *Decoder) Config() Config { return m.config }
@@ -78,31 +81,24 @@ func (m *Decoder) Config() Config { return m.config }
 //
 // The factor is rounded to dtype, as in Google's own code and in transformers 5;
 // transformers 4.50 keeps it in full for Gemma 3.
-func (m *Decoder) Embed(ids *Node, dtype dtypes.DType) *Node {
-	x := ConvertDType(m.words.Apply(ids), dtype)
-	if m.config.EmbedScale == 1 {
-		return x
-	}
-	return MulScalar(x, m.config.EmbedScale)
+func (m *Decoder) Embed(f nn.Pass, ids *Node, dtype dtypes.DType) *Node {
+	return m.words.Apply(f, ids, dtype)
 }
 
-// Apply runs the span behind the tokens of past, nil for none. It returns the
+// Apply runs the span that follows the tokens of past, nil for none. It returns the
 // hidden states after the last norm, [B, S, Hidden], and the past for the span
-// that comes next.
-//
-// The probe sees the layers' outputs and the last norm's under transformers' names.
-func (m *Decoder) Apply(p *nn.Probe, in Span, past *Past) (hidden *Node, next *Past) {
+// that comes next. Under Checkpoint each layer's activations are recomputed.
+func (m *Decoder) Apply(f nn.Pass, in Span, past *Past) (hidden *Node, next *Past) {
 	m.checkSpan(in)
-	f := newPass(m.config, in, past)
-	next = f.next()
+	s := newSequence(m.config, in, past)
+	next = s.next()
 	x := in.Embeds
 	for i, l := range m.layers {
 		var k, v *Node
-		x, k, v = l.apply(f, x, i)
+		x, k, v = l.apply(f, s, i, x)
 		next.Keys, next.Values = append(next.Keys, k), append(next.Values, v)
-		p.In("layers").See(i, x)
 	}
-	return p.See("norm", m.norm.Apply(x)), next
+	return m.norm.Apply(f, x), next
 }
 
 func (m *Decoder) checkSpan(in Span) {
@@ -115,11 +111,11 @@ func (m *Decoder) checkSpan(in Span) {
 // Logits maps hidden states [..., Hidden] to float32 [..., Vocabulary], the
 // model's soft cap applied. Choose the places whose next words are of interest
 // first: a vocabulary is large.
-func (m *Decoder) Logits(hidden *Node) *Node {
+func (m *Decoder) Logits(f nn.Pass, hidden *Node) *Node {
 	if m.head == nil {
 		exceptions.Panicf("decoder: the model has no head")
 	}
-	logits := m.head.Apply(nil, hidden)
+	logits := m.head.Apply(f, hidden)
 	if hidden.DType().IsHalfPrecision() {
 		logits = unrounded(logits, hidden, m.head.Weight.NodeValue(hidden))
 	}

@@ -12,22 +12,23 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/nn"
 )
 
 // TestPast: a sequence in two parts, with and without checkpoints, is the whole.
 func TestPast(t *testing.T) {
 	test := func(t *testing.T, b bench) {
 		whole := b.run(t, func(in Span, _ []*Node) []*Node {
-			h, past := b.m.Apply(nil, in, nil)
+			h, past := b.m.Apply(nn.Pass{}, in, nil)
 			assert.Equal(t, length, past.Len())
 			return scored(b.m, h, in.Embeds)
 		})
 		for _, checkpoint := range []bool{false, true} {
 			parts := b.run(t, func(in Span, _ []*Node) []*Node {
-				in.Checkpoint = checkpoint
-				h1, past := b.m.Apply(nil, part(in, 0, cut), nil)
+				f := nn.Pass{Checkpoint: checkpoint}
+				h1, past := b.m.Apply(f, part(in, 0, cut), nil)
 				assert.Equal(t, cut, past.Len())
-				h2, _ := b.m.Apply(nil, part(in, cut, length), past)
+				h2, _ := b.m.Apply(f, part(in, cut, length), past)
 				return scored(b.m, Concatenate([]*Node{h1, h2}, 1), in.Embeds)
 			})
 			close(t, whole, parts)
@@ -42,23 +43,23 @@ func TestPast(t *testing.T) {
 func TestSharedPast(t *testing.T) {
 	onEach(t, func(t *testing.T, b bench) {
 		second := b.sequence(2)
-		loss := func(h *Node) *Node { return ReduceAllSum(Square(b.m.Logits(h))) }
+		loss := func(h *Node) *Node { return ReduceAllSum(Square(b.m.Logits(nn.Pass{}, h))) }
 		graph := func(share bool) [][]float32 {
 			return b.run(t, func(in Span, more []*Node) []*Node {
 				in.Groups = nil
 				prefix := part(in, 0, cut)
-				prefix.Checkpoint = share
-				_, past := b.m.Apply(nil, prefix, nil)
+				f := nn.Pass{Checkpoint: share}
+				_, past := b.m.Apply(f, prefix, nil)
 				sum := Const(in.Embeds.Graph(), float32(0))
 				for _, embeds := range []*Node{in.Embeds, more[0]} {
 					s := in
 					s.Embeds = Concatenate([]*Node{prefix.Embeds, Slice(embeds, AxisRange(), AxisRange(cut))}, 1)
 					if share {
-						h, _ := b.m.Apply(nil, part(s, cut, length), past)
+						h, _ := b.m.Apply(f, part(s, cut, length), past)
 						sum = Add(sum, loss(h))
 						continue
 					}
-					h, _ := b.m.Apply(nil, s, nil)
+					h, _ := b.m.Apply(nn.Pass{}, s, nil)
 					sum = Add(sum, loss(Slice(h, AxisRange(), AxisRange(cut))))
 				}
 				return append(Gradient(sum, in.Embeds, more[0]), sum)
@@ -72,14 +73,14 @@ func TestSharedPast(t *testing.T) {
 func TestBatch(t *testing.T) {
 	onEach(t, func(t *testing.T, b bench) {
 		out := b.run(t, func(in Span, _ []*Node) []*Node {
-			both, _ := b.m.Apply(nil, in, nil)
+			both, _ := b.m.Apply(nn.Pass{}, in, nil)
 			rows := []*Node{both}
 			for k := range 2 {
 				s := in
 				s.Embeds = Slice(in.Embeds, AxisElem(k))
 				s.Positions = InsertAxes(in.Positions, 1)
 				s.Groups = InsertAxes(in.Groups, 0)
-				h, _ := b.m.Apply(nil, s, nil)
+				h, _ := b.m.Apply(nn.Pass{}, s, nil)
 				rows = append(rows, h)
 			}
 			return rows
@@ -95,13 +96,13 @@ func TestPadding(t *testing.T) {
 		const padding = 3
 		out := b.run(t, func(in Span, _ []*Node) []*Node {
 			in.Groups = nil
-			plain, _ := b.m.Apply(nil, in, nil)
+			plain, _ := b.m.Apply(nn.Pass{}, in, nil)
 			first, second := part(in, 0, cut), part(in, cut, length)
 			first.Embeds = Concatenate([]*Node{first.Embeds, Slice(in.Embeds, AxisRange(), AxisRange(0, padding))}, 1)
 			first.Positions = Concatenate([]*Node{first.Positions, Slice(in.Positions, AxisRange(), AxisRange(0, padding))}, 1)
 			first.Valid = Const(in.Embeds.Graph(), []bool{true, true, true, true, true, false, false, false})
-			h1, past := b.m.Apply(nil, first, nil)
-			h2, _ := b.m.Apply(nil, second, past)
+			h1, past := b.m.Apply(nn.Pass{}, first, nil)
+			h2, _ := b.m.Apply(nn.Pass{}, second, past)
 			before := Slice(h1, AxisRange(), AxisRange(0, cut))
 			return []*Node{Slice(plain, AxisRange(), AxisRange(0, cut)), Slice(plain, AxisRange(), AxisRange(cut)), before, h2, h1}
 		})
@@ -122,7 +123,7 @@ func TestCache(t *testing.T) {
 		const capacity = length + 2
 		whole := b.run(t, func(in Span, _ []*Node) []*Node {
 			in.Groups = nil
-			h, _ := b.m.Apply(nil, in, nil)
+			h, _ := b.m.Apply(nn.Pass{}, in, nil)
 			return []*Node{h}
 		})[0]
 		exec := func(build func(in []*Node) []*Node) *model.Exec {
@@ -132,13 +133,13 @@ func TestCache(t *testing.T) {
 		}
 		span := func(in []*Node, from, to int) Span { return part(Span{Embeds: in[0], Positions: in[1]}, from, to) }
 		first := exec(func(in []*Node) []*Node {
-			h, past := b.m.Apply(nil, span(in, 0, cut), nil)
+			h, past := b.m.Apply(nn.Pass{}, span(in, 0, cut), nil)
 			return append([]*Node{h}, past.Cache(capacity).Nodes()...)
 		})
 		compiled := 0
 		step := exec(func(in []*Node) []*Node {
 			compiled++
-			h, past := b.m.Apply(nil, Span{Embeds: in[0], Positions: in[1]}, CacheOf(in[2:]))
+			h, past := b.m.Apply(nn.Pass{}, Span{Embeds: in[0], Positions: in[1]}, CacheOf(in[2:]))
 			return append([]*Node{h}, past.Nodes()...)
 		})
 		out := first.MustCall(b.embeds, b.positions)
@@ -190,16 +191,16 @@ func TestHalfPrecision(t *testing.T) {
 			out := b.run(t, func(in Span, more []*Node) (out []*Node) {
 				for _, dtype := range []dtypes.DType{dtypes.Float32, dtypes.BFloat16} {
 					s := in
-					s.Checkpoint = dtype == dtypes.BFloat16
-					s.Embeds = ConvertDType(Add(in.Embeds, ConvertDType(b.m.Embed(more[0], dtype), dtypes.Float32)), dtype)
-					h, past := b.m.Apply(nil, s, nil)
+					f := nn.Pass{Checkpoint: dtype == dtypes.BFloat16}
+					s.Embeds = ConvertDType(Add(in.Embeds, ConvertDType(b.m.Embed(nn.Pass{}, more[0], dtype), dtypes.Float32)), dtype)
+					h, past := b.m.Apply(f, s, nil)
 					assert.Equal(t, dtype, h.DType())
 					assert.Equal(t, dtype, past.Keys[0].DType())
-					logits := b.m.Logits(h)
+					logits := b.m.Logits(nn.Pass{}, h)
 					assert.Equal(t, dtypes.Float32, logits.DType())
 					out = append(out, logits, Gradient(ReduceAllSum(Square(logits)), in.Embeds)[0])
 					if dtype == dtypes.BFloat16 { // of the same hidden states
-						out = append(out, b.m.Logits(ConvertDType(h, dtypes.Float32)))
+						out = append(out, b.m.Logits(nn.Pass{}, ConvertDType(h, dtypes.Float32)))
 					}
 				}
 				return out
@@ -217,22 +218,22 @@ func TestMisuse(t *testing.T) {
 	b := newBench(t, "go", kinds()["qwen"], dtypes.Float32)
 	for want, build := range map[string]func(in Span){
 		"want [batch, tokens, 24]": func(in Span) {
-			b.m.Apply(nil, Span{Embeds: Slice(in.Embeds, AxisElem(0), AxisRange(), AxisRange(0, 3))}, nil)
+			b.m.Apply(nn.Pass{}, Span{Embeds: Slice(in.Embeds, AxisElem(0), AxisRange(), AxisRange(0, 3))}, nil)
 		},
-		"positions are [2 9]":  func(in Span) { in.Positions = Slice(in.Positions, AxisRange(0, 2)); b.m.Apply(nil, in, nil) },
-		"no head":              func(in Span) { (&Decoder{config: b.m.config}).Logits(in.Embeds) },
-		"only a cache crosses": func(in Span) { _, p := b.m.Apply(nil, in, nil); p.Nodes() },
-		"cache of 8 places":    func(in Span) { _, p := b.m.Apply(nil, in, nil); p.Cache(length - 1) },
-		"behind a cache":       func(in Span) { _, p := b.m.Apply(nil, in, nil); b.m.Apply(nil, in, p.Cache(length)) },
+		"positions are [2 9]":  func(in Span) { in.Positions = Slice(in.Positions, AxisRange(0, 2)); b.m.Apply(nn.Pass{}, in, nil) },
+		"no head":              func(in Span) { (&Decoder{config: b.m.config}).Logits(nn.Pass{}, in.Embeds) },
+		"only a cache crosses": func(in Span) { _, p := b.m.Apply(nn.Pass{}, in, nil); p.Nodes() },
+		"cache of 8 places":    func(in Span) { _, p := b.m.Apply(nn.Pass{}, in, nil); p.Cache(length - 1) },
+		"behind a cache":       func(in Span) { _, p := b.m.Apply(nn.Pass{}, in, nil); b.m.Apply(nn.Pass{}, in, p.Cache(length)) },
 		"are no cache":         func(Span) { CacheOf(nil) },
 		"past of batch 2": func(in Span) {
-			_, p := b.m.Apply(nil, in, nil)
+			_, p := b.m.Apply(nn.Pass{}, in, nil)
 			in.Embeds = Slice(in.Embeds, AxisElem(0))
-			b.m.Apply(nil, in, p)
+			b.m.Apply(nn.Pass{}, in, p)
 		},
 		"past of 1 layers": func(in Span) {
-			_, p := b.m.Apply(nil, in, nil)
-			b.m.Apply(nil, in, &Past{Keys: p.Keys[:1], Values: p.Values[:1]})
+			_, p := b.m.Apply(nn.Pass{}, in, nil)
+			b.m.Apply(nn.Pass{}, in, &Past{Keys: p.Keys[:1], Values: p.Values[:1]})
 		},
 	} {
 		t.Run(want, func(t *testing.T) {

@@ -9,20 +9,20 @@
 //	cfg, err := decoder.ParseConfig(json, "vision_config", "image_token_id")
 //	m := decoder.NewWithHead(c.In("model"), c.In("lm_head"), cfg)
 //
-//	x := m.Embed(ids, dtype)                                    // the words' vectors
-//	_, past := m.Apply(nil, decoder.Span{Embeds: prefix}, nil)  // once per picture
-//	h, _ := m.Apply(nil, decoder.Span{Embeds: x}, past)         // for each question
-//	logits := m.Logits(h)
+//	x := m.Embed(f, ids, dtype)                               // the words' vectors
+//	_, past := m.Apply(f, decoder.Span{Embeds: prefix}, nil)  // once per picture
+//	h, _ := m.Apply(f, decoder.Span{Embeds: x}, past)         // for each question
+//	logits := m.Logits(f, h)
 //
 // Tokens are counted by their place in the sequence, from 0, whatever positions
-// the caller gives the rotary embedding: a token sees those at places up to its
-// own, in layers with a window only the last so many of them.
+// the caller gives the rotary embedding: a token attends to those at places up to
+// its own, in layers with a window only to the last so many of them.
 //
 // To generate text, make the Past of the prompt a cache of fixed length (Past.Cache)
 // and hand its nodes from one execution to the next (Past.Nodes, CacheOf): the
 // prompt compiles once and all further tokens once.
 //
-// Axis letters: B batch, S tokens of a span, T tokens seen (before and in the
+// Axis letters: B batch, S tokens of a span, T tokens attended to (before and in the
 // span), N heads, K heads of keys and values, D head dimension.
 //
 // Functions that take nodes build graphs and panic on misuse.

@@ -38,16 +38,16 @@ func TestGoldenKinds(t *testing.T) {
 					m = NewWithHead(c.In("model"), c.In("lm_head"), cfg)
 				}
 			}))
-			got := golden.Run(t, rt, func(p *nn.Probe, in []*Node) {
-				s := Span{Embeds: m.Embed(in[0], rt.DType), Valid: GreaterThan(in[1], ZerosLike(in[1]))}
+			got := golden.Run(t, rt, func(in []*Node) golden.Outputs {
+				s := Span{Embeds: m.Embed(nn.Pass{}, in[0], rt.DType), Valid: GreaterThan(in[1], ZerosLike(in[1]))}
 				if len(in) > 2 {
 					s.Positions = in[2]
 				}
-				h, _ := m.Apply(nil, s, nil)
+				h, _ := m.Apply(nn.Pass{}, s, nil)
 				if !headless {
-					h = m.Logits(h)
+					h = m.Logits(nn.Pass{}, h)
 				}
-				p.See("out", h)
+				return golden.Outputs{"out": h}
 			}, kindInputs(t, f)...)
 			near(t, got.Floats(t, "out"), floats(t, f, "out"))
 		})

@@ -2,7 +2,6 @@ package decoder
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -136,8 +135,8 @@ func (r *reference) embeds(t testing.TB, name string, ids []int32) *tensors.Tens
 		key = "a.projector_output"
 	}
 	features, _ := r.Floats(t, key)
-	words := golden.Run(t, r.rt, func(p *nn.Probe, in []*Node) {
-		p.See("words", r.m.Embed(in[0], r.rt.DType))
+	words := golden.Run(t, r.rt, func(in []*Node) golden.Outputs {
+		return golden.Outputs{"words": r.m.Embed(nn.Pass{}, in[0], r.rt.DType)}
 	}, [][]int32{ids}).Floats(t, "words")
 	h := r.m.config.Hidden
 	for i, id := range ids {
@@ -167,21 +166,27 @@ func (s *span) complete(bidirectional bool, imageToken int32) {
 
 func (r *reference) testCase(t *testing.T, name string) {
 	s := r.span(t, name)
-	got := golden.Run(t, r.rt, func(p *nn.Probe, in []*Node) {
-		h, _ := r.m.Apply(p, of(in[:3]), nil)
-		p.See("logits", r.m.Logits(h))
-		p.See("embeds", Sub(r.m.Embed(in[3], in[0].DType()), in[0]))
+	got := golden.Run(t, r.rt, func(in []*Node) golden.Outputs {
+		f := nn.Pass{Recorder: &nn.Recorder{}}
+		h, _ := r.m.Apply(f, of(in[:3]), nil)
+		out := golden.Outputs{"final_norm": h, "logits": r.m.Logits(f, h), "embeds": Sub(r.m.Embed(f, in[3], in[0].DType()), in[0])}
+		if r.Has(name + ".decoder_layers") {
+			for _, l := range r.m.layers {
+				out[l.name] = f.Recorder.Output(l.name)
+			}
+		}
+		return out
 	}, append(s.inputs(), [][]int32{s.ids})...)
 	size := len(s.ids) * r.m.config.Hidden
 	if r.Has(name + ".decoder_layers") {
 		layers, _ := r.Floats(t, name+".decoder_layers")
 		require.Len(t, layers, r.m.config.Layers*size)
-		for i := range r.m.config.Layers {
-			near(t, got.Floats(t, fmt.Sprint("layers.", i)), layers[i*size:(i+1)*size])
+		for i, l := range r.m.layers {
+			near(t, got.Floats(t, l.name), layers[i*size:(i+1)*size])
 		}
 	}
 	logits := got.Floats(t, "logits")
-	for key, values := range map[string][]float32{"final_norm": got.Floats(t, "norm"), "logits": logits} {
+	for key, values := range map[string][]float32{"final_norm": got.Floats(t, "final_norm"), "logits": logits} {
 		if r.Has(name + "." + key) {
 			r.near(t, name+"."+key, values)
 		}
@@ -250,9 +255,9 @@ func (r *reference) testOfficial(t *testing.T) {
 			s.positions = tensors.FromFlatDataAndDimensions(f.Ints(t, name+"/position_ids"), 3, shape[0])
 		}
 		s.complete(f.Has(name+"/token_type_ids"), r.imageToken)
-		got := golden.Run(t, r.rt, func(p *nn.Probe, in []*Node) {
-			h, _ := r.m.Apply(nil, of(in), nil)
-			p.See("logits", r.m.Logits(h))
+		got := golden.Run(t, r.rt, func(in []*Node) golden.Outputs {
+			h, _ := r.m.Apply(nn.Pass{}, of(in), nil)
+			return golden.Outputs{"logits": r.m.Logits(nn.Pass{}, h)}
 		}, s.inputs()...).Floats(t, "logits")
 		near(t, r.answers(f.Ints(t, name+"/label_positions"), got), floats(t, f, name+"/answer_logits"))
 		if f.Has(name + "/logits") {
@@ -303,12 +308,12 @@ func (r *reference) generator(t *testing.T, capacity int, compiled *int) (first,
 		return e
 	}
 	first = exec(func(in []*Node) (*Node, *Past) {
-		hidden, past := r.m.Apply(nil, Span{Embeds: in[0], Positions: in[1]}, nil)
+		hidden, past := r.m.Apply(nn.Pass{}, Span{Embeds: in[0], Positions: in[1]}, nil)
 		return hidden, past.Cache(capacity)
 	})
 	step = exec(func(in []*Node) (*Node, *Past) {
-		x := r.m.Embed(Reshape(in[0], 1, 1), r.rt.DType)
-		return r.m.Apply(nil, Span{Embeds: x, Positions: in[1]}, CacheOf(in[2:]))
+		x := r.m.Embed(nn.Pass{}, Reshape(in[0], 1, 1), r.rt.DType)
+		return r.m.Apply(nn.Pass{}, Span{Embeds: x, Positions: in[1]}, CacheOf(in[2:]))
 	})
 	return first, step
 }
@@ -316,7 +321,7 @@ func (r *reference) generator(t *testing.T, capacity int, compiled *int) (first,
 // last is the likeliest word after the last token, int32 [1].
 func (r *reference) last(hidden *Node) *Node {
 	at := Squeeze(Slice(hidden, AxisRange(), AxisElem(-1)), 1)
-	return ArgMax(r.m.Logits(at), -1)
+	return ArgMax(r.m.Logits(nn.Pass{}, at), -1)
 }
 
 // prompt is a's prompt, whose tokens must be those of a's span.

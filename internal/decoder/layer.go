@@ -8,39 +8,43 @@ import (
 )
 
 // norm is nn.RMSNorm or nn.OffsetRMSNorm.
-type norm interface{ Apply(x *Node) *Node }
+type norm interface {
+	Apply(f nn.Pass, x *Node) *Node
+}
 
 func newNorm(c weights.Cursor, cfg Config, channels int) norm {
 	if cfg.UnitOffset {
 		return nn.NewOffsetRMSNorm(c, channels, cfg.Epsilon)
 	}
-	return nn.NewRMSNorm(c, channels, cfg.Epsilon)
+	return nn.NewRMSNorm(c, channels, cfg.Epsilon, nn.NoBias)
 }
 
-// layer is attention and a gated feed-forward layer, each behind a norm and, in
-// Gemma, before another one.
+// layer is attention and a gated MLP, each with a norm before it and, in Gemma, one
+// after it.
 type layer struct {
+	name              string
 	config            Config
 	normAttn, normMLP norm
 	postAttn, postMLP norm // nil without
-	q, k, v, o        *nn.Linear
+	attention         *nn.MultiHead
 	normQ, normK      norm // per head, nil without
-	gate, up, down    *nn.Linear
+	mlp               *nn.GatedMLP
 }
 
-func newLayer(c weights.Cursor, cfg Config, i int) *layer {
-	attn, mlp := c.In("self_attn"), c.In("mlp")
-	inner, shared := cfg.Heads*cfg.HeadDim, cfg.KVHeads*cfg.HeadDim
+func newLayer(c weights.Cursor, cfg Config) *layer {
+	attn, inner, shared := c.In("self_attn"), cfg.Heads*cfg.HeadDim, cfg.KVHeads*cfg.HeadDim
 	l := &layer{
+		name:     c.Path(),
 		config:   cfg,
 		normAttn: newNorm(c.In("input_layernorm"), cfg, cfg.Hidden),
-		q:        newLinear(attn.In("q_proj"), cfg.Hidden, inner, cfg.QKVBias),
-		k:        newLinear(attn.In("k_proj"), cfg.Hidden, shared, cfg.QKVBias),
-		v:        newLinear(attn.In("v_proj"), cfg.Hidden, shared, cfg.QKVBias),
-		o:        newLinear(attn.In("o_proj"), inner, cfg.Hidden, cfg.OutBias),
-		gate:     newLinear(mlp.In("gate_proj"), cfg.Hidden, cfg.Intermediate, cfg.MLPBias),
-		up:       newLinear(mlp.In("up_proj"), cfg.Hidden, cfg.Intermediate, cfg.MLPBias),
-		down:     newLinear(mlp.In("down_proj"), cfg.Intermediate, cfg.Hidden, cfg.MLPBias),
+		attention: &nn.MultiHead{
+			Name: attn.Path(), Heads: cfg.Heads, KVHeads: cfg.KVHeads,
+			Q:   nn.NewLinear(attn.In("q_proj"), cfg.Hidden, inner, cfg.QKVBias),
+			K:   nn.NewLinear(attn.In("k_proj"), cfg.Hidden, shared, cfg.QKVBias),
+			V:   nn.NewLinear(attn.In("v_proj"), cfg.Hidden, shared, cfg.QKVBias),
+			Out: nn.NewLinear(attn.In("o_proj"), inner, cfg.Hidden, cfg.OutBias),
+		},
+		mlp: nn.NewGatedMLP(c.In("mlp"), cfg.Hidden, cfg.Intermediate, cfg.Hidden, nn.MustActivation(cfg.Activation), cfg.MLPBias),
 	}
 	if cfg.QKNorm {
 		l.normQ = newNorm(attn.In("q_norm"), cfg, cfg.HeadDim)
@@ -57,59 +61,33 @@ func newLayer(c weights.Cursor, cfg Config, i int) *layer {
 	return l
 }
 
-func newLinear(c weights.Cursor, in, out int, bias bool) *nn.Linear {
-	if bias {
-		return nn.NewLinear(c, in, out)
-	}
-	return nn.NewLinearNoBias(c, in, out)
-}
-
-// apply maps x [B, S, Hidden]; it also returns the keys and values of all tokens
-// up to here, for the spans that follow.
-func (l *layer) apply(f *pass, x *Node, i int) (y, k, v *Node) {
-	if f.in.Checkpoint {
-		x = x.Checkpoint()
-	}
-	h, k, v := l.attend(f, l.normAttn.Apply(x), i)
-	x = Add(x, after(l.postAttn, h))
-	h = l.normMLP.Apply(x)
-	h = l.down.Apply(nil, Mul(l.activate(l.gate.Apply(nil, h)), l.up.Apply(nil, h)))
-	x = Add(x, after(l.postMLP, h))
-	if f.in.Checkpoint {
-		// Without the stop those who use the keys later would compute them again.
-		return x.StopCheckpoint(), k.StopCheckpoint(), v.StopCheckpoint()
-	}
-	return x, k, v
+// apply maps x [B, S, Hidden] in layer number i; it also returns the keys and values
+// of all tokens up to here, for the spans that follow.
+func (l *layer) apply(f nn.Pass, s *sequence, i int, x *Node) (y, k, v *Node) {
+	x = f.Enter(x)
+	h, k, v := l.attend(f, s, i, l.normAttn.Apply(f, x))
+	x = Add(x, optional(l.postAttn, f, h))
+	h = l.mlp.Apply(f, l.normMLP.Apply(f, x))
+	x = Add(x, optional(l.postMLP, f, h))
+	// Keys and values leave, too: those who use them later would compute them again.
+	return f.Record(l.name, f.Leave(x)), f.Leave(k), f.Leave(v)
 }
 
 // attend returns the attention's output [B, S, Hidden] and all keys and values,
 // [B, T, K, D].
-func (l *layer) attend(f *pass, x *Node, i int) (y, k, v *Node) {
-	q := nn.SplitHeads(l.q.Apply(nil, x), l.config.Heads)
-	k = nn.SplitHeads(l.k.Apply(nil, x), l.config.KVHeads)
-	v = nn.SplitHeads(l.v.Apply(nil, x), l.config.KVHeads)
-	q, k = after(l.normQ, q), after(l.normK, k)
-	turn := f.rotary[i]
-	q, k = nn.RotateHalf(q, turn.cos, turn.sin), nn.RotateHalf(k, turn.cos, turn.sin)
-	k, v = f.extend(k, v, i)
-	h := nn.GroupedAttention(q, k, v, f.bias[i], l.config.AttentionScale, l.config.AttentionCap)
-	return l.o.Apply(nil, h), k, v
+func (l *layer) attend(f nn.Pass, s *sequence, i int, x *Node) (y, k, v *Node) {
+	q, k, v := l.attention.Project(f, x, x)
+	q, k = optional(l.normQ, f, q), optional(l.normK, f, k)
+	q, k = s.rotary[i].RotateHalves(q), s.rotary[i].RotateHalves(k)
+	k, v = s.extend(k, v, i)
+	h := nn.GroupedAttention(q, k, v, s.masks[i], l.config.AttentionScale, l.config.AttentionCap)
+	return l.attention.Output(f, h), k, v
 }
 
-func (l *layer) activate(x *Node) *Node {
-	switch l.config.Activation {
-	case "gelu":
-		return nn.GELU(x)
-	case "gelu_pytorch_tanh":
-		return nn.GELUTanh(x)
-	}
-	return nn.SiLU(x)
-}
-
-// after applies a norm that not every model has.
-func after(n norm, x *Node) *Node {
+// optional applies a norm that not every model has.
+func optional(n norm, f nn.Pass, x *Node) *Node {
 	if n == nil {
 		return x
 	}
-	return n.Apply(x)
+	return n.Apply(f, x)
 }

@@ -2,9 +2,10 @@ package decoder
 
 import (
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/support/exceptions"
+
+	"github.com/dualprocess/dualprocess-go/internal/nn"
 )
 
 // Past are the keys and values of tokens that went through the model already.
@@ -52,14 +53,7 @@ func (p *Past) Cache(capacity int) *Past {
 }
 
 // room adds zeros to axis 1 up to capacity.
-func room(x *Node, capacity int) *Node {
-	dims := append([]int(nil), x.Shape().Dimensions...)
-	if dims[1] == capacity {
-		return x
-	}
-	dims[1] = capacity - dims[1]
-	return Concatenate([]*Node{x, Zeros(x.Graph(), shapes.Make(x.DType(), dims...))}, 1)
-}
+func room(x *Node, capacity int) *Node { return nn.PadZeros(x, 0, capacity-x.Shape().Dim(1), 1) }
 
 func allTrue(g *Graph, dims ...int) *Node {
 	return BroadcastToDims(Const(g, true), dims...)

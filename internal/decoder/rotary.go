@@ -6,31 +6,30 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/support/exceptions"
+
+	"github.com/dualprocess/dualprocess-go/internal/nn"
 )
 
-// turn is the rotary embedding of a span's tokens, each [B or 1, S, 1, D/2].
-type turn struct{ cos, sin *Node }
-
-// turns returns the rotary embedding of each layer, made once where layers share it.
-func (f *pass) turns(cfg Config) []turn {
-	positions := f.positions(cfg)
-	made := map[Rotary]turn{}
-	turns := make([]turn, cfg.Layers)
+// rotaries returns the rotary embedding of each layer, made once where layers share it.
+func (s *sequence) rotaries(cfg Config) []nn.Rotary {
+	positions := s.positions(cfg)
+	made := map[Rotary]nn.Rotary{}
+	byLayer := make([]nn.Rotary, cfg.Layers)
 	for i, r := range cfg.Rotary {
 		if _, ok := made[r]; !ok {
 			a := angles(positions, r.frequencies(cfg.HeadDim), cfg.Sections)
-			made[r] = turn{Cos(a), Sin(a)}
+			made[r] = nn.Rotary{Cos: Cos(a), Sin: Sin(a)}
 		}
-		turns[i] = made[r]
+		byLayer[i] = made[r]
 	}
-	return turns
+	return byLayer
 }
 
 // positions returns the span's positions as float32 [1 or 3, B or 1, S].
-func (f *pass) positions(cfg Config) *Node {
-	x, axes := f.in.Positions, max(1, len(cfg.Sections))
+func (s *sequence) positions(cfg Config) *Node {
+	x, axes := s.in.Positions, max(1, len(cfg.Sections))
 	if x == nil {
-		x = f.queries
+		x = s.queries
 	}
 	switch x.Rank() {
 	case 1:
@@ -39,9 +38,9 @@ func (f *pass) positions(cfg Config) *Node {
 		x = InsertAxes(x, 1)
 	}
 	d := x.Shape().Dimensions
-	if len(d) != 3 || d[0] != 1 && d[0] != axes || d[1] != 1 && d[1] != f.batch() || d[2] != f.length() {
+	if len(d) != 3 || d[0] != 1 && d[0] != axes || d[1] != 1 && d[1] != s.batch() || d[2] != s.length() {
 		exceptions.Panicf("decoder: positions are %v, want [%d, %d, %d], with 1 in place of the first two, or without them",
-			f.in.Positions.Shape().Dimensions, axes, f.batch(), f.length())
+			s.in.Positions.Shape().Dimensions, axes, s.batch(), s.length())
 	}
 	return ConvertDType(x, dtypes.Float32)
 }

@@ -1,7 +1,9 @@
 package golden
 
 import (
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -56,32 +58,52 @@ func Backends(t *testing.T, test func(t *testing.T, rt *backends.Runtime, everyt
 	})
 }
 
+// Outputs are nodes by name, which a graph function computes for a test.
+type Outputs map[string]*graph.Node
+
 // Results are float32 tensors by name.
 type Results map[string]*tensors.Tensor
 
-// Run executes a graph function once and returns all that its probe saw, as
-// float32.
-func Run(t testing.TB, rt *backends.Runtime, build func(p *nn.Probe, in []*graph.Node), inputs ...any) Results {
+// Run executes a graph function once and returns its outputs as float32.
+func Run(t testing.TB, rt *backends.Runtime, build func(in []*graph.Node) Outputs, inputs ...any) Results {
 	t.Helper()
-	var seen *nn.Seen
+	var names []string
 	exec, err := model.NewExec(rt.Backend, rt.Store, func(_ *model.Scope, in []*graph.Node) []*graph.Node {
-		seen = &nn.Seen{}
-		build(nn.NewProbe(seen), in)
-		outputs := make([]*graph.Node, len(seen.Nodes))
-		for k, x := range seen.Nodes {
-			outputs[k] = graph.ConvertDType(x, dtypes.Float32)
+		outputs := build(in)
+		names = slices.Sorted(maps.Keys(outputs))
+		nodes := make([]*graph.Node, len(names))
+		for k, name := range names {
+			nodes[k] = graph.ConvertDType(outputs[name], dtypes.Float32)
 		}
-		return outputs
+		return nodes
 	})
 	require.NoError(t, err)
 	defer exec.Finalize()
 	out, err := exec.Call(inputs...)
 	require.NoError(t, err)
 	results := Results{}
-	for k, name := range seen.Names {
+	for k, name := range names {
 		results[name] = out[k]
 	}
 	return results
+}
+
+// Recorded returns the recorded outputs of the modules that the fixture has, for
+// Modules: of each key that begins with prefix, what follows it is the module's
+// name inside the network, which itself is called network in the checkpoint, or ""
+// at its root.
+func (f *Fixture) Recorded(prefix string, r *nn.Recorder, network string) Outputs {
+	out := Outputs{}
+	for _, key := range f.Keys() {
+		name, ok := strings.CutPrefix(key, prefix)
+		if !ok {
+			continue
+		}
+		if x := r.Output(strings.TrimPrefix(network+"."+name, ".")); x != nil {
+			out[name] = x
+		}
+	}
+	return out
 }
 
 // Floats returns the elements of one result, row-major.
@@ -92,8 +114,8 @@ func (r Results) Floats(t testing.TB, name string) []float32 {
 }
 
 // Modules compares every key of the fixture that begins with prefix with the
-// result of the name that follows it, in a subtest each. There must be a result for each key, and at
-// least one key. transform, which may be nil, brings a result into the fixture's
+// result of the name that follows it, in a subtest each. There must be a result for
+// each key, and at least one key. transform, which may be nil, brings a result into the fixture's
 // layout.
 func (f *Fixture) Modules(t *testing.T, prefix string, got Results, tolerance float64, transform func(*tensors.Tensor) []float32) {
 	found := false

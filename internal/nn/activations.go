@@ -2,6 +2,7 @@ package nn
 
 import (
 	"fmt"
+	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -23,3 +24,33 @@ func Activation(name string) (func(x *Node) *Node, error) {
 	}
 	return nil, fmt.Errorf("%w: activation %q", hf.ErrConfig, name)
 }
+
+// MustActivation is Activation for a name that has been checked.
+func MustActivation(name string) func(x *Node) *Node {
+	f, err := Activation(name)
+	if err != nil {
+		panic(err)
+	}
+	return f
+}
+
+// SiLU is x·sigmoid(x).
+func SiLU(x *Node) *Node { return Mul(x, Sigmoid(x)) }
+
+// ReLU is max(0, x); its gradient at 0 is 0.
+func ReLU(x *Node) *Node { return Max(ScalarZero(x.Graph(), x.DType()), x) }
+
+// GELU is x·Φ(x), Φ being the normal distribution's: the exact one ("gelu").
+func GELU(x *Node) *Node {
+	return Mul(MulScalar(x, 0.5), OnePlus(Erf(MulScalar(x, 1/math.Sqrt2))))
+}
+
+// GELUTanh is the tanh approximation of GELU ("gelu_pytorch_tanh", "gelu_new").
+func GELUTanh(x *Node) *Node {
+	const rootTwoOverPi = 0.7978845608028654
+	inner := MulScalar(Add(x, MulScalar(Mul(Square(x), x), 0.044715)), rootTwoOverPi)
+	return Mul(MulScalar(x, 0.5), OnePlus(Tanh(inner)))
+}
+
+// QuickGELU is x·sigmoid(1.702·x), CLIP's approximation of GELU.
+func QuickGELU(x *Node) *Node { return Mul(x, Sigmoid(MulScalar(x, 1.702))) }

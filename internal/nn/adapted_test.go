@@ -20,7 +20,7 @@ func TestAdaptedConv2D(t *testing.T) {
 	onEach(t, func(t *testing.T, rt *backends.Runtime, c weights.Cursor, rng *rand.Rand) {
 		const size, in, out, rank, weight = 6, 3, 4, 2, 0.5
 		for _, shape := range [][3]int{{3, 1, 1}, {3, 2, 1}, {1, 1, 0}} { // kernel, stride, padding
-			l := NewAdaptedConv2D(c.In("adapted", shape), in, out, shape[0], shape[1], shape[2])
+			l := NewConv2D(c.In("adapted", shape), in, out, Kernel{shape[0], shape[1], shape[2]}, Bias)
 			require.NoError(t, c.Err())
 			k := shape[0]
 			a, err := lora.New(lora.Config{Rank: rank, Alpha: rank}, []lora.Layer{{Name: l.Name, In: in, Out: out, Kernel: [2]int{k, k}}})
@@ -28,7 +28,8 @@ func TestAdaptedConv2D(t *testing.T) {
 			low, high := random(rng, rank, in, k, k), random(rng, out, rank, 1, 1)
 			x := random(rng, 1, size, size, in)
 			got := run(t, rt, func(n []*Node) []*Node {
-				return []*Node{l.Apply(a.Delta(n[1:], Const(n[0].Graph(), float32(weight))), n[0]), l.Apply(nil, n[0])}
+				adapted := Pass{Delta: a.Delta(n[1:], Const(n[0].Graph(), float32(weight)))}
+				return []*Node{l.Apply(adapted, n[0]), l.Apply(Pass{}, n[0])}
 			}, x, low, high)
 
 			kernel := flat(l.Weight.MustValue())

@@ -20,15 +20,15 @@ func TestDepthwiseConv2D(t *testing.T) {
 	onEach(t, func(t *testing.T, rt *backends.Runtime, c weights.Cursor, rng *rand.Rand) {
 		const size, channels, rank, weight = 6, 3, 2, 0.5
 		for _, k := range []int{3, 5} {
-			l := NewDepthwiseConv2D(c.In("depthwise", k), channels, k)
+			l := NewDepthwiseConv2D(c.In("depthwise", k), channels, k, Bias)
 			require.NoError(t, c.Err())
 			a, err := lora.New(lora.Config{Rank: rank, Alpha: rank}, []lora.Layer{{Name: l.Name, In: channels, Out: channels, Kernel: [2]int{k, k}}})
 			require.NoError(t, err)
 			low, high := random(rng, rank, channels, k, k), random(rng, channels, rank, 1, 1)
 			x := random(rng, 1, size, size, channels)
 			got := run(t, rt, func(n []*Node) []*Node {
-				y := l.Apply(a.Delta(n[1:], Const(n[0].Graph(), float32(weight))), n[0])
-				return []*Node{l.Apply(nil, n[0]), y, Gradient(ReduceAllSum(y), n[1])[0]}
+				y := l.Apply(Pass{Delta: a.Delta(n[1:], Const(n[0].Graph(), float32(weight)))}, n[0])
+				return []*Node{l.Apply(Pass{}, n[0]), y, Gradient(ReduceAllSum(y), n[1])[0]}
 			}, x, low, high)
 
 			area, bias := k*k, flat(l.Bias.MustValue())

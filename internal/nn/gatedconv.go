@@ -4,29 +4,31 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/dualprocess/dualprocess-go/internal/weights"
-	"github.com/dualprocess/dualprocess-go/lora"
 )
 
 // GatedConv is the feed-forward layer of Sana and of its autoencoder (GLUMBConv in
-// diffusers): a mobile inverted bottleneck with a gated linear unit. Tokens see
-// their neighbours here, which takes the place of positions.
+// diffusers): a mobile inverted bottleneck with a gated linear unit. Its kernel of
+// 3x3 over neighbouring tokens takes the place of position embeddings.
 type GatedConv struct {
-	inverted, point *AdaptedConv2D
+	name            string
+	inverted, point *Conv2D
 	depth           *DepthwiseConv2D
 }
 
 // NewGatedConv reads the layer, which has inner channels inside.
 func NewGatedConv(c weights.Cursor, channels, inner int) *GatedConv {
 	return &GatedConv{
-		inverted: NewAdaptedConv2D(c.In("conv_inverted"), channels, 2*inner, 1, 1, 0),
-		depth:    NewDepthwiseConv2D(c.In("conv_depth"), 2*inner, 3),
-		point:    NewAdaptedConv2DNoBias(c.In("conv_point"), inner, channels, 1, 1, 0),
+		name:     c.Path(),
+		inverted: NewConv2D(c.In("conv_inverted"), channels, 2*inner, Kernel{Size: 1}, Bias),
+		depth:    NewDepthwiseConv2D(c.In("conv_depth"), 2*inner, 3, Bias),
+		point:    NewConv2D(c.In("conv_point"), inner, channels, Kernel{Size: 1}, NoBias),
 	}
 }
 
 // Apply keeps the shape of x [B, H, W, channels].
-func (l *GatedConv) Apply(p *Probe, d *lora.Delta, x *Node) *Node {
-	h := SiLU(l.inverted.Apply(d, x))
-	parts := Split(p.See("conv_depth", l.depth.Apply(d, h)), -1, 2) // value, gate
-	return l.point.Apply(d, Mul(parts[0], SiLU(parts[1])))
+func (l *GatedConv) Apply(f Pass, x *Node) *Node {
+	h := SiLU(l.inverted.Apply(f, x))
+	parts := Split(l.depth.Apply(f, h), -1, 2)
+	x, gate := parts[0], parts[1]
+	return f.Record(l.name, l.point.Apply(f, Mul(x, SiLU(gate))))
 }

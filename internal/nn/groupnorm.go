@@ -11,6 +11,7 @@ import (
 // GroupNorm normalises groups of neighbouring channels over all places of a
 // picture.
 type GroupNorm struct {
+	Name         string
 	Weight, Bias *model.Variable // [channels]
 	Groups       int
 	Epsilon      float64
@@ -18,18 +19,18 @@ type GroupNorm struct {
 
 // NewGroupNorm reads a group norm; groups divides channels.
 func NewGroupNorm(c weights.Cursor, groups, channels int, epsilon float64) *GroupNorm {
-	return &GroupNorm{c.Variable("weight", channels), c.Variable("bias", channels), groups, epsilon}
+	return &GroupNorm{c.Path(), c.Variable("weight", channels), c.Variable("bias", channels), groups, epsilon}
 }
 
 // Apply normalises x [B, ..., C], in float32. Means are taken over one axis after the
 // other and over channels last: XLA's CPU is twice as fast so as over all at once.
-func (n *GroupNorm) Apply(x *Node) *Node {
+func (n *GroupNorm) Apply(f Pass, x *Node) *Node {
 	y := ConvertDType(x, dtypes.Float32)
 	y = Sub(y, n.mean(y))
 	variance := n.mean(Square(y))
 	y = ConvertDType(Div(y, Sqrt(AddScalar(variance, n.Epsilon))), x.DType())
-	y = Mul(y, ExpandLeftToRank(value(n.Weight, x), x.Rank()))
-	return Add(y, ExpandLeftToRank(value(n.Bias, x), x.Rank()))
+	y = Mul(y, perChannel(n.Weight, x))
+	return f.Record(n.Name, Add(y, perChannel(n.Bias, x)))
 }
 
 // mean of each group of x [B, ..., C], as [B, 1, ..., 1, C].

@@ -54,11 +54,11 @@ func TestSoftCap(t *testing.T) {
 	})
 }
 
-func TestRotateHalf(t *testing.T) {
+func TestRotateHalves(t *testing.T) {
 	onEach(t, func(t *testing.T, rt *backends.Runtime, _ weights.Cursor, rng *rand.Rand) {
 		x := random(rng, 1, 1, 2, 6)
 		angles := tensors.FromFlatDataAndDimensions([]float32{0.5, -1, 3}, 1, 1, 1, 3)
-		got := flat(run(t, rt, func(in []*Node) []*Node { return []*Node{RotateHalf(in[0], Cos(in[1]), Sin(in[1]))} }, x, angles)[0])
+		got := flat(run(t, rt, func(in []*Node) []*Node { return []*Node{Rotary{Cos(in[1]), Sin(in[1])}.RotateHalves(in[0])} }, x, angles)[0])
 		for head := range 2 {
 			for k, angle := range flat(angles) {
 				a, b := float64(flat(x)[head*6+k]), float64(flat(x)[head*6+k+3])
@@ -74,7 +74,7 @@ func TestOffsetRMSNorm(t *testing.T) {
 	onEach(t, func(t *testing.T, rt *backends.Runtime, c weights.Cursor, rng *rand.Rand) {
 		n, x := NewOffsetRMSNorm(c.In("norm"), 4, 1e-6), random(rng, 2, 4)
 		require.NoError(t, c.Err())
-		got := flat(run(t, rt, func(in []*Node) []*Node { return []*Node{n.Apply(in[0])} }, x)[0])
+		got := flat(run(t, rt, func(in []*Node) []*Node { return []*Node{n.Apply(Pass{}, in[0])} }, x)[0])
 		gain := flat(n.Weight.MustValue())
 		for i, v := range flat(x) {
 			row, square := flat(x)[i/4*4:i/4*4+4], 0.

@@ -17,14 +17,14 @@ import (
 func TestLinearKeepsFrozenWeights(t *testing.T) {
 	onEach(t, func(t *testing.T, rt *backends.Runtime, c weights.Cursor, rng *rand.Rand) {
 		const batch, in, out = 3, 5, 7
-		l := NewLinear(c.In("layer"), in, out)
+		l := NewLinear(c.In("layer"), in, out, Bias)
 		require.NoError(t, c.Err())
 		var copies []string
 		x := random(rng, batch, in)
 		results := run(t, rt, func(nodes []*Node) []*Node {
 			// The weight comes in bfloat16, as from such a checkpoint.
 			x := ConvertDType(nodes[0], dtypes.BFloat16)
-			loss := ReduceAllSum(Square(ConvertDType(l.Apply(nil, x), dtypes.Float32)))
+			loss := ReduceAllSum(Square(ConvertDType(l.Apply(Pass{}, x), dtypes.Float32)))
 			before := len(x.Graph().Nodes())
 			gradient := Gradient(loss, x)[0]
 			for _, n := range x.Graph().Nodes()[before:] {
@@ -32,7 +32,7 @@ func TestLinearKeepsFrozenWeights(t *testing.T) {
 					copies = append(copies, n.String())
 				}
 			}
-			return []*Node{ConvertDType(gradient, dtypes.Float32), Gradient(ReduceAllSum(Square(l.Apply(nil, nodes[0]))), nodes[0])[0]}
+			return []*Node{ConvertDType(gradient, dtypes.Float32), Gradient(ReduceAllSum(Square(l.Apply(Pass{}, nodes[0]))), nodes[0])[0]}
 		}, x)
 		require.Empty(t, copies)
 		half, full := results[0].Value().([][]float32), results[1].Value().([][]float32)

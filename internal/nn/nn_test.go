@@ -93,10 +93,10 @@ func TestConv2D(t *testing.T) {
 	onEach(t, func(t *testing.T, rt *backends.Runtime, c weights.Cursor, rng *rand.Rand) {
 		const size, in, out = 8, 3, 5
 		for _, shape := range [][3]int{{3, 1, 1}, {4, 2, 1}, {1, 1, 0}, {2, 2, 0}, {3, 2, 1}} { // kernel, stride, padding
-			l := NewConv2D(c.In("conv", shape), in, out, shape[0], shape[1], shape[2])
+			l := NewConv2D(c.In("conv", shape), in, out, Kernel{shape[0], shape[1], shape[2]}, Bias)
 			x := random(rng, 1, size, size, in)
 			got := run(t, rt, func(in []*Node) []*Node {
-				y := l.Apply(in[0])
+				y := l.Apply(Pass{}, in[0])
 				return append([]*Node{y}, Gradient(ReduceAllSum(Square(y)), in[0])...)
 			}, x)
 			want := conv2D(flat(x), flat(l.Weight.MustValue()), flat(l.Bias.MustValue()), size, in, out, shape[0], shape[1], shape[2])
@@ -109,10 +109,10 @@ func TestConv2D(t *testing.T) {
 
 func TestLinear(t *testing.T) {
 	onEach(t, func(t *testing.T, rt *backends.Runtime, c weights.Cursor, rng *rand.Rand) {
-		l := NewLinear(c.In("l"), 3, 2)
+		l := NewLinear(c.In("l"), 3, 2, Bias)
 		require.NoError(t, c.Err())
 		x := random(rng, 2, 2, 3)
-		got := flat(run(t, rt, func(in []*Node) []*Node { return []*Node{l.Apply(nil, in[0])} }, x)[0])
+		got := flat(run(t, rt, func(in []*Node) []*Node { return []*Node{l.Apply(Pass{}, in[0])} }, x)[0])
 		w, b, xs := flat(l.Weight.MustValue()), flat(l.Bias.MustValue()), flat(x)
 		for row := range 4 {
 			for o := range 2 {
@@ -129,9 +129,9 @@ func TestLinear(t *testing.T) {
 func TestNorms(t *testing.T) {
 	onEach(t, func(t *testing.T, rt *backends.Runtime, c weights.Cursor, rng *rand.Rand) {
 		x := random(rng, 4, 6)
-		rms := NewRMSNorm(c.In("rms"), 6, 1e-6)
+		rms := NewRMSNorm(c.In("rms"), 6, 1e-6, NoBias)
 		require.NoError(t, c.Err())
-		out := run(t, rt, func(in []*Node) []*Node { return []*Node{Normalize(in[0], 1e-6), rms.Apply(in[0])} }, x)
+		out := run(t, rt, func(in []*Node) []*Node { return []*Node{Normalize(in[0], 1e-6), rms.Apply(Pass{}, in[0])} }, x)
 		gain := flat(rms.Weight.MustValue())
 		for row := range 4 {
 			values := flat(x)[row*6 : row*6+6]
@@ -187,7 +187,7 @@ func TestEmbedding(t *testing.T) {
 		e := NewEmbedding(c.In("words"), 4, 2)
 		require.NoError(t, c.Err())
 		ids := tensors.FromFlatDataAndDimensions([]int32{3, 0}, 1, 2)
-		out := run(t, rt, func(in []*Node) []*Node { return []*Node{e.Apply(in[0])} }, ids)[0]
+		out := run(t, rt, func(in []*Node) []*Node { return []*Node{e.Apply(Pass{}, in[0], dtypes.Float32)} }, ids)[0]
 		table := flat(e.Weight.MustValue())
 		assert.Equal(t, dtypes.Float32, out.DType())
 		assert.Equal(t, append(append([]float32{}, table[6:8]...), table[:2]...), flat(out))
@@ -213,12 +213,12 @@ func TestConvGradient(t *testing.T) {
 			{1, 1, 0, 8}, {3, 1, 1, 8}, {3, 2, 1, 8}, {3, 2, 1, 7}, {3, 2, 0, 9}, {5, 2, 2, 8}, {7, 4, 3, 16}, // odd
 			{2, 1, 0, 8}, {2, 2, 0, 8}, {4, 1, 1, 8}, {4, 2, 1, 8}, {4, 3, 1, 8}, {4, 4, 0, 8}, {6, 2, 2, 9}, // even
 		} {
-			l := NewConv2D(c.In("layer", i), 3, 5, k.kernel, k.stride, k.padding)
+			l := NewConv2D(c.In("layer", i), 3, 5, Kernel{k.kernel, k.stride, k.padding}, Bias)
 			require.NoError(t, c.Err())
 			shape := []int{2, k.size, k.size, 3}
 			difference := run(t, rt, func(in []*Node) []*Node {
 				loss := func(x *Node) *Node {
-					y := l.Apply(x)
+					y := l.Apply(Pass{}, x)
 					return ReduceAllSum(Mul(y, Sin(IotaFull(x.Graph(), y.Shape()))))
 				}
 				x, direction := in[0], in[1]

@@ -21,36 +21,70 @@ func Normalize(x *Node, epsilon float64) *Node {
 
 // LayerNorm is Normalize with a gain and an offset per channel.
 type LayerNorm struct {
+	Name         string
 	Weight, Bias *model.Variable // [channels]
 	Epsilon      float64
 }
 
 // NewLayerNorm reads a layer norm.
 func NewLayerNorm(c weights.Cursor, channels int, epsilon float64) *LayerNorm {
-	return &LayerNorm{c.Variable("weight", channels), c.Variable("bias", channels), epsilon}
+	return &LayerNorm{c.Path(), c.Variable("weight", channels), c.Variable("bias", channels), epsilon}
 }
 
 // Apply normalises the last axis of x.
-func (n *LayerNorm) Apply(x *Node) *Node {
-	y := Normalize(x, n.Epsilon)
-	y = Mul(y, ExpandLeftToRank(value(n.Weight, x), x.Rank()))
-	return Add(y, ExpandLeftToRank(value(n.Bias, x), x.Rank()))
+func (n *LayerNorm) Apply(f Pass, x *Node) *Node {
+	y := Mul(Normalize(x, n.Epsilon), perChannel(n.Weight, x))
+	return f.Record(n.Name, Add(y, perChannel(n.Bias, x)))
 }
 
 // RMSNorm divides by the root of the mean square of the last axis.
 type RMSNorm struct {
+	Name    string
 	Weight  *model.Variable // [channels]
+	Bias    *model.Variable // [channels], nil without
 	Epsilon float64
 }
 
 // NewRMSNorm reads an RMS norm.
-func NewRMSNorm(c weights.Cursor, channels int, epsilon float64) *RMSNorm {
-	return &RMSNorm{c.Variable("weight", channels), epsilon}
+func NewRMSNorm(c weights.Cursor, channels int, epsilon float64, bias bool) *RMSNorm {
+	n := &RMSNorm{Name: c.Path(), Weight: c.Variable("weight", channels), Epsilon: epsilon}
+	if bias {
+		n.Bias = c.Variable("bias", channels)
+	}
+	return n
 }
 
 // Apply normalises the last axis of x, in float32.
-func (n *RMSNorm) Apply(x *Node) *Node {
+func (n *RMSNorm) Apply(f Pass, x *Node) *Node {
+	y := Mul(ConvertDType(overRootMeanSquare(x, n.Epsilon), x.DType()), perChannel(n.Weight, x))
+	if n.Bias != nil {
+		y = Add(y, perChannel(n.Bias, x))
+	}
+	return f.Record(n.Name, y)
+}
+
+// OffsetRMSNorm is Gemma's RMS norm: its gain is 1 plus the parameter, and the
+// product is taken in float32, before the result is rounded.
+type OffsetRMSNorm struct {
+	Name    string
+	Weight  *model.Variable // [channels]
+	Epsilon float64
+}
+
+// NewOffsetRMSNorm reads an RMS norm.
+func NewOffsetRMSNorm(c weights.Cursor, channels int, epsilon float64) *OffsetRMSNorm {
+	return &OffsetRMSNorm{c.Path(), c.Variable("weight", channels), epsilon}
+}
+
+// Apply normalises the last axis of x, in float32.
+func (n *OffsetRMSNorm) Apply(f Pass, x *Node) *Node {
+	y := overRootMeanSquare(x, n.Epsilon)
+	y = Mul(y, ExpandLeftToRank(OnePlus(value(n.Weight, y)), x.Rank()))
+	return f.Record(n.Name, ConvertDType(y, x.DType()))
+}
+
+// overRootMeanSquare is x over the root of the mean square of its last axis, in float32.
+func overRootMeanSquare(x *Node, epsilon float64) *Node {
 	y := ConvertDType(x, dtypes.Float32)
-	y = Div(y, Sqrt(AddScalar(ReduceAndKeep(Square(y), ReduceMean, -1), n.Epsilon)))
-	return Mul(ConvertDType(y, x.DType()), ExpandLeftToRank(value(n.Weight, x), x.Rank()))
+	return Div(y, Sqrt(AddScalar(ReduceAndKeep(Square(y), ReduceMean, -1), epsilon)))
 }

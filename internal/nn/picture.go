@@ -1,9 +1,27 @@
 package nn
 
 import (
-	"github.com/gomlx/compute/shapes"
+	"github.com/gomlx/compute"
 	. "github.com/gomlx/gomlx/core/graph"
 )
+
+// Patches cuts x [B, H, W, C] into patches that do not overlap: [B, H/p, W/p, p·p·C].
+func Patches(x *Node, p int) *Node {
+	d := x.Shape().Dimensions
+	x = Reshape(x, d[0], d[1]/p, p, d[2]/p, p, d[3])
+	x = TransposeAllAxes(x, 0, 1, 3, 2, 4, 5)
+	return Reshape(x, d[0], d[1]/p, d[2]/p, p*p*d[3])
+}
+
+// Unpatch is the inverse of Patches: [B, H, W, p·p·C] to [B, H·p, W·p, C]. After
+// a convolution it is a pixel shuffle.
+func Unpatch(x *Node, p int) *Node {
+	d := x.Shape().Dimensions
+	c := d[3] / (p * p)
+	x = Reshape(x, d[0], d[1], d[2], p, p, c)
+	x = TransposeAllAxes(x, 0, 1, 3, 2, 4, 5)
+	return Reshape(x, d[0], d[1]*p, d[2]*p, c)
+}
 
 // Double repeats every pixel of x [B, H, W, C] twice along both axes: nearest
 // neighbour upsampling to [B, 2H, 2W, C].
@@ -14,13 +32,14 @@ func Double(x *Node) *Node {
 	return Reshape(x, d[0], 2*d[1], 2*d[2], d[3])
 }
 
-// PadEnd puts a row of zeros below x [B, H, W, C] and a column on its right: the
-// lopsided padding of diffusers' downsampling convolutions.
-func PadEnd(x *Node) *Node {
-	for _, axis := range []int{1, 2} {
-		d := append([]int(nil), x.Shape().Dimensions...)
-		d[axis] = 1
-		x = Concatenate([]*Node{x, Zeros(x.Graph(), shapes.Make(x.DType(), d...))}, axis)
+// PadZeros puts zeros (of bool, false) before and after x along some axes.
+func PadZeros(x *Node, before, after int, axes ...int) *Node {
+	if before == 0 && after == 0 {
+		return x
 	}
-	return x
+	padding := make([]compute.PadAxis, x.Rank()) // of all axes: graph.Pad's gradient takes one that is left out for empty
+	for _, axis := range axes {
+		padding[axis] = compute.PadAxis{Start: before, End: after}
+	}
+	return Pad(x, ScalarZero(x.Graph(), x.DType()), padding...)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/generator/pocket"
+	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/scenes"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
@@ -41,14 +42,14 @@ func newAutoencoder(rt *backends.Runtime, cfg pocket.DecoderConfig, seed uint64)
 // forgives a generator's errors.
 func (a *autoencoder) loss(batch []*Node) (*Node, []*Node) {
 	pictures, noise := batch[0], batch[1]
-	raw := a.encoder.Apply(pictures)
+	raw := a.encoder.Apply(nn.Pass{}, pictures)
 	mean := ReduceAndKeep(raw, ReduceMean, 0, 1, 2)
 	centred := Sub(raw, mean)
 	deviation := Sqrt(AddScalar(ReduceAndKeep(Square(centred), ReduceMean, 0, 1, 2), 1e-6))
 	latents := Div(centred, deviation)
 	outliers := ReduceAllMean(MaxScalar(AddScalar(Abs(latents), -3), 0))
 
-	picture, shown := pictureLoss(a.decoder.Apply(Add(latents, noise)), pictures)
+	picture, shown := pictureLoss(a.decoder.Apply(nn.Pass{}, Add(latents, noise)), pictures)
 	return Add(picture, MulScalar(outliers, 1e-2)), shown
 }
 
@@ -78,9 +79,7 @@ func differences(x *Node) (dy, dx *Node) {
 func edgeStrength(dy, dx *Node) *Node {
 	y := ReduceAndKeep(Abs(dy), ReduceMax, 3)
 	x := ReduceAndKeep(Abs(dx), ReduceMax, 3)
-	rowPad := ZerosLike(Slice(y, AxisRange(), AxisRange(0, 1)))
-	columnPad := ZerosLike(Slice(x, AxisRange(), AxisRange(), AxisRange(0, 1)))
-	return Max(Concatenate([]*Node{y, rowPad}, 1), Concatenate([]*Node{x, columnPad}, 2))
+	return Max(nn.PadZeros(y, 0, 1, 1), nn.PadZeros(x, 0, 1, 2))
 }
 
 // drawBatch draws one batch: half of it scenes of the broad world, half of the

@@ -14,6 +14,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/generator/pocket"
+	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/scenes"
 )
 
@@ -53,7 +54,7 @@ func openCodec(ctx context.Context, rt *backends.Runtime, o Options) (*codec, er
 // measure takes the statistics of the latents over scenes of both worlds.
 func (c *codec) measure(rt *backends.Runtime) error {
 	exec, err := model.NewExec(rt.Backend, rt.Store, func(_ *model.Scope, in []*Node) []*Node {
-		z := c.encoder.Apply(in[0])
+		z := c.encoder.Apply(nn.Pass{}, in[0])
 		return []*Node{ReduceMean(z, 0, 1, 2), ReduceMean(Square(z), 0, 1, 2)}
 	})
 	if err != nil {
@@ -86,7 +87,7 @@ func (c *codec) measure(rt *backends.Runtime) error {
 // normalized encodes pictures [B, H, W, 3] in a graph.
 func (c *codec) normalized(pictures *Node) *Node {
 	g := pictures.Graph()
-	z := Sub(c.encoder.Apply(pictures), Reshape(Const(g, c.mean), 1, 1, 1, -1))
+	z := Sub(c.encoder.Apply(nn.Pass{}, pictures), Reshape(Const(g, c.mean), 1, 1, 1, -1))
 	return Div(z, Reshape(Const(g, c.deviation), 1, 1, 1, -1))
 }
 

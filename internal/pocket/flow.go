@@ -10,6 +10,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/generator/pocket"
+	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/scenes"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
@@ -102,6 +103,6 @@ func (f *flow) loss(batch []*Node) (*Node, []*Node) {
 	clean, noise, sigma, ids := batch[0], batch[1], batch[2], batch[3]
 	s := Reshape(sigma, -1, 1, 1, 1)
 	latents := Add(Mul(OneMinus(s), clean), Mul(s, noise))
-	velocity := f.transformer.Apply(nil, latents, sigma, ids)
+	velocity := f.transformer.Apply(nn.Pass{}, latents, sigma, ids)
 	return ReduceAllMean(Square(Sub(velocity, Sub(noise, clean)))), nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/scenes"
 )
 
@@ -35,8 +36,8 @@ func newPicturePool(ctx context.Context, rt *backends.Runtime, c *codec, f *flow
 		pixels, noise, sigma, ids := in[0], in[1], in[2], in[3]
 		s := Reshape(sigma, -1, 1, 1, 1)
 		z := Add(Mul(OneMinus(s), c.normalized(pixels)), Mul(s, noise))
-		z = Sub(z, Mul(s, f.transformer.Apply(nil, z, sigma, ids)))
-		return []*Node{ClipScalar(c.decoder.Apply(z), 0, 1)}
+		z = Sub(z, Mul(s, f.transformer.Apply(nn.Pass{}, z, sigma, ids)))
+		return []*Node{ClipScalar(c.decoder.Apply(nn.Pass{}, z), 0, 1)}
 	})
 	if err != nil {
 		return nil, fmt.Errorf("pocket: %w", err)

@@ -69,11 +69,11 @@ func toy(t *testing.T, steps int) (*fit, drawFn) {
 	t.Cleanup(func() { assert.NoError(t, rt.Close()) })
 	source := &initial{store: rt.Store, root: "/toy", seed: 1}
 	c := weights.NewCursor(source)
-	in, out := nn.NewLinear(c.In("blocks.0"), 4, 8), nn.NewLinear(c.In("out"), 8, 4)
+	in, out := nn.NewLinear(c.In("blocks.0"), 4, 8, nn.Bias), nn.NewLinear(c.In("out"), 8, 4, nn.Bias)
 	require.NoError(t, c.Err())
 	p := plan{name: "toy", steps: steps, batch: 16, seed: 2, adam: 1e-2, muon: 1e-2, flat: 0.5, ema: 0.9}
 	f, err := newFit(rt, p, source, func(batch []*Node) (*Node, []*Node) {
-		y := out.Apply(nil, nn.SiLU(in.Apply(nil, batch[0])))
+		y := out.Apply(nn.Pass{}, nn.SiLU(in.Apply(nn.Pass{}, batch[0])))
 		return ReduceAllMean(Square(Sub(y, batch[0]))), nil
 	})
 	require.NoError(t, err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/generator/pocket"
+	"github.com/dualprocess/dualprocess-go/internal/nn"
 )
 
 // The plans of the stages, in their order.
@@ -50,7 +51,7 @@ func TrainDecoder(ctx context.Context, rt *backends.Runtime, o Options) error {
 	}
 	f, err := newFit(rt, p, codec.source.below(decoderPrefix), func(batch []*Node) (*Node, []*Node) {
 		latents := Add(StopGradient(codec.normalized(batch[0])), batch[1])
-		return pictureLoss(codec.decoder.Apply(latents), batch[0])
+		return pictureLoss(codec.decoder.Apply(nn.Pass{}, latents), batch[0])
 	})
 	if err != nil {
 		return err

@@ -37,7 +37,7 @@ func newVerifier(rt *backends.Runtime, seed uint64) (*verifier, error) {
 		config:   cfg,
 		vision:   pocket.NewVision(c.In("vision_model"), cfg),
 		language: pocket.NewLanguage(c.In("language_model"), cfg),
-		facts:    nn.NewLinear(c.In("facts"), cfg.ReadoutWidth, quantities+len(attributes)),
+		facts:    nn.NewLinear(c.In("facts"), cfg.ReadoutWidth, quantities+len(attributes), nn.Bias),
 		source:   source,
 		words:    words,
 		examiner: examiner{words: words, maxWords: cfg.MaxWords, attributes: attributes},
@@ -181,8 +181,8 @@ func (v *verifier) look(in []*Node) (pictures, degree *Node) {
 		z := v.codec.normalized(clean)
 		other := Concatenate([]*Node{Slice(z, AxisRange(1)), Slice(z, AxisRange(0, 1))}, 0)
 		changed := Add(Add(Mul(z, in[inKeep]), Mul(other, in[inMix])), in[inAdd])
-		clean = Where(broadcastLike(in[inDecode], clean), v.codec.decoder.Apply(z), clean)
-		damaged = Where(broadcastLike(in[inDecode], clean), v.codec.decoder.Apply(changed), clean)
+		clean = Where(broadcastLike(in[inDecode], clean), v.codec.decoder.Apply(nn.Pass{}, z), clean)
+		damaged = Where(broadcastLike(in[inDecode], clean), v.codec.decoder.Apply(nn.Pass{}, changed), clean)
 	}
 	damaged = Add(Mul(damaged, in[inGain]), in[inField])
 	distance := ReduceMean(Abs(Sub(ClipScalar(damaged, 0, 1), ClipScalar(clean, 0, 1))), 1, 2, 3)

@@ -3,6 +3,7 @@ package pocket
 import (
 	. "github.com/gomlx/gomlx/core/graph"
 
+	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/scenes"
 )
 
@@ -20,8 +21,8 @@ const (
 // decided yes-or-no questions that are answered right.
 func (v *verifier) loss(in []*Node) (*Node, []*Node) {
 	pictures, degree := v.look(in)
-	tokens, readout := v.vision.Apply(pictures)
-	logits := v.language.Apply(tokens, in[inIDs]) // [B·Q, vocabulary]
+	tokens, readout := v.vision.Apply(nn.Pass{}, pictures)
+	logits := v.language.Apply(nn.Pass{}, tokens, in[inIDs]) // [B·Q, vocabulary]
 	logProbs := LogSoftmax(logits, -1)
 
 	// The answer of a ruined picture goes to no by the degree of its ruin.
@@ -68,7 +69,7 @@ func (v *verifier) positionLoss(logProbs, target *Node) *Node {
 // over the pictures; those of a ruined picture count less, its degree of ruin
 // always.
 func (v *verifier) factLoss(readout *Node, in []*Node, degree *Node) (quantity, attribute *Node) {
-	values := v.facts.Apply(nil, readout) // [B, quantities + attributes]
+	values := v.facts.Apply(nn.Pass{}, readout) // [B, quantities + attributes]
 	d := InsertAxes(degree, -1)
 	err := Mul(Mul(in[inKnown], OneMinus(d)), Square(Sub(values, in[inFacts])))
 	ruin := Square(Sub(Slice(values, AxisRange(), AxisRange(factDamage, factDamage+1)), d))

@@ -10,82 +10,53 @@ import (
 
 // CLIP is the text encoder of CLIP: a causal transformer.
 type CLIP struct {
-	config    CLIPConfig
+	name      string
 	words     *nn.Embedding
 	positions *nn.Embedding
-	blocks    []*clipBlock
+	blocks    []*nn.EncoderBlock
 	norm      *nn.LayerNorm
-}
-
-type clipBlock struct {
-	heads        int
-	norm1, norm2 *nn.LayerNorm
-	q, k, v, out *nn.Linear
-	fc1, fc2     *nn.Linear
 }
 
 // NewCLIP reads the encoder's parameters at the root of a checkpoint.
 func NewCLIP(c weights.Cursor, cfg CLIPConfig) *CLIP {
 	c = c.In("text_model")
-	t := &CLIP{
-		config:    cfg,
+	return &CLIP{
+		name:      c.Path(),
 		words:     nn.NewEmbedding(c.In("embeddings", "token_embedding"), cfg.Vocabulary, cfg.Width),
 		positions: nn.NewEmbedding(c.In("embeddings", "position_embedding"), cfg.Positions, cfg.Width),
 		norm:      nn.NewLayerNorm(c.In("final_layer_norm"), cfg.Width, cfg.Epsilon),
+		blocks: nn.NewEncoderBlocks(c.In("encoder", "layers"), nn.EncoderConfig{
+			Layers: cfg.Layers, Hidden: cfg.Width, Intermediate: cfg.Inner, Heads: cfg.Heads, Epsilon: cfg.Epsilon, Activation: nn.QuickGELU,
+		}),
 	}
-	for i := range cfg.Layers {
-		t.blocks = append(t.blocks, newCLIPBlock(c.In("encoder", "layers", i), cfg))
-	}
-	return t
 }
 
 // CLIPSurplus accepts what checkpoints of CLIP carry besides: the numbers 0 to 76.
 func CLIPSurplus(name string) bool { return name == "text_model.embeddings.position_ids" }
 
-func newCLIPBlock(c weights.Cursor, cfg CLIPConfig) *clipBlock {
-	attn, mlp := c.In("self_attn"), c.In("mlp")
-	return &clipBlock{
-		heads: cfg.Heads,
-		norm1: nn.NewLayerNorm(c.In("layer_norm1"), cfg.Width, cfg.Epsilon),
-		q:     nn.NewLinear(attn.In("q_proj"), cfg.Width, cfg.Width),
-		k:     nn.NewLinear(attn.In("k_proj"), cfg.Width, cfg.Width),
-		v:     nn.NewLinear(attn.In("v_proj"), cfg.Width, cfg.Width),
-		out:   nn.NewLinear(attn.In("out_proj"), cfg.Width, cfg.Width),
-		norm2: nn.NewLayerNorm(c.In("layer_norm2"), cfg.Width, cfg.Epsilon),
-		fc1:   nn.NewLinear(mlp.In("fc1"), cfg.Width, cfg.Inner),
-		fc2:   nn.NewLinear(mlp.In("fc2"), cfg.Inner, cfg.Width),
-	}
-}
-
 // Apply encodes ids [B, S] (int32), S at most Positions, to the last hidden
 // states [B, S, Width] in dtype.
-func (t *CLIP) Apply(p *nn.Probe, ids *Node, dtype dtypes.DType) *Node {
+func (t *CLIP) Apply(f nn.Pass, ids *Node, dtype dtypes.DType) *Node {
 	length := ids.Shape().Dim(1)
-	places := Slice(t.positions.Weight.NodeValue(ids), AxisRange(0, length))
-	x := Add(ConvertDType(t.words.Apply(ids), dtype), InsertAxes(ConvertDType(places, dtype), 0))
-	p.See("embeddings", x)
+	positions := Slice(t.positions.Weight.NodeValue(ids), AxisRange(0, length))
+	x := Add(t.words.Apply(f, ids, dtype), InsertAxes(ConvertDType(positions, dtype), 0))
+	f.Record(t.name+".embeddings", x)
 	mask := causal(x.Graph(), length)
-	for i, b := range t.blocks {
-		x = p.In("encoder", "layers").See(i, b.apply(x, mask))
+	for _, b := range t.blocks {
+		x = b.Apply(f, x, mask)
 	}
-	return p.See("final_layer_norm", t.norm.Apply(x))
+	return t.norm.Apply(f, x)
 }
 
-func (b *clipBlock) apply(x, mask *Node) *Node {
-	h := b.norm1.Apply(x)
-	q, k, v := nn.SplitHeads(b.q.Apply(nil, h), b.heads), nn.SplitHeads(b.k.Apply(nil, h), b.heads), nn.SplitHeads(b.v.Apply(nil, h), b.heads)
-	x = Add(x, b.out.Apply(nil, nn.Attention(q, k, v, mask)))
-	return Add(x, b.fc2.Apply(nil, nn.QuickGELU(b.fc1.Apply(nil, b.norm2.Apply(x)))))
-}
-
-// causal hides from every word those behind it, [1, 1, S, S].
+// causal is the mask that lets every word attend to itself and to those before it
+// alone, [1, 1, S, S].
 func causal(g *Graph, length int) *Node {
-	const hidden = -1e9 // its exponential is 0 in float32
+	const masked = -1e9 // its exponential is 0 in float32
 	mask := make([][]float32, length)
 	for query := range length {
 		mask[query] = make([]float32, length)
 		for key := query + 1; key < length; key++ {
-			mask[query][key] = hidden
+			mask[query][key] = masked
 		}
 	}
 	return InsertAxes(Const(g, mask), 0, 0)

@@ -30,10 +30,10 @@ func GemmaSurplus(name string) bool {
 }
 
 // Apply encodes ids [B, S] (int32) to the last hidden states [B, S, Hidden] in
-// dtype. valid (bool [B, S]) is false for padding, which words don't see; what
-// stands there in the result has no meaning.
-func (g *Gemma) Apply(p *nn.Probe, ids, valid *Node, dtype dtypes.DType) *Node {
-	x := p.See("embed_tokens", g.decoder.Embed(ids, dtype))
-	hidden, _ := g.decoder.Apply(p, decoder.Span{Embeds: x, Valid: valid}, nil)
+// dtype. valid (bool [B, S]) is false for padding, which is masked; what stands
+// there in the result has no meaning.
+func (g *Gemma) Apply(f nn.Pass, ids, valid *Node, dtype dtypes.DType) *Node {
+	x := g.decoder.Embed(f, ids, dtype)
+	hidden, _ := g.decoder.Apply(f, decoder.Span{Embeds: x, Valid: valid}, nil)
 	return hidden
 }

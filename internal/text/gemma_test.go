@@ -49,10 +49,14 @@ func testGemma(t *testing.T, rt *backends.Runtime, f *golden.Fixture, a about) {
 		valid[i] = i < words
 		require.Equal(t, one == 1, valid[i])
 	}
-	got := golden.Run(t, rt, func(p *nn.Probe, in []*Node) {
-		encoder.Apply(p, in[0], in[1], dtypes.Float32)
+	got := golden.Run(t, rt, func(in []*Node) golden.Outputs {
+		pass := nn.Pass{Recorder: &nn.Recorder{}}
+		states := encoder.Apply(pass, in[0], in[1], dtypes.Float32)
+		out := f.Recorded("text.gemma.mod.", pass.Recorder, "")
+		out["states"] = states
+		return out
 	}, rows(ids), tensors.FromFlatDataAndDimensions(valid, 1, len(valid)))
-	f.Compare(t, "text.gemma.out_plain", got.Floats(t, "norm"), tolerance)
+	f.Compare(t, "text.gemma.out_plain", got.Floats(t, "states"), tolerance)
 	f.Modules(t, "text.gemma.mod.", got, tolerance, func(x *tensors.Tensor) []float32 {
 		return tensors.MustCopyFlatData[float32](x)[:words*cfg.Hidden]
 	})

@@ -53,17 +53,24 @@ func testT5(t *testing.T, rt *backends.Runtime, f *golden.Fixture, a about) {
 	prompter, err := OpenPrompter(fsys, "tokenizer_2", a.Spec.Seq, cfg.Vocabulary)
 	require.NoError(t, err)
 	testIDs(t, f, "text.t5", a.Prompt, prompter)
-	got := golden.Run(t, rt, func(p *nn.Probe, in []*Node) { encoder.Apply(p, in[0], dtypes.Float32) }, rows(f.Ints(t, "text.t5.ids")))
+	got := golden.Run(t, rt, func(in []*Node) golden.Outputs {
+		pass := nn.Pass{Recorder: &nn.Recorder{}}
+		states := encoder.Apply(pass, in[0], dtypes.Float32)
+		out := f.Recorded("text.t5.mod.", pass.Recorder, "")
+		out["states"] = states
+		return out
+	}, rows(f.Ints(t, "text.t5.ids")))
 	f.Modules(t, "text.t5.mod.", got, tolerance, nil)
-	f.Compare(t, "text.t5.out", got.Floats(t, "encoder.final_layer_norm"), tolerance)
+	f.Compare(t, "text.t5.out", got.Floats(t, "states"), tolerance)
 
 	t.Run("out512", func(t *testing.T) {
 		long, err := OpenPrompter(fsys, "tokenizer_2", 512, cfg.Vocabulary)
 		require.NoError(t, err)
 		ids, err := long.IDs(a.Prompt)
 		require.NoError(t, err)
-		got := golden.Run(t, rt, func(p *nn.Probe, in []*Node) {
-			p.See("some", Slice(encoder.Apply(nil, in[0], dtypes.Float32), AxisRange(), AxisRange().Stride(64)))
+		got := golden.Run(t, rt, func(in []*Node) golden.Outputs {
+			states := encoder.Apply(nn.Pass{}, in[0], dtypes.Float32)
+			return golden.Outputs{"some": Slice(states, AxisRange(), AxisRange().Stride(64))}
 		}, rows(ids))
 		f.Compare(t, "text.t5.out512", got.Floats(t, "some"), tolerance)
 	})
@@ -82,13 +89,17 @@ func testCLIP(t *testing.T, rt *backends.Runtime, f *golden.Fixture, a about) {
 	testIDs(t, f, "text.clip", a.Prompt, prompter)
 	for _, which := range []string{"", "_empty", "_long"} {
 		ids := f.Ints(t, "text.clip.ids"+which)
-		got := golden.Run(t, rt, func(p *nn.Probe, in []*Node) {
-			p.See("pooled", Pool(encoder.Apply(p, in[0], dtypes.Float32), in[1]))
+		got := golden.Run(t, rt, func(in []*Node) golden.Outputs {
+			pass := nn.Pass{Recorder: &nn.Recorder{}}
+			states := encoder.Apply(pass, in[0], dtypes.Float32)
+			out := f.Recorded("text.clip.mod.", pass.Recorder, "text_model")
+			out["states"], out["pooled"] = states, Pool(states, in[1])
+			return out
 		}, rows(ids), int32(cfg.Summary(ids)))
 		f.Compare(t, "text.clip.pooled"+which, got.Floats(t, "pooled"), tolerance)
 		if which == "" {
 			f.Modules(t, "text.clip.mod.", got, tolerance, nil)
-			f.Compare(t, "text.clip.last_hidden", got.Floats(t, "final_layer_norm"), tolerance)
+			f.Compare(t, "text.clip.last_hidden", got.Floats(t, "states"), tolerance)
 		}
 	}
 }

@@ -21,11 +21,12 @@ type T5 struct {
 	norm   *nn.RMSNorm
 }
 
+// t5Block is a pre-norm transformer block: attention and a gated MLP.
 type t5Block struct {
-	heads             int
-	normAttn, normFF  *nn.RMSNorm
-	q, k, v, o        *nn.Linear
-	gate, linear, out *nn.Linear
+	name              string
+	normAttn, normMLP *nn.RMSNorm
+	attention         *nn.MultiHead
+	mlp               *nn.GatedMLP
 }
 
 // NewT5 reads the encoder's parameters at the root of a checkpoint.
@@ -36,10 +37,10 @@ func NewT5(c weights.Cursor, cfg T5Config) *T5 {
 		words:  nn.NewEmbedding(c.In("shared"), cfg.Vocabulary, cfg.Width),
 		bias: nn.NewEmbedding(encoder.In("block", 0, "layer", 0, "SelfAttention", "relative_attention_bias"),
 			cfg.Buckets, cfg.Heads),
-		norm: nn.NewRMSNorm(encoder.In("final_layer_norm"), cfg.Width, cfg.Epsilon),
+		norm: nn.NewRMSNorm(encoder.In("final_layer_norm"), cfg.Width, cfg.Epsilon, nn.NoBias),
 	}
 	for i := range cfg.Layers {
-		t.blocks = append(t.blocks, newT5Block(encoder.In("block", i, "layer"), cfg))
+		t.blocks = append(t.blocks, newT5Block(encoder.In("block", i), cfg))
 	}
 	return t
 }
@@ -49,52 +50,49 @@ func NewT5(c weights.Cursor, cfg T5Config) *T5 {
 func T5Surplus(name string) bool { return name == "encoder.embed_tokens.weight" }
 
 func newT5Block(c weights.Cursor, cfg T5Config) *t5Block {
-	attn, ff, inner := c.In(0, "SelfAttention"), c.In(1, "DenseReluDense"), cfg.Heads*cfg.HeadWidth
+	first, second := c.In("layer", 0), c.In("layer", 1)
+	attn, mlp, inner := first.In("SelfAttention"), second.In("DenseReluDense"), cfg.Heads*cfg.HeadWidth
+	linear := func(c weights.Cursor, in, out int) *nn.Linear { return nn.NewLinear(c, in, out, nn.NoBias) }
 	return &t5Block{
-		heads:    cfg.Heads,
-		normAttn: nn.NewRMSNorm(c.In(0, "layer_norm"), cfg.Width, cfg.Epsilon),
-		q:        nn.NewLinearNoBias(attn.In("q"), cfg.Width, inner),
-		k:        nn.NewLinearNoBias(attn.In("k"), cfg.Width, inner),
-		v:        nn.NewLinearNoBias(attn.In("v"), cfg.Width, inner),
-		o:        nn.NewLinearNoBias(attn.In("o"), inner, cfg.Width),
-		normFF:   nn.NewRMSNorm(c.In(1, "layer_norm"), cfg.Width, cfg.Epsilon),
-		gate:     nn.NewLinearNoBias(ff.In("wi_0"), cfg.Width, cfg.Inner),
-		linear:   nn.NewLinearNoBias(ff.In("wi_1"), cfg.Width, cfg.Inner),
-		out:      nn.NewLinearNoBias(ff.In("wo"), cfg.Inner, cfg.Width),
+		name:     c.Path(),
+		normAttn: nn.NewRMSNorm(first.In("layer_norm"), cfg.Width, cfg.Epsilon, nn.NoBias),
+		attention: &nn.MultiHead{
+			Name: attn.Path(), Heads: cfg.Heads,
+			Q: linear(attn.In("q"), cfg.Width, inner), K: linear(attn.In("k"), cfg.Width, inner),
+			V: linear(attn.In("v"), cfg.Width, inner), Out: linear(attn.In("o"), inner, cfg.Width),
+		},
+		normMLP: nn.NewRMSNorm(second.In("layer_norm"), cfg.Width, cfg.Epsilon, nn.NoBias),
+		mlp: &nn.GatedMLP{
+			Name: mlp.Path(), Activation: nn.GELUTanh,
+			Gate: linear(mlp.In("wi_0"), cfg.Width, cfg.Inner), Up: linear(mlp.In("wi_1"), cfg.Width, cfg.Inner),
+			Down: linear(mlp.In("wo"), cfg.Inner, cfg.Width),
+		},
 	}
 }
 
 // Apply encodes ids [B, S] (int32) to [B, S, Width] in dtype.
-func (t *T5) Apply(p *nn.Probe, ids *Node, dtype dtypes.DType) *Node {
-	p = p.In("encoder")
-	x := ConvertDType(t.words.Apply(ids), dtype)
-	bias := t.distances(x.Graph(), ids.Shape().Dim(1))
-	for i, b := range t.blocks {
-		at := p.In("block", i)
-		x = b.attend(at.In("layer", 0), x, bias)
-		x = at.See(0, b.feed(x))
-		at.See(1, bias)
+func (t *T5) Apply(f nn.Pass, ids *Node, dtype dtypes.DType) *Node {
+	x := t.words.Apply(f, ids, dtype)
+	bias := t.distances(f, x.Graph(), ids.Shape().Dim(1))
+	for _, b := range t.blocks {
+		x = b.apply(f, x, bias)
 	}
-	return p.See("final_layer_norm", t.norm.Apply(x))
+	return t.norm.Apply(f, x)
 }
 
-// attend adds the attention's output; there is no 1/√D in T5.
-func (b *t5Block) attend(p *nn.Probe, x, bias *Node) *Node {
-	h := b.normAttn.Apply(x)
-	q, k, v := nn.SplitHeads(b.q.Apply(nil, h), b.heads), nn.SplitHeads(b.k.Apply(nil, h), b.heads), nn.SplitHeads(b.v.Apply(nil, h), b.heads)
-	x = Add(x, b.o.Apply(nil, nn.ScaledAttention(q, k, v, bias, 1)))
-	p.See(1, bias)
-	return p.See(0, x)
-}
-
-// feed adds the feed-forward layer's output.
-func (b *t5Block) feed(x *Node) *Node {
-	h := b.normFF.Apply(x)
-	return Add(x, b.out.Apply(nil, Mul(nn.GELUTanh(b.gate.Apply(nil, h)), b.linear.Apply(nil, h))))
+// apply maps x [B, S, Width]; there is no 1/√D in T5's attention.
+func (b *t5Block) apply(f nn.Pass, x, bias *Node) *Node {
+	h := b.normAttn.Apply(f, x)
+	q, k, v := b.attention.Project(f, h, h)
+	x = Add(x, b.attention.Output(f, nn.ScaledAttention(q, k, v, bias, 1)))
+	f.RecordAll(b.name+".layer.0", x, bias)
+	x = Add(x, b.mlp.Apply(f, b.normMLP.Apply(f, x)))
+	f.RecordAll(b.name, x, bias)
+	return x
 }
 
 // distances returns what attention adds for the distance of two words, [1, N, S, S].
-func (t *T5) distances(g *Graph, length int) *Node {
+func (t *T5) distances(f nn.Pass, g *Graph, length int) *Node {
 	buckets := make([][]int32, length)
 	for query := range length {
 		buckets[query] = make([]int32, length)
@@ -102,11 +100,11 @@ func (t *T5) distances(g *Graph, length int) *Node {
 			buckets[query][key] = int32(t.config.bucket(key - query))
 		}
 	}
-	bias := t.bias.Apply(Const(g, buckets)) // [S, S, N]
+	bias := t.bias.Apply(f, Const(g, buckets), dtypes.Float32) // [S, S, N]
 	return InsertAxes(TransposeAllAxes(bias, 2, 0, 1), 0)
 }
 
-// bucket is where a distance is counted: half of the buckets for words behind;
+// bucket is where a distance is counted: half of the buckets for words that follow;
 // short distances have one each, the others share by their logarithm. The
 // logarithm is float32 as the model was trained with: it decides ties.
 func (c T5Config) bucket(distance int) int {

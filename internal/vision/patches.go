@@ -16,25 +16,21 @@ type PatchEmbedding struct {
 
 // NewPatchEmbedding reads the convolution, [hidden, channels, patch, patch].
 func NewPatchEmbedding(c weights.Cursor, channels, hidden, patch int, bias bool) *PatchEmbedding {
-	conv := &nn.Conv2D{Weight: c.Variable("weight", hidden, channels, patch, patch), Stride: patch}
-	if bias {
-		conv.Bias = c.Variable("bias", hidden)
-	}
-	return &PatchEmbedding{conv, patch}
+	return &PatchEmbedding{nn.NewConv2D(c, channels, hidden, nn.Kernel{Size: patch, Stride: patch}, bias), patch}
 }
 
 // Grid is how many patches a picture of a size has; what is left over at the
-// right and the bottom is not seen.
+// right and the bottom is cut off.
 func (e *PatchEmbedding) Grid(picture Size) Size {
 	return Size{picture.Height / e.patch, picture.Width / e.patch}
 }
 
 // Apply maps pictures [B, H, W, channels] to tokens [B, rows·columns, hidden] in
 // the dtype of x, row by row.
-func (e *PatchEmbedding) Apply(x *Node) *Node {
+func (e *PatchEmbedding) Apply(f nn.Pass, x *Node) *Node {
 	d := x.Shape().Dimensions
 	grid := e.Grid(Size{d[1], d[2]})
 	x = Slice(x, AxisRange(), AxisRange(0, grid.Height*e.patch), AxisRange(0, grid.Width*e.patch))
-	x = e.conv.Apply(x)
+	x = e.conv.Apply(f, x)
 	return Reshape(x, d[0], grid.Area(), x.Shape().Dim(-1))
 }

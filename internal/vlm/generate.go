@@ -11,6 +11,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
+	"github.com/dualprocess/dualprocess-go/internal/nn"
 )
 
 // Generate lets the model answer in its own words: at each token the likeliest, up
@@ -75,8 +76,8 @@ func (v *Verifier) generate(ctx context.Context, picture *tensors.Tensor, questi
 // count are real. It returns the token that follows, int32 [1], and the cache.
 func (v *Verifier) first(image, ids, count *Node, capacity int) []*Node {
 	w := v.mustView(image)
-	_, past := v.setup.Decoder.Apply(nil, v.span(nil, image, w, false), nil)
-	hidden, past := v.setup.Decoder.Apply(nil, v.questionSpan(w, InsertAxes(ids, 0), 1, false), past)
+	_, past := v.setup.Decoder.Apply(nn.Pass{}, v.span(nn.Pass{}, image, w), nil)
+	hidden, past := v.setup.Decoder.Apply(nn.Pass{}, v.questionSpan(nn.Pass{}, w, InsertAxes(ids, 0), 1), past)
 	cache := past.Cache(capacity)
 	// Tokens to come overwrite the padding, and until then stand before it: nobody sees it.
 	cache.Used = AddScalar(count, len(w.ids))
@@ -87,17 +88,17 @@ func (v *Verifier) first(image, ids, count *Node, capacity int) []*Node {
 // next is the graph of one more token: the id of the last, int32 [1], and the cache.
 func (v *Verifier) next(w *view, id *Node, cache []*Node) []*Node {
 	past := decoder.CacheOf(cache)
-	s := decoder.Span{Embeds: InsertAxes(v.setup.Decoder.Embed(id, v.runtime.DType), 0)}
+	s := decoder.Span{Embeds: InsertAxes(v.setup.Decoder.Embed(nn.Pass{}, id, v.runtime.DType), 0)}
 	if w.positions != nil {
 		s.Positions = Reshape(AddScalar(past.Used, w.behind-len(w.ids)), 1)
 	}
-	hidden, past := v.setup.Decoder.Apply(nil, s, past)
+	hidden, past := v.setup.Decoder.Apply(nn.Pass{}, s, past)
 	return append([]*Node{v.likeliest(Reshape(hidden, 1, -1))}, past.Nodes()...)
 }
 
 // likeliest maps hidden [1, H] to the id of the likeliest token, int32 [1].
 func (v *Verifier) likeliest(hidden *Node) *Node {
-	return ArgMax(v.setup.Decoder.Logits(hidden), -1, dtypes.Int32)
+	return ArgMax(v.setup.Decoder.Logits(nn.Pass{}, hidden), -1, dtypes.Int32)
 }
 
 // padded makes a vector of ids longer by zeros.

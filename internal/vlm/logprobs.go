@@ -7,6 +7,7 @@ import (
 	"github.com/gomlx/gomlx/support/exceptions"
 
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
+	"github.com/dualprocess/dualprocess-go/internal/nn"
 )
 
 // questions are several, side by side: n questions of at most S tokens with at
@@ -38,13 +39,7 @@ func (v *Verifier) join(all [][]*Node) questions {
 }
 
 // lengthen adds zeros to a vector.
-func lengthen(x *Node, length int) *Node {
-	missing := length - x.Shape().Dim(0)
-	if missing == 0 {
-		return x
-	}
-	return Concatenate([]*Node{x, Zeros(x.Graph(), shapes.Make(x.DType(), missing))}, 0)
-}
+func lengthen(x *Node, length int) *Node { return nn.PadZeros(x, 0, length-x.Shape().Dim(0), 0) }
 
 // LogProbs returns, per question, float32 [batch]: the mean log-probability of the
 // answer's tokens. The vision tower and the prompt up to the picture's end run
@@ -55,10 +50,10 @@ func (v *Verifier) LogProbs(image *Node, all [][]*Node) []*Node {
 	}
 	w, q := v.mustView(image), v.join(all)
 	batch, n := image.Shape().Dim(0), len(all)
-	checkpoint := v.checkpoint(w, batch, n, q.ids.Shape().Dim(1))
-	_, past := v.setup.Decoder.Apply(nil, v.span(nil, image, w, checkpoint), nil)
-	hidden, _ := v.setup.Decoder.Apply(nil, v.questionSpan(w, q.ids, batch, checkpoint), repeat(past, n))
-	rates := q.rate(v.setup.Decoder, hidden)
+	f := nn.Pass{Checkpoint: v.checkpoint(w, batch, n, q.ids.Shape().Dim(1))}
+	_, past := v.setup.Decoder.Apply(f, v.span(f, image, w), nil)
+	hidden, _ := v.setup.Decoder.Apply(f, v.questionSpan(f, w, q.ids, batch), repeat(past, n))
+	rates := q.rate(f, v.setup.Decoder, hidden)
 	out := make([]*Node, n)
 	for k := range out {
 		out[k] = Reshape(Slice(rates, AxisRange(), AxisElem(k)), batch)
@@ -68,11 +63,11 @@ func (v *Verifier) LogProbs(image *Node, all [][]*Node) []*Node {
 
 // questionSpan are the tokens behind the picture, ids [n, S], for each of the
 // batch's pictures: [batch·n, S, hidden], those about the first picture first.
-func (v *Verifier) questionSpan(w *view, ids *Node, batch int, checkpoint bool) decoder.Span {
-	x := v.setup.Decoder.Embed(ids, v.runtime.DType)
+func (v *Verifier) questionSpan(f nn.Pass, w *view, ids *Node, batch int) decoder.Span {
+	x := v.setup.Decoder.Embed(f, ids, v.runtime.DType)
 	d := x.Shape().Dimensions
 	x = Reshape(BroadcastToDims(InsertAxes(x, 0), batch, d[0], d[1], d[2]), batch*d[0], d[1], d[2])
-	return decoder.Span{Embeds: x, Positions: w.behindPositions(ids), Checkpoint: checkpoint}
+	return decoder.Span{Embeds: x, Positions: w.behindPositions(ids)}
 }
 
 // behindPositions counts on from the picture for ids [n, S]; nil where the decoder
@@ -106,11 +101,11 @@ func repeat(past *decoder.Past, n int) *decoder.Past {
 //
 // Places are chosen by a product with ones and zeros: exact, and, unlike a
 // gather's, its gradient is the same in every run on every device.
-func (q questions) rate(m *decoder.Decoder, hidden *Node) *Node {
+func (q questions) rate(f nn.Pass, m *decoder.Decoder, hidden *Node) *Node {
 	d, n := hidden.Shape().Dimensions, q.ids.Shape().Dim(0)
 	hidden = Reshape(hidden, d[0]/n, n, d[1], d[2])
 	chosen := Einsum("nls,bnsh->bnlh", OneHot(q.places, d[1], hidden.DType()), hidden)
-	logits := m.Logits(chosen)
+	logits := m.Logits(f, chosen)
 	logP := LogSoftmax(logits, -1)
 	wanted := InsertAxes(OneHot(q.targets, logits.Shape().Dim(-1), dtypes.Float32), 0)
 	logP = ReduceSum(Mul(logP, wanted), -1) // [batch, n, l]

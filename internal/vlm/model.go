@@ -53,13 +53,12 @@ type Model interface {
 
 	// Features maps pictures, float32 [B, H, W, 3] as a Verifier is given them
 	// (nominally in [0, 1], not clamped), to vectors [B, T, hidden] for the T image
-	// tokens of their Layout, in the runtime's dtype. It is a graph method. With
-	// checkpoint, activations of the tower are recomputed in the backward pass.
+	// tokens of their Layout, in the runtime's dtype. It is a graph method.
 	//
-	// The probe sees, by the names of the fixtures' keys: pixel_values,
-	// patch_embed, vision_blocks.0 and so on, vision_output, projector_output, and
-	// what else the fixtures hold of this model.
-	Features(p *nn.Probe, image *Node, checkpoint bool) *Node
+	// It records, by the names of the fixtures' keys: pixel_values, patch_embed,
+	// vision_blocks.0 and so on, vision_output, projector_output, and what else the
+	// fixtures hold of this model.
+	Features(f nn.Pass, image *Node) *Node
 }
 
 // Layout is what a picture becomes in the sequence.
@@ -75,7 +74,7 @@ type Layout struct {
 	Positions [][]int
 	Behind    int
 
-	// Together says that the image tokens see each other, also those behind them.
+	// Together says that the image tokens attend to each other, also to those behind them.
 	Together bool
 
 	// Activations estimates the numbers that the backward pass of the vision tower

@@ -64,10 +64,9 @@ func (v *Verifier) mustView(image *Node) *view {
 }
 
 // span runs the vision tower and returns the prefix, ready for the decoder.
-func (v *Verifier) span(p *nn.Probe, image *Node, w *view, checkpoint bool) decoder.Span {
+func (v *Verifier) span(f nn.Pass, image *Node, w *view) decoder.Span {
 	g := image.Graph()
-	features := v.setup.Model.Features(p, image, checkpoint)
-	s := decoder.Span{Embeds: v.merge(w, features), Checkpoint: checkpoint}
+	s := decoder.Span{Embeds: v.merge(f, w, v.setup.Model.Features(f, image))}
 	if w.positions != nil {
 		s.Positions = Const(g, int32s(w.positions...))
 	}
@@ -84,7 +83,7 @@ func (v *Verifier) span(p *nn.Probe, image *Node, w *view, checkpoint bool) deco
 }
 
 // merge puts features [B, T, hidden] in place of the image tokens: [B, P, hidden].
-func (v *Verifier) merge(w *view, features *Node) *Node {
+func (v *Verifier) merge(f nn.Pass, w *view, features *Node) *Node {
 	d := features.Shape().Dimensions
 	isImage := func(i int) bool { return i >= len(v.before) && w.ids[i] == v.setup.Image }
 	var parts []*Node
@@ -101,7 +100,7 @@ func (v *Verifier) merge(w *view, features *Node) *Node {
 			parts = append(parts, Slice(features, AxisRange(), AxisRange(used, used+end-i)))
 			used += end - i
 		} else {
-			words := v.setup.Decoder.Embed(Const(features.Graph(), int32s(w.ids[i:end])), features.DType())
+			words := v.setup.Decoder.Embed(f, Const(features.Graph(), int32s(w.ids[i:end])), features.DType())
 			parts = append(parts, BroadcastToDims(words, d[0], end-i, d[2]))
 		}
 		i = end

@@ -3,8 +3,8 @@
 // Hugging Face's transformers.
 //
 // A picture is brought to a square whatever its shape; SigLIP's tower makes patches
-// of it, whose means over small squares become its tokens. Those see each other in
-// both directions; all others see what is before them alone.
+// of it, whose means over small squares become its tokens. Those attend to each
+// other in both directions; all others to what is before them alone.
 package gemma3
 
 import (
@@ -43,10 +43,10 @@ type Verifier = vlm.Verifier
 // network is what Gemma 3 has of its own.
 type network struct {
 	config    Config
-	blocks    vision.EncoderConfig
+	blocks    nn.EncoderConfig
 	dtype     dtypes.DType // that is computed in
 	paper     bool
-	together  bool // the tokens of a picture see each other
+	together  bool // the tokens of a picture attend to each other
 	tower     *tower
 	projector *projector
 }
@@ -125,9 +125,9 @@ func (m *network) Layout(vision.Size) (vlm.Layout, error) {
 }
 
 // Features implements vlm.Model.
-func (m *network) Features(p *nn.Probe, image *Node, checkpoint bool) *Node {
-	x := p.See("pixel_values", m.process(image))
-	return m.projector.Apply(p, m.tower.Apply(p, ConvertDType(x, m.dtype), checkpoint))
+func (m *network) Features(f nn.Pass, image *Node) *Node {
+	x := f.Record("pixel_values", m.process(image))
+	return m.projector.Apply(f, m.tower.Apply(f, ConvertDType(x, m.dtype)))
 }
 
 // process brings pictures [B, height, width, 3] to the numbers that the tower reads.

@@ -92,7 +92,9 @@ func added(name string, of func(list []safetensors.Tensor) safetensors.Tensor) v
 func logits(t *testing.T, rt *backends.Runtime, v *Verifier) []float32 {
 	in, err := v.Prepare(t.Context(), dualprocess.Question{Text: "Is it?", Answer: "Yes"}, 3, 2)
 	require.NoError(t, err)
-	return golden.Run(t, rt, func(p *nn.Probe, in []*Node) { vlm.Trace(v, p, in[0], in[1:]) },
+	return golden.Run(t, rt, func(in []*Node) golden.Outputs {
+		return golden.Outputs{"logits": vlm.Trace(v, nn.Pass{}, in[0], in[1:])}
+	},
 		vlmtest.Noise(vision.Size{Height: 3, Width: 2}), in[0], in[1], in[2], in[3]).Floats(t, "logits")
 }
 

@@ -12,45 +12,44 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
-// tower is SigLIP's vision transformer: every patch sees every other, and there is
-// no class token.
+// tower is SigLIP's vision transformer: every patch attends to every other, and
+// there is no class token.
 type tower struct {
-	patches *vision.PatchEmbedding
-	places  *nn.Embedding // of patches, row by row
-	encoder *vision.Encoder
-	norm    *nn.LayerNorm
+	patches   *vision.PatchEmbedding
+	positions *nn.Embedding // of patches, row by row
+	encoder   *vision.Encoder
+	norm      *nn.LayerNorm
 }
 
 // encoder describes the tower's blocks.
-func (c VisionConfig) encoder() (vision.EncoderConfig, error) {
+func (c VisionConfig) encoder() (nn.EncoderConfig, error) {
 	activation, err := nn.Activation(c.Activation)
 	if err != nil {
-		return vision.EncoderConfig{}, fmt.Errorf("hidden_act: %w", err)
+		return nn.EncoderConfig{}, fmt.Errorf("hidden_act: %w", err)
 	}
-	return vision.EncoderConfig{
+	return nn.EncoderConfig{
 		Layers: c.Layers, Hidden: c.Hidden, Intermediate: c.Intermediate, Heads: c.Heads, Epsilon: c.Epsilon, Activation: activation,
 	}, nil
 }
 
 // newTower reads the tower's parameters at the cursor of the vision model.
-func newTower(c weights.Cursor, cfg VisionConfig, blocks vision.EncoderConfig) *tower {
+func newTower(c weights.Cursor, cfg VisionConfig, blocks nn.EncoderConfig) *tower {
 	embeddings := c.In("embeddings")
 	return &tower{
-		patches: vision.NewPatchEmbedding(embeddings.In("patch_embedding"), cfg.Channels, cfg.Hidden, cfg.PatchSize, true),
-		places:  nn.NewEmbedding(embeddings.In("position_embedding"), cfg.patches()*cfg.patches(), cfg.Hidden),
-		encoder: vision.NewEncoder(c.In("encoder"), blocks),
-		norm:    nn.NewLayerNorm(c.In("post_layernorm"), cfg.Hidden, cfg.Epsilon),
+		patches:   vision.NewPatchEmbedding(embeddings.In("patch_embedding"), cfg.Channels, cfg.Hidden, cfg.PatchSize, true),
+		positions: nn.NewEmbedding(embeddings.In("position_embedding"), cfg.patches()*cfg.patches(), cfg.Hidden),
+		encoder:   vision.NewEncoder(c.In("encoder"), blocks),
+		norm:      nn.NewLayerNorm(c.In("post_layernorm"), cfg.Hidden, cfg.Epsilon),
 	}
 }
 
 // Apply maps pixels [B, H, W, 3] to patches [B, rows·columns, hidden], in the dtype
 // of x.
-func (t *tower) Apply(p *nn.Probe, x *Node, checkpoint bool) *Node {
-	x = t.patches.Apply(x)
-	x = Add(x, InsertAxes(ConvertDType(t.places.Weight.NodeValue(x), x.DType()), 0))
-	p.See("patch_embed", x)
-	x = t.encoder.Apply(p, x, checkpoint)
-	return p.See("vision_output", t.norm.Apply(x))
+func (t *tower) Apply(f nn.Pass, x *Node) *Node {
+	x = t.patches.Apply(f, x)
+	x = Add(x, InsertAxes(ConvertDType(t.positions.Weight.NodeValue(x), x.DType()), 0))
+	f.Record("patch_embed", x)
+	return f.Record("vision_output", t.norm.Apply(f, t.encoder.Apply(f, x)))
 }
 
 // projector makes the language model's image tokens of patches: the mean of every
@@ -73,16 +72,16 @@ func newProjector(c weights.Cursor, cfg Config) *projector {
 
 // Apply maps patches [B, rows·rows, in] to tokens [B, (rows/window)², out]. Rows and
 // columns that fill no window are left out.
-func (t *projector) Apply(p *nn.Probe, x *Node) *Node {
+func (t *projector) Apply(f nn.Pass, x *Node) *Node {
 	dtype, d, side := x.DType(), x.Shape().Dimensions, t.rows/t.window
 	used := AxisRange(0, side*t.window)
 	x = Slice(Reshape(x, d[0], t.rows, t.rows, d[2]), AxisRange(), used, used)
 	x = Reshape(x, d[0], side, t.window, side, t.window, d[2])
 	x = Reshape(ReduceMean(ConvertDType(x, dtypes.Float32), 2, 4), d[0], side*side, d[2])
-	x = t.norm.Apply(ConvertDType(x, dtype))
+	x = t.norm.Apply(f, ConvertDType(x, dtype))
 	dot := Dot(x, ConvertDType(t.matrix.NodeValue(x), dtype))
 	if dtype.IsHalfPrecision() {
 		dot = dot.WithAccumulatorDType(dtype) // see nn.Linear
 	}
-	return p.See("projector_output", dot.General([]int{2}, nil, []int{0}, nil))
+	return f.Record("projector_output", dot.General([]int{2}, nil, []int{0}, nil))
 }

@@ -50,7 +50,7 @@ type network struct {
 	paper  bool
 	split  bool
 	border int // the token on both sides of a picture
-	vision *Vision
+	vision *visionModel
 }
 
 var _ vlm.Model = (*network)(nil)
@@ -75,7 +75,7 @@ func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*
 
 // load reads the parameters at the root of a checkpoint.
 func (m *network) load(c weights.Cursor) *decoder.Decoder {
-	m.vision = NewVision(c.In("model"), m.config)
+	m.vision = newVision(c.In("model"), m.config)
 	return decoder.NewWithHead(c.In("model", "text_model"), c.In("lm_head"), m.config.Text)
 }
 
@@ -96,7 +96,7 @@ func (m *network) target(picture vision.Size) vision.Size {
 }
 
 // Features implements vlm.Model.
-func (m *network) Features(p *nn.Probe, image *Node, checkpoint bool) *Node {
+func (m *network) Features(f nn.Pass, image *Node) *Node {
 	d := image.Shape().Dimensions
 	parts := m.parts(vision.Size{Height: d[1], Width: d[2]})
 	var vectors []*Node // [B, latents, hidden] per part
@@ -105,7 +105,7 @@ func (m *network) Features(p *nn.Probe, image *Node, checkpoint bool) *Node {
 		for same < len(parts) && parts[same].size == parts[0].size {
 			same++
 		}
-		x := m.look(p, image, parts[:same], checkpoint)
+		x := m.look(f, image, parts[:same])
 		for k := range same {
 			vectors = append(vectors, Slice(x, AxisRange(k*d[0], (k+1)*d[0])))
 		}
@@ -115,13 +115,13 @@ func (m *network) Features(p *nn.Probe, image *Node, checkpoint bool) *Node {
 }
 
 // look maps some parts of pictures, all of one size, to [parts·B, latents, hidden].
-func (m *network) look(p *nn.Probe, image *Node, parts []part, checkpoint bool) *Node {
+func (m *network) look(f nn.Pass, image *Node, parts []part) *Node {
 	pieces := make([]*Node, len(parts))
 	for i, part := range parts {
 		pieces[i] = m.process(part.cut(image))
 	}
-	x := p.See("pixel_values", Concatenate(pieces, 0))
-	return m.vision.Apply(p, ConvertDType(x, m.dtype), checkpoint)
+	x := f.Record("pixel_values", Concatenate(pieces, 0))
+	return m.vision.Apply(f, ConvertDType(x, m.dtype))
 }
 
 // process brings pictures [B, height, width, 3] to the numbers that the tower reads.

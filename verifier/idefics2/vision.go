@@ -12,30 +12,30 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
-// Vision is all that comes before the language model: the tower, a projection to
-// the language model's width, and the resampler.
-type Vision struct {
+// visionModel is all that comes before the language model: the tower, a projection
+// to the language model's width, and the resampler.
+type visionModel struct {
 	tower      *tower
-	projection *gated
+	projection *nn.GatedMLP
 	resampler  *resampler
 }
 
-// NewVision reads the parameters at the cursor of "model".
-func NewVision(c weights.Cursor, cfg Config) *Vision {
+// newVision reads the parameters at the cursor of "model".
+func newVision(c weights.Cursor, cfg Config) *visionModel {
 	connector := c.In("connector")
-	return &Vision{
+	return &visionModel{
 		tower: newTower(c.In("vision_model"), cfg.Vision),
-		projection: newGated(connector.In("modality_projection"),
-			cfg.Vision.Hidden, cfg.Text.Intermediate, cfg.Text.Hidden, cfg.Text.Activation),
+		projection: nn.NewGatedMLP(connector.In("modality_projection"), cfg.Vision.Hidden, cfg.Text.Intermediate, cfg.Text.Hidden,
+			nn.MustActivation(cfg.Text.Activation), nn.NoBias),
 		resampler: newResampler(connector.In("perceiver_resampler"), cfg.Resampler),
 	}
 }
 
 // Apply maps normalised pictures [B, H, W, 3] to [B, latents, hidden], in their dtype.
-func (v *Vision) Apply(p *nn.Probe, x *Node, checkpoint bool) *Node {
-	x = p.See("vision_output", v.tower.apply(p, x, checkpoint))
-	x = p.See("modality_projection", v.projection.apply(x))
-	return p.See("projector_output", v.resampler.apply(x, checkpoint))
+func (v *visionModel) Apply(f nn.Pass, x *Node) *Node {
+	x = f.Record("vision_output", v.tower.apply(f, x))
+	x = f.Record("modality_projection", v.projection.Apply(f, x))
+	return f.Record("projector_output", v.resampler.apply(f, x))
 }
 
 // tower is a SigLIP whose positions are those of a square grid that pictures of
@@ -60,21 +60,21 @@ func newTower(c weights.Cursor, cfg VisionConfig) *tower {
 }
 
 // encoder describes the blocks.
-func (c VisionConfig) encoder() vision.EncoderConfig {
-	return vision.EncoderConfig{
+func (c VisionConfig) encoder() nn.EncoderConfig {
+	return nn.EncoderConfig{
 		Layers: c.Layers, Hidden: c.Hidden, Intermediate: c.Intermediate, Heads: c.Heads, Epsilon: c.Epsilon,
-		Activation: activation(c.Activation),
+		Activation: nn.MustActivation(c.Activation), // ReadConfig has checked it
 	}
 }
 
 // apply maps pictures [B, H, W, 3] to patches [B, T, hidden].
-func (t *tower) apply(p *nn.Probe, x *Node, checkpoint bool) *Node {
+func (t *tower) apply(f nn.Pass, x *Node) *Node {
 	d := x.Shape().Dimensions
 	grid := t.patches.Grid(vision.Size{Height: d[1], Width: d[2]})
-	x = t.patches.Apply(x)
-	places := t.positions.Apply(Const(x.Graph(), positions(grid, t.side)))
-	x = p.See("patch_embed", Add(x, InsertAxes(ConvertDType(places, x.DType()), 0)))
-	return t.norm.Apply(t.encoder.Apply(p, x, checkpoint))
+	x = t.patches.Apply(f, x)
+	places := t.positions.Apply(f, Const(x.Graph(), positions(grid, t.side)), x.DType())
+	x = f.Record("patch_embed", Add(x, InsertAxes(places, 0)))
+	return t.norm.Apply(f, t.encoder.Apply(f, x))
 }
 
 // positions is the place of each patch of a picture on the square grid of learnt
@@ -126,34 +126,6 @@ func arange(start, end, step float64) []float32 {
 	return values
 }
 
-// gated is a feed-forward layer with a gate, without biases.
-type gated struct {
-	gate, up, down *nn.Linear
-	activation     func(*Node) *Node
-}
-
-func newGated(c weights.Cursor, in, inner, out int, act string) *gated {
-	return &gated{
-		gate:       nn.NewLinearNoBias(c.In("gate_proj"), in, inner),
-		up:         nn.NewLinearNoBias(c.In("up_proj"), in, inner),
-		down:       nn.NewLinearNoBias(c.In("down_proj"), inner, out),
-		activation: activation(act),
-	}
-}
-
-func (g *gated) apply(x *Node) *Node {
-	return g.down.Apply(nil, Mul(g.activation(g.gate.Apply(nil, x)), g.up.Apply(nil, x)))
-}
-
-// activation returns a function whose name ReadConfig has checked.
-func activation(name string) func(*Node) *Node {
-	f, err := nn.Activation(name)
-	if err != nil {
-		panic(err)
-	}
-	return f
-}
-
 // resampler asks the patches with a fixed number of learnt vectors, layer after
 // layer (a Perceiver).
 type resampler struct {
@@ -163,16 +135,16 @@ type resampler struct {
 }
 
 type resamplerLayer struct {
-	config                             ResamplerConfig
-	normContext, normLatents, normFeed *nn.RMSNorm
-	q, k, v, o                         *nn.Linear
-	feed                               *gated
+	config                            ResamplerConfig
+	normContext, normLatents, normMLP *nn.RMSNorm
+	attention                         *nn.MultiHead
+	mlp                               *nn.GatedMLP
 }
 
 func newResampler(c weights.Cursor, cfg ResamplerConfig) *resampler {
 	r := &resampler{
 		latents: c.Variable("latents", cfg.Latents, cfg.Hidden),
-		norm:    nn.NewRMSNorm(c.In("norm"), cfg.Hidden, cfg.Epsilon),
+		norm:    nn.NewRMSNorm(c.In("norm"), cfg.Hidden, cfg.Epsilon, nn.NoBias),
 	}
 	for i := range cfg.Layers {
 		r.layers = append(r.layers, newResamplerLayer(c.In("layers", i), cfg))
@@ -183,47 +155,44 @@ func newResampler(c weights.Cursor, cfg ResamplerConfig) *resampler {
 func newResamplerLayer(c weights.Cursor, cfg ResamplerConfig) *resamplerLayer {
 	attn := c.In("self_attn")
 	inner, innerKV := cfg.Heads*cfg.HeadDim, cfg.KVHeads*cfg.HeadDim
-	norm := func(name string) *nn.RMSNorm { return nn.NewRMSNorm(c.In(name), cfg.Hidden, cfg.Epsilon) }
+	norm := func(name string) *nn.RMSNorm { return nn.NewRMSNorm(c.In(name), cfg.Hidden, cfg.Epsilon, nn.NoBias) }
 	return &resamplerLayer{
 		config:      cfg,
 		normContext: norm("input_context_norm"),
 		normLatents: norm("input_latents_norm"),
-		normFeed:    norm("post_attention_layernorm"),
-		q:           nn.NewLinearNoBias(attn.In("q_proj"), cfg.Hidden, inner),
-		k:           nn.NewLinearNoBias(attn.In("k_proj"), cfg.Hidden, innerKV),
-		v:           nn.NewLinearNoBias(attn.In("v_proj"), cfg.Hidden, innerKV),
-		o:           nn.NewLinearNoBias(attn.In("o_proj"), inner, cfg.Hidden),
-		feed:        newGated(c.In("mlp"), cfg.Hidden, 4*cfg.Hidden, cfg.Hidden, cfg.Activation),
+		normMLP:     norm("post_attention_layernorm"),
+		attention: &nn.MultiHead{
+			Name: attn.Path(), Heads: cfg.Heads, KVHeads: cfg.KVHeads,
+			Q:   nn.NewLinear(attn.In("q_proj"), cfg.Hidden, inner, nn.NoBias),
+			K:   nn.NewLinear(attn.In("k_proj"), cfg.Hidden, innerKV, nn.NoBias),
+			V:   nn.NewLinear(attn.In("v_proj"), cfg.Hidden, innerKV, nn.NoBias),
+			Out: nn.NewLinear(attn.In("o_proj"), inner, cfg.Hidden, nn.NoBias),
+		},
+		mlp: nn.NewGatedMLP(c.In("mlp"), cfg.Hidden, 4*cfg.Hidden, cfg.Hidden, nn.MustActivation(cfg.Activation), nn.NoBias),
 	}
 }
 
 // apply maps the patches of pictures [B, T, hidden] to [B, latents, hidden].
-func (r *resampler) apply(context *Node, checkpoint bool) *Node {
+func (r *resampler) apply(f nn.Pass, context *Node) *Node {
 	latents := ConvertDType(r.latents.NodeValue(context), context.DType())
 	d := latents.Shape().Dimensions
 	latents = BroadcastToDims(InsertAxes(latents, 0), context.Shape().Dim(0), d[0], d[1])
 	for _, l := range r.layers {
-		if checkpoint {
-			latents = latents.Checkpoint()
-		}
-		latents = l.apply(latents, context)
-		if checkpoint {
-			latents = latents.StopCheckpoint()
-		}
+		latents = l.apply(f, latents, context)
 	}
-	return r.norm.Apply(latents)
+	return r.norm.Apply(f, latents)
 }
 
-// apply lets the latents look at the patches and at each other.
-func (l *resamplerLayer) apply(latents, context *Node) *Node {
-	own := l.normLatents.Apply(latents)
-	all := Concatenate([]*Node{l.normContext.Apply(context), own}, 1)
-	q := nn.SplitHeads(l.q.Apply(nil, own), l.config.Heads)
-	k := nn.SplitHeads(l.k.Apply(nil, all), l.config.KVHeads)
-	v := nn.SplitHeads(l.v.Apply(nil, all), l.config.KVHeads)
+// apply lets the latents attend to the patches and to each other.
+func (l *resamplerLayer) apply(f nn.Pass, latents, context *Node) *Node {
+	latents = f.Enter(latents)
+	own := l.normLatents.Apply(f, latents)
+	all := Concatenate([]*Node{l.normContext.Apply(f, context), own}, 1)
+	q, k, v := l.attention.Project(f, own, all)
 	h := nn.GroupedAttention(q, k, v, nil, 1/math.Sqrt(float64(l.config.HeadDim)), 0)
-	latents = Add(latents, l.o.Apply(nil, h))
-	return Add(latents, l.feed.apply(l.normFeed.Apply(latents)))
+	latents = Add(latents, l.attention.Output(f, h))
+	latents = Add(latents, l.mlp.Apply(f, l.normMLP.Apply(f, latents)))
+	return f.Leave(latents)
 }
 
 // activations estimates what the backward pass of a picture of that many patches

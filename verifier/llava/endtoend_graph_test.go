@@ -110,15 +110,12 @@ func (e *endToEnd) look(t *testing.T, picture []float32, q dualprocess.Question)
 	for _, x := range in {
 		inputs = append(inputs, x)
 	}
-	got := golden.Run(t, e.rt, func(p *nn.Probe, in []*Node) {
+	got := golden.Run(t, e.rt, func(in []*Node) golden.Outputs {
 		image := MulScalar(AddScalar(TransposeAllAxes(in[0], 0, 2, 3, 1), 1), 0.5)
-		inside := &nn.Seen{}
-		p.See("logits", vlm.Trace(e.verifier, nn.NewProbe(inside), under(q, image), in[1:]))
-		for k, name := range inside.Names {
-			if name == "pixel_values" {
-				p.See(name, TransposeAllAxes(inside.Nodes[k], 0, 3, 1, 2))
-			}
-		}
+		f := nn.Pass{Recorder: &nn.Recorder{}}
+		logits := vlm.Trace(e.verifier, f, under(q, image), in[1:])
+		pixels := TransposeAllAxes(f.Recorder.Output("pixel_values"), 0, 3, 1, 2)
+		return golden.Outputs{"logits": logits, "pixel_values": pixels}
 	}, inputs...)
 	return got.Floats(t, "pixel_values"), got.Floats(t, "logits")
 }

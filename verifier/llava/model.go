@@ -18,7 +18,6 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
-	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
@@ -41,12 +40,12 @@ type Verifier = vlm.Verifier
 // network is what LLaVA has of its own.
 type network struct {
 	config     Config
-	blocks     vision.EncoderConfig
+	blocks     nn.EncoderConfig
 	activation func(x *Node) *Node // of the projector
 	dtype      dtypes.DType        // that is computed in
 	paper      bool
 	tower      *tower
-	projector  *projector
+	projector  *nn.MLP
 }
 
 var _ vlm.Model = (*network)(nil)
@@ -121,7 +120,7 @@ func (c Config) surplus(name string) bool {
 }
 
 // Features implements vlm.Model.
-func (m *network) Features(p *nn.Probe, image *Node, checkpoint bool) *Node {
-	x := p.See("pixel_values", m.process(image))
-	return m.projector.Apply(p, m.tower.Apply(p, ConvertDType(x, m.dtype), checkpoint))
+func (m *network) Features(f nn.Pass, image *Node) *Node {
+	x := f.Record("pixel_values", m.process(image))
+	return m.projector.Apply(f, m.tower.Apply(f, ConvertDType(x, m.dtype)))
 }

@@ -45,7 +45,7 @@ type network struct {
 	config Config
 	dtype  dtypes.DType // that is computed in
 	paper  bool
-	vision *Vision
+	vision *visionModel
 
 	rowEnd, pictureEnd int // tokens behind the rows of a picture, behind the last
 }
@@ -73,7 +73,7 @@ func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*
 // load reads the parameters at the root of a checkpoint; versions of transformers
 // have them under different names.
 func (m *network) load(c weights.Cursor) *decoder.Decoder {
-	m.vision = NewVision(
+	m.vision = newVision(
 		c.Layout("ln_pre.weight", "vision_tower", "model.vision_tower"),
 		c.Layout("linear_1.weight", "multi_modal_projector", "model.multi_modal_projector"), m.config)
 	text := c.Layout("embed_tokens.weight", "language_model.model", "model.language_model")
@@ -102,9 +102,9 @@ func (m *network) target(picture vision.Size) vision.Size {
 }
 
 // Features implements vlm.Model.
-func (m *network) Features(p *nn.Probe, image *Node, checkpoint bool) *Node {
-	x := p.See("pixel_values", m.process(image))
-	return m.vision.Apply(p, ConvertDType(x, m.dtype), checkpoint)
+func (m *network) Features(f nn.Pass, image *Node) *Node {
+	x := f.Record("pixel_values", m.process(image))
+	return m.vision.Apply(f, ConvertDType(x, m.dtype))
 }
 
 // process brings pictures [B, height, width, 3] to the numbers that the tower reads.

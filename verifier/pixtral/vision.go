@@ -1,6 +1,7 @@
 package pixtral
 
 import (
+	"fmt"
 	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -13,32 +14,31 @@ import (
 // normEpsilon of the tower's norms; transformers has it in its code.
 const normEpsilon = 1e-5
 
-// Vision is all that comes before the language model: the tower, a transformer
-// without biases whose rotary embedding turns by row and by column, and two linear
+// visionModel is all that comes before the language model: the tower, a transformer
+// without biases whose rotary embedding goes by row and by column, and two linear
 // layers to the language model's width.
-type Vision struct {
-	config     VisionConfig
-	patches    *vision.PatchEmbedding
-	norm       *nn.RMSNorm
-	blocks     []*block
-	in, out    *nn.Linear // of the projector
-	activation func(*Node) *Node
+type visionModel struct {
+	config    VisionConfig
+	patches   *vision.PatchEmbedding
+	norm      *nn.RMSNorm
+	blocks    []*block
+	projector *nn.MLP
 }
 
-// NewVision reads the parameters of the tower and of the projector.
-func NewVision(tower, projector weights.Cursor, cfg Config) *Vision {
+// newVision reads the parameters of the tower and of the projector. ReadConfig has
+// checked the names of activations.
+func newVision(tower, projector weights.Cursor, cfg Config) *visionModel {
 	c := cfg.Vision
-	linear := nn.NewLinearNoBias
-	if cfg.ProjectorBias {
-		linear = nn.NewLinear
-	}
-	v := &Vision{
-		config:     c,
-		patches:    vision.NewPatchEmbedding(tower.In("patch_conv"), c.Channels, c.Hidden, c.PatchSize, false),
-		norm:       nn.NewRMSNorm(tower.In("ln_pre"), c.Hidden, normEpsilon),
-		in:         linear(projector.In("linear_1"), c.Hidden, cfg.Text.Hidden),
-		out:        linear(projector.In("linear_2"), cfg.Text.Hidden, cfg.Text.Hidden),
-		activation: activation(cfg.Activation),
+	v := &visionModel{
+		config:  c,
+		patches: vision.NewPatchEmbedding(tower.In("patch_conv"), c.Channels, c.Hidden, c.PatchSize, nn.NoBias),
+		norm:    nn.NewRMSNorm(tower.In("ln_pre"), c.Hidden, normEpsilon, nn.NoBias),
+		projector: &nn.MLP{
+			Name:       "projector_output", // as the fixtures have it in all models
+			In:         nn.NewLinear(projector.In("linear_1"), c.Hidden, cfg.Text.Hidden, cfg.ProjectorBias),
+			Out:        nn.NewLinear(projector.In("linear_2"), cfg.Text.Hidden, cfg.Text.Hidden, cfg.ProjectorBias),
+			Activation: nn.MustActivation(cfg.Activation),
+		},
 	}
 	for i := range c.Layers {
 		v.blocks = append(v.blocks, newBlock(tower.In("transformer", "layers", i), c))
@@ -46,91 +46,68 @@ func NewVision(tower, projector weights.Cursor, cfg Config) *Vision {
 	return v
 }
 
-// activation returns a function whose name ReadConfig has checked.
-func activation(name string) func(*Node) *Node {
-	f, err := nn.Activation(name)
-	if err != nil {
-		panic(err)
-	}
-	return f
-}
-
 // Apply maps normalised pictures [B, H, W, 3] to [B, T, hidden], in their dtype,
 // T being the number of whole patches.
-func (v *Vision) Apply(p *nn.Probe, x *Node, checkpoint bool) *Node {
+func (v *visionModel) Apply(f nn.Pass, x *Node) *Node {
 	d := x.Shape().Dimensions
-	turn := v.config.rotary(v.patches.Grid(vision.Size{Height: d[1], Width: d[2]}))
-	cos, sin := Const(x.Graph(), turn.Cos), Const(x.Graph(), turn.Sin)
-	cos, sin = InsertAxes(cos, 0, 1), InsertAxes(sin, 0, 1) // [1, T, 1, D/2]
-	x = p.See("patch_embed", v.norm.Apply(v.patches.Apply(x)))
+	rotary := v.config.rotary(v.patches.Grid(vision.Size{Height: d[1], Width: d[2]})).In(x.Graph())
+	x = f.Record("patch_embed", v.norm.Apply(f, v.patches.Apply(f, x)))
 	for i, b := range v.blocks {
-		if checkpoint {
-			x = x.Checkpoint()
-		}
-		x = b.apply(x, cos, sin)
-		if checkpoint {
-			x = x.StopCheckpoint()
-		}
-		p.In("vision_blocks").See(i, x)
+		x = f.Record(fmt.Sprint("vision_blocks.", i), b.apply(f, x, rotary))
 	}
-	p.See("vision_output", x)
-	return p.See("projector_output", v.out.Apply(nil, v.activation(v.in.Apply(nil, x))))
+	f.Record("vision_output", x)
+	return v.projector.Apply(f, x)
 }
 
 // rotary is the table of angles for a grid of patches, row by row. Of the
-// frequencies, every second from the fastest on turns by the row; those come first
-// in a head; the others turn by the column.
-func (c VisionConfig) rotary(grid vision.Size) nn.Rotary {
+// frequencies, every second from the fastest on goes by the row; those come first
+// in a head; the others go by the column.
+func (c VisionConfig) rotary(grid vision.Size) nn.RotaryTable {
 	pairs := c.Hidden / c.Heads / 2
-	var r nn.Rotary
+	var table nn.RotaryTable
 	for row := range grid.Height {
 		for col := range grid.Width {
-			var cos, sin []float32
+			var angles []float64
 			for first, at := range []int{row, col} {
 				for k := first; k < pairs; k += 2 {
-					angle := float64(at) * math.Pow(c.theta(), -float64(k)/float64(pairs))
-					cos, sin = append(cos, float32(math.Cos(angle))), append(sin, float32(math.Sin(angle)))
+					angles = append(angles, float64(at)*math.Pow(c.theta(), -float64(k)/float64(pairs)))
 				}
 			}
-			r.Cos, r.Sin = append(r.Cos, cos), append(r.Sin, sin)
+			table.Add(angles)
 		}
 	}
-	return r
+	return table
 }
 
 type block struct {
-	heads              int
-	normAttn, normFeed *nn.RMSNorm
-	q, k, v, o         *nn.Linear
-	gate, up, down     *nn.Linear
-	activation         func(*Node) *Node
+	normAttn, normMLP *nn.RMSNorm
+	attention         *nn.MultiHead
+	mlp               *nn.GatedMLP
 }
 
 func newBlock(c weights.Cursor, cfg VisionConfig) *block {
-	attn, feed := c.In("attention"), c.In("feed_forward")
+	attn := c.In("attention")
+	project := func(name string) *nn.Linear { return nn.NewLinear(attn.In(name), cfg.Hidden, cfg.Hidden, nn.NoBias) }
 	return &block{
-		heads:      cfg.Heads,
-		normAttn:   nn.NewRMSNorm(c.In("attention_norm"), cfg.Hidden, normEpsilon),
-		q:          nn.NewLinearNoBias(attn.In("q_proj"), cfg.Hidden, cfg.Hidden),
-		k:          nn.NewLinearNoBias(attn.In("k_proj"), cfg.Hidden, cfg.Hidden),
-		v:          nn.NewLinearNoBias(attn.In("v_proj"), cfg.Hidden, cfg.Hidden),
-		o:          nn.NewLinearNoBias(attn.In("o_proj"), cfg.Hidden, cfg.Hidden),
-		normFeed:   nn.NewRMSNorm(c.In("ffn_norm"), cfg.Hidden, normEpsilon),
-		gate:       nn.NewLinearNoBias(feed.In("gate_proj"), cfg.Hidden, cfg.Intermediate),
-		up:         nn.NewLinearNoBias(feed.In("up_proj"), cfg.Hidden, cfg.Intermediate),
-		down:       nn.NewLinearNoBias(feed.In("down_proj"), cfg.Intermediate, cfg.Hidden),
-		activation: activation(cfg.Activation),
+		normAttn: nn.NewRMSNorm(c.In("attention_norm"), cfg.Hidden, normEpsilon, nn.NoBias),
+		attention: &nn.MultiHead{
+			Name: attn.Path(), Heads: cfg.Heads,
+			Q: project("q_proj"), K: project("k_proj"), V: project("v_proj"), Out: project("o_proj"),
+		},
+		normMLP: nn.NewRMSNorm(c.In("ffn_norm"), cfg.Hidden, normEpsilon, nn.NoBias),
+		mlp:     nn.NewGatedMLP(c.In("feed_forward"), cfg.Hidden, cfg.Intermediate, cfg.Hidden, nn.MustActivation(cfg.Activation), nn.NoBias),
 	}
 }
 
-// apply maps patches [B, T, hidden]; all of a picture see each other.
-func (b *block) apply(x, cos, sin *Node) *Node {
-	h := b.normAttn.Apply(x)
-	heads := func(l *nn.Linear) *Node { return nn.SplitHeads(l.Apply(nil, h), b.heads) }
-	q, k := nn.RotateHalf(heads(b.q), cos, sin), nn.RotateHalf(heads(b.k), cos, sin)
-	x = Add(x, b.o.Apply(nil, nn.Attention(q, k, heads(b.v), nil)))
-	h = b.normFeed.Apply(x)
-	return Add(x, b.down.Apply(nil, Mul(b.activation(b.gate.Apply(nil, h)), b.up.Apply(nil, h))))
+// apply maps patches [B, T, hidden]; all of a picture attend to each other.
+func (b *block) apply(f nn.Pass, x *Node, rotary nn.Rotary) *Node {
+	x = f.Enter(x)
+	h := b.normAttn.Apply(f, x)
+	q, k, v := b.attention.Project(f, h, h)
+	h = nn.Attention(rotary.RotateHalves(q), rotary.RotateHalves(k), v, nil)
+	x = Add(x, b.attention.Output(f, h))
+	x = Add(x, b.mlp.Apply(f, b.normMLP.Apply(f, x)))
+	return f.Leave(x)
 }
 
 // activations estimates what the backward pass of a picture of that many patches

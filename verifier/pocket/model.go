@@ -23,6 +23,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
+	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
@@ -137,14 +138,14 @@ func (v *Verifier) Prepare(_ context.Context, q dualprocess.Question, height, wi
 // LogProbs returns log P(answer) per question, float32 [batch].
 func (v *Verifier) LogProbs(image *Node, questions [][]*Node) []*Node {
 	picture := v.resize(ClipScalar(image, 0, 1))
-	tokens, _ := v.vision.Apply(ConvertDType(picture, v.runtime.DType))
+	tokens, _ := v.vision.Apply(nn.Pass{}, ConvertDType(picture, v.runtime.DType))
 	batch, n := image.Shape().Dim(0), len(questions)
 	ids, answers := make([]*Node, n), make([]*Node, n)
 	for k, q := range questions {
 		ids[k], answers[k] = q[0], q[1]
 	}
 	all := BroadcastToDims(InsertAxes(Concatenate(ids, 0), 0), batch, n, v.config.MaxWords)
-	logits := v.language.Apply(tokens, Reshape(all, batch*n, v.config.MaxWords))
+	logits := v.language.Apply(nn.Pass{}, tokens, Reshape(all, batch*n, v.config.MaxWords))
 	logProbs := LogSoftmax(Reshape(ConvertDType(logits, dtypes.Float32), batch, n, -1), -1)
 	wanted := OneHot(Concatenate(answers, 0), v.config.VocabSize, dtypes.Float32) // [n, vocabulary]
 	chosen := ReduceSum(Mul(logProbs, InsertAxes(wanted, 0)), -1)                 // [batch, n]

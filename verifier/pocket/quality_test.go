@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/scenes"
 	"github.com/dualprocess/dualprocess-go/overlay"
 )
@@ -32,8 +33,8 @@ func answers(t *testing.T, v *Verifier, list []inquiry) []float64 {
 	t.Helper()
 	yes, no := id(t, v, scenes.Yes), id(t, v, scenes.No)
 	exec, err := model.NewExec(v.runtime.Backend, v.runtime.Store, func(_ *model.Scope, in []*Node) []*Node {
-		tokens, _ := v.vision.Apply(ClipScalar(in[0], 0, 1))
-		logits := v.language.Apply(tokens, in[1])
+		tokens, _ := v.vision.Apply(nn.Pass{}, ClipScalar(in[0], 0, 1))
+		logits := v.language.Apply(nn.Pass{}, tokens, in[1])
 		column := func(k int) *Node { return Slice(logits, AxisRange(), AxisRange(k, k+1)) }
 		return []*Node{Sigmoid(Sub(column(yes), column(no)))}
 	})

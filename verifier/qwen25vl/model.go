@@ -54,7 +54,7 @@ func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*
 // load reads the parameters, under the names of transformers 4.50 or of later
 // versions.
 func (m *parts) load(c weights.Cursor) *decoder.Decoder {
-	m.vision = NewVision(c.Layout("patch_embed.proj.weight", "visual", "model.visual"), m.config.Vision)
+	m.vision = newVision(c.Layout("patch_embed.proj.weight", "visual", "model.visual"), m.config.Vision)
 	text := c.Layout("embed_tokens.weight", "model", "model.language_model")
 	return decoder.NewWithHead(text, c.In("lm_head"), m.config.Text)
 }
@@ -76,7 +76,7 @@ func (c Config) findTokens(t *tokenizer.Tokenizer) (ends []int, err error) {
 type parts struct {
 	config  Config
 	runtime *backends.Runtime
-	vision  *Vision
+	vision  *visionTower
 	paper   bool
 }
 
@@ -91,13 +91,13 @@ func (m *parts) target(picture vision.Size) (vision.Size, error) {
 }
 
 // Features implements vlm.Model.
-func (m *parts) Features(p *nn.Probe, image *Node, checkpoint bool) *Node {
+func (m *parts) Features(f nn.Pass, image *Node) *Node {
 	d := image.Shape().Dimensions
 	size, err := m.target(vision.Size{Height: d[1], Width: d[2]})
 	if err != nil {
 		panic(err)
 	}
 	pixels := m.config.Processor.process(image, size, m.paper)
-	patches := p.See("pixel_values", m.config.Processor.patches(pixels))
-	return m.vision.Apply(p, ConvertDType(patches, m.runtime.DType), checkpoint)
+	patches := f.Record("pixel_values", m.config.Processor.patches(pixels))
+	return m.vision.Apply(f, ConvertDType(patches, m.runtime.DType))
 }

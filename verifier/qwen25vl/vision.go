@@ -1,6 +1,7 @@
 package qwen25vl
 
 import (
+	"fmt"
 	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
@@ -13,21 +14,21 @@ import (
 // visionEpsilon is in transformers' code, not in the configuration.
 const visionEpsilon = 1e-6
 
-// Vision is the vision tower: a transformer whose blocks attend, but for a few,
+// visionTower is a transformer whose blocks attend, but for a few,
 // within square windows, and a merger that makes one token of a square of patches.
 //
 // Letters: B batch, R rows and C columns of tokens, M patches of a token, N = R·C·M,
 // H heads, D head dimension.
-type Vision struct {
+type visionTower struct {
 	config VisionConfig
 	patch  *model.Variable // [hidden, channels, frames, height, width]: a convolution over patches that don't overlap
 	blocks []*visionBlock
 	merger *merger
 }
 
-// NewVision reads the tower's parameters.
-func NewVision(c weights.Cursor, cfg VisionConfig) *Vision {
-	v := &Vision{
+// newVision reads the tower's parameters.
+func newVision(c weights.Cursor, cfg VisionConfig) *visionTower {
+	v := &visionTower{
 		config: cfg,
 		patch:  c.In("patch_embed", "proj").Variable("weight", cfg.Hidden, cfg.Channels, cfg.Frames, cfg.Patch, cfg.Patch),
 		merger: newMerger(c.In("merger"), cfg),
@@ -39,46 +40,46 @@ func NewVision(c weights.Cursor, cfg VisionConfig) *Vision {
 }
 
 // Apply maps patches [B, R, C, M, channels·frames·height·width] to features of the
-// tokens [B, R·C, out], rows first. The probe sees the names of the fixtures; what
-// it sees between the patches and the output is in the order of the windows.
-func (v *Vision) Apply(p *nn.Probe, patches *Node, checkpoint bool) *Node {
+// tokens [B, R·C, out], rows first. What is recorded between the patches and the
+// output is in the order of the windows.
+func (v *visionTower) Apply(f nn.Pass, patches *Node) *Node {
 	d := patches.Shape().Dimensions // B R C M …
 	w := windows{rows: d[1], cols: d[2], side: v.config.side()}
-	x := p.See("patch_embed", v.embed(patches)) // [B, R, C, M, width]
+	x := f.Record("patch_embed", v.embed(patches)) // [B, R, C, M, width]
 	x = Reshape(w.cut(Reshape(x, d[0], d[1], d[2], -1)), d[0], d[1]*d[2]*d[3], -1)
 
-	rotary := v.rotary(w)
-	cos, sin := table(x.Graph(), rotary.Cos), table(x.Graph(), rotary.Sin)
+	rotary := v.rotary(w).In(x.Graph())
 	for i, b := range v.blocks {
 		groups := w.groups(d[3])
 		if slices.Contains(v.config.FullBlocks, i) {
 			groups = []group{{count: 1, size: x.Shape().Dim(1)}}
 		}
-		x = p.In("vision_blocks").See(i, b.apply(x, cos, sin, groups, checkpoint))
+		x = f.Record(fmt.Sprint("vision_blocks.", i), b.apply(f, x, rotary, groups))
 	}
-	y := p.See("merger_windowed", v.merger.apply(p.See("vision_output", x), d[3]))
-	return p.See("projector_output", Reshape(w.join(y), d[0], d[1]*d[2], -1))
+	f.Record("vision_output", x)
+	y := f.Record("merger_windowed", v.merger.apply(f, x, d[3]))
+	return f.Record("projector_output", Reshape(w.join(y), d[0], d[1]*d[2], -1))
 }
 
 // activations estimates the numbers that the backward pass keeps of a picture with
 // so many tokens: some vectors for each patch, and attention's weights twice.
-func (v *Vision) activations(rows, cols int) int {
+func (v *visionTower) activations(rows, cols int) int {
 	c := v.config
 	patches, total := c.Merge*c.Merge, 0
 	for i := range v.blocks {
 		n := rows * cols * patches
-		seen := n
+		attended := n
 		if !slices.Contains(c.FullBlocks, i) {
-			seen = min(n, c.side()*c.side()*patches)
+			attended = min(n, c.side()*c.side()*patches)
 		}
-		total += n * (14*c.Hidden + 4*c.Intermediate + 2*c.Heads*seen)
+		total += n * (14*c.Hidden + 4*c.Intermediate + 2*c.Heads*attended)
 	}
 	return total
 }
 
 // rotary is the table of the 2-D rotary embedding in the order of the windows: the
 // first half of a head's angles is by row, the second by column, in patches.
-func (v *Vision) rotary(w windows) nn.Rotary {
+func (v *visionTower) rotary(w windows) nn.RotaryTable {
 	m := v.config.Merge
 	var positions [][]float64
 	for _, token := range w.order() {
@@ -90,90 +91,76 @@ func (v *Vision) rotary(w windows) nn.Rotary {
 		}
 	}
 	half := v.config.Hidden / v.config.Heads / 2
-	return nn.NewRotary(positions, []int{half, half}, v.config.theta())
-}
-
-// table brings one of the rotary embedding into a graph: [1, N, 1, D/2].
-func table(g *Graph, values [][]float32) *Node {
-	return Reshape(Const(g, values), 1, len(values), 1, len(values[0]))
+	return nn.NewRotaryTable(positions, []int{half, half}, v.config.theta())
 }
 
 // embed maps [..., channels·frames·height·width] to [..., width].
-func (v *Vision) embed(patches *Node) *Node {
+func (v *visionTower) embed(patches *Node) *Node {
 	kernel := ConvertDType(v.patch.NodeValue(patches), patches.DType())
 	return Dot(patches, Reshape(kernel, v.config.Hidden, -1)).General([]int{patches.Rank() - 1}, nil, []int{1}, nil)
 }
 
-// visionBlock is a transformer block.
+// visionBlock is a pre-norm transformer block: attention within windows and a gated
+// MLP.
 type visionBlock struct {
-	heads          int
-	norm1, norm2   *nn.RMSNorm
-	qkv, proj      *nn.Linear
-	gate, up, down *nn.Linear
+	heads        int
+	norm1, norm2 *nn.RMSNorm
+	qkv, proj    *nn.Linear
+	mlp          *nn.GatedMLP
 }
 
 func newVisionBlock(c weights.Cursor, cfg VisionConfig) *visionBlock {
-	attn, mlp, width := c.In("attn"), c.In("mlp"), cfg.Hidden
+	attn, width := c.In("attn"), cfg.Hidden
 	return &visionBlock{
 		heads: cfg.Heads,
-		norm1: nn.NewRMSNorm(c.In("norm1"), width, visionEpsilon),
-		norm2: nn.NewRMSNorm(c.In("norm2"), width, visionEpsilon),
-		qkv:   nn.NewLinear(attn.In("qkv"), width, 3*width),
-		proj:  nn.NewLinear(attn.In("proj"), width, width),
-		gate:  nn.NewLinear(mlp.In("gate_proj"), width, cfg.Intermediate),
-		up:    nn.NewLinear(mlp.In("up_proj"), width, cfg.Intermediate),
-		down:  nn.NewLinear(mlp.In("down_proj"), cfg.Intermediate, width),
+		norm1: nn.NewRMSNorm(c.In("norm1"), width, visionEpsilon, nn.NoBias),
+		norm2: nn.NewRMSNorm(c.In("norm2"), width, visionEpsilon, nn.NoBias),
+		qkv:   nn.NewLinear(attn.In("qkv"), width, 3*width, nn.Bias),
+		proj:  nn.NewLinear(attn.In("proj"), width, width, nn.Bias),
+		mlp:   nn.NewGatedMLP(c.In("mlp"), width, cfg.Intermediate, width, nn.SiLU, nn.Bias),
 	}
 }
 
 // apply maps x [B, N, width].
-func (b *visionBlock) apply(x, cos, sin *Node, groups []group, checkpoint bool) *Node {
-	if checkpoint {
-		x = x.Checkpoint()
-	}
-	x = Add(x, b.proj.Apply(nil, b.attend(b.norm1.Apply(x), cos, sin, groups)))
-	h := b.norm2.Apply(x)
-	x = Add(x, b.down.Apply(nil, Mul(nn.SiLU(b.gate.Apply(nil, h)), b.up.Apply(nil, h))))
-	if checkpoint {
-		x = x.StopCheckpoint()
-	}
-	return x
+func (b *visionBlock) apply(f nn.Pass, x *Node, rotary nn.Rotary, groups []group) *Node {
+	x = f.Enter(x)
+	x = Add(x, b.attend(f, b.norm1.Apply(f, x), rotary, groups))
+	x = Add(x, b.mlp.Apply(f, b.norm2.Apply(f, x)))
+	return f.Leave(x)
 }
 
-// attend maps [B, N, width] to the same; tokens see those of their own window.
-func (b *visionBlock) attend(x, cos, sin *Node, groups []group) *Node {
+// attend maps [B, N, width] to the same; tokens attend to those of their own window.
+func (b *visionBlock) attend(f nn.Pass, x *Node, rotary nn.Rotary, groups []group) *Node {
 	d := x.Shape().Dimensions
-	qkv := Reshape(b.qkv.Apply(nil, x), d[0], d[1], 3, b.heads, d[2]/b.heads)
+	qkv := Reshape(b.qkv.Apply(f, x), d[0], d[1], 3, b.heads, d[2]/b.heads)
 	part := func(i int) *Node {
 		return Squeeze(Slice(qkv, AxisRange(), AxisRange(), AxisElem(i)), 2) // [B, N, H, D]
 	}
-	q, k, v := nn.RotateHalf(part(0), cos, sin), nn.RotateHalf(part(1), cos, sin), part(2)
+	q, k, v := rotary.RotateHalves(part(0)), rotary.RotateHalves(part(1)), part(2)
 	var outputs []*Node
 	for _, g := range groups {
 		y := nn.Attention(g.take(q), g.take(k), g.take(v), nil)
 		outputs = append(outputs, Reshape(y, d[0], g.count*g.size, d[2]))
 	}
-	return Concatenate(outputs, 1)
+	return b.proj.Apply(f, Concatenate(outputs, 1))
 }
 
 // merger makes one token of the M patches of a square.
 type merger struct {
-	norm    *nn.RMSNorm
-	in, out *nn.Linear
+	norm *nn.RMSNorm
+	mlp  *nn.MLP
 }
 
 func newMerger(c weights.Cursor, cfg VisionConfig) *merger {
 	width := cfg.Hidden * cfg.Merge * cfg.Merge
 	return &merger{
-		norm: nn.NewRMSNorm(c.In("ln_q"), cfg.Hidden, visionEpsilon),
-		in:   nn.NewLinear(c.In("mlp", 0), width, width),
-		out:  nn.NewLinear(c.In("mlp", 2), width, cfg.OutHidden),
+		norm: nn.NewRMSNorm(c.In("ln_q"), cfg.Hidden, visionEpsilon, nn.NoBias),
+		mlp:  nn.NewMLP(c.In("mlp"), "0", "2", width, width, cfg.OutHidden, nn.GELU),
 	}
 }
 
 // apply maps [B, N, width] to [B, N/M, out].
-func (m *merger) apply(x *Node, patches int) *Node {
+func (m *merger) apply(f nn.Pass, x *Node, patches int) *Node {
 	d := x.Shape().Dimensions
-	h := Reshape(m.norm.Apply(x), d[0], d[1]/patches, patches*d[2])
-	return m.out.Apply(nil, nn.GELU(m.in.Apply(nil, h)))
+	return m.mlp.Apply(f, Reshape(m.norm.Apply(f, x), d[0], d[1]/patches, patches*d[2]))
 }

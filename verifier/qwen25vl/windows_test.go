@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/internal/golden"
-	"github.com/dualprocess/dualprocess-go/internal/nn"
 )
 
 // grids of tokens with windows that fit, that are cut on one side or on both, and
@@ -55,8 +54,9 @@ func TestCut(t *testing.T) {
 			for i := range values {
 				values[i] = float32(i)
 			}
-			got := golden.Run(t, rt, func(p *nn.Probe, in []*Node) {
-				p.See("joined", w.join(p.See("cut", w.cut(in[0]))))
+			got := golden.Run(t, rt, func(in []*Node) golden.Outputs {
+				cut := w.cut(in[0])
+				return golden.Outputs{"cut": cut, "joined": w.join(cut)}
 			}, tensors.FromFlatDataAndDimensions(values, batch, w.rows, w.cols, width))
 			require.Equal(t, values, got.Floats(t, "joined"))
 			cut := got["cut"].Value().([][][]float32)

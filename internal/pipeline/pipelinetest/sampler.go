@@ -12,7 +12,6 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
-	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/lora"
 )
 
@@ -185,7 +184,7 @@ func (r *Reference) LatentGradients(t *testing.T, open func(t *testing.T, steps 
 			if name == "unroll2" {
 				times(prefix + "timesteps")
 			}
-			got := golden.Run(t, r.Runtime, func(p *nn.Probe, in []*Node) {
+			got := golden.Run(t, r.Runtime, func(in []*Node) golden.Outputs {
 				start, target, cond := in[0], in[1], in[2:]
 				x, i := start, Const(start.Graph(), int32(0))
 				if name == "x0" {
@@ -195,9 +194,9 @@ func (r *Reference) LatentGradients(t *testing.T, open func(t *testing.T, steps 
 					i = OnePlus(i)
 					x = g.Step(x, g.Predict(nil, x, i, cond), i)
 				}
-				picture := p.See("image", Picture(g, x))
-				loss := p.See("loss", ReduceAllMean(Square(Sub(picture, target))))
-				p.See("grad", Gradient(loss, start)[0])
+				picture := Picture(g, x)
+				loss := ReduceAllMean(Square(Sub(picture, target)))
+				return golden.Outputs{"image": picture, "loss": loss, "grad": Gradient(loss, start)[0]}
 			}, Flatten(r.Tensor(t, "in.latents"), r.Tensor(t, "in.target"), cond)...)
 			r.comparePicture(t, prefix+"image", got.Floats(t, "image"))
 			r.Compare(t, prefix+"loss", got.Floats(t, "loss"), r.Tolerance)

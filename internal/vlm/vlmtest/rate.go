@@ -11,7 +11,6 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
-	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 )
@@ -45,10 +44,9 @@ func rate(t *testing.T, rt *backends.Runtime, v *vlm.Verifier, q dualprocess.Que
 	t.Helper()
 	in, err := v.Prepare(t.Context(), q, picture.Shape().Dim(1), picture.Shape().Dim(2))
 	require.NoError(t, err)
-	return golden.Run(t, rt, func(p *nn.Probe, in []*Node) {
+	return golden.Run(t, rt, func(in []*Node) golden.Outputs {
 		loss := Neg(ReduceAllSum(v.LogProbs(in[0], [][]*Node{in[1:]})[0]))
-		p.See("loss", Reshape(loss, 1))
-		p.See("gradient", Gradient(loss, in[0])[0])
+		return golden.Outputs{"loss": Reshape(loss, 1), "gradient": Gradient(loss, in[0])[0]}
 	}, picture, in[0], in[1], in[2], in[3])
 }
 

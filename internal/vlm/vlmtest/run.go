@@ -2,6 +2,7 @@ package vlmtest
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -50,7 +51,7 @@ func (r *run) start(t *testing.T, pictures *tensors.Tensor, questions ...dualpro
 			inputs = append(inputs, x)
 		}
 	}
-	r.seen = golden.Run(t, r.of.rt, func(p *nn.Probe, in []*Node) { r.build(p, in[0], in[1:]) }, inputs...)
+	r.seen = golden.Run(t, r.of.rt, func(in []*Node) golden.Outputs { return r.build(in[0], in[1:]) }, inputs...)
 }
 
 // has says whether the fixture has one of some keys. What it does not have is not
@@ -76,7 +77,8 @@ func (r *run) take(before []int, in dualprocess.Inputs) {
 
 // build computes losses and gradients the fast way, and intermediate results the
 // reference's way.
-func (r *run) build(p *nn.Probe, pictures *Node, in []*Node) {
+func (r *run) build(pictures *Node, in []*Node) golden.Outputs {
+	out := golden.Outputs{}
 	image := TransposeAllAxes(pictures, 0, 2, 3, 1)
 	questions := make([][]*Node, len(r.ids))
 	for k := range questions {
@@ -84,38 +86,59 @@ func (r *run) build(p *nn.Probe, pictures *Node, in []*Node) {
 	}
 	logP := r.verifier.LogProbs(image, questions)
 	for k, x := range logP {
-		p.See(fmt.Sprint("log_prob ", k), x)
+		out[fmt.Sprint("log_prob ", k)] = x
 	}
 	if r.has("grad_image") {
 		loss := Neg(ReduceAllMean(Stack(logP, 0)))
 		if r.official() {
 			loss = Neg(ReduceAllMean(logP[0]))
 		}
-		p.See("grad_image", Gradient(loss, pictures)[0])
+		out["grad_image"] = Gradient(loss, pictures)[0]
 	}
 	if r.has(traced...) {
-		r.trace(p, image, questions[0])
+		maps.Copy(out, r.trace(image, questions[0]))
 	}
+	return out
 }
 
 // trace computes intermediate results the reference's way.
-func (r *run) trace(p *nn.Probe, image *Node, question []*Node) {
-	inside := &nn.Seen{}
-	logits := vlm.Trace(r.verifier, nn.NewProbe(inside), image, question)
+func (r *run) trace(image *Node, question []*Node) golden.Outputs {
+	f := nn.Pass{Recorder: &nn.Recorder{}}
+	logits := vlm.Trace(r.verifier, f, image, question)
 	places := make([]int32, len(r.labels[0]))
 	for i, at := range r.labels[0] {
 		places[i] = int32(at - 1)
 	}
 	chosen := Einsum("ls,bsv->blv", OneHot(Const(image.Graph(), places), logits.Shape().Dim(1), logits.DType()), logits)
-	p.See("answer_logits", chosen)
 	targets := OneHot(question[2], logits.Shape().Dim(2), dtypes.Float32)
 	loss := Neg(ReduceAllMean(ReduceSum(Mul(LogSoftmax(chosen, -1), InsertAxes(targets, 0)), -1)))
-	for i, name := range inside.Names {
-		p.See(name, inside.Nodes[i])
-		if name == "pixel_values" && r.has("grad_pixel_values") {
-			p.See("grad_pixel_values", Gradient(loss, inside.Nodes[i])[0])
+	out := r.recorded(f.Recorder)
+	out["logits"], out["answer_logits"] = logits, chosen
+	if r.has("grad_pixel_values") {
+		out["grad_pixel_values"] = Gradient(loss, f.Recorder.Output("pixel_values"))[0]
+	}
+	return out
+}
+
+// recorded are the outputs of modules for the keys of the fixture; those that hold
+// the outputs of all blocks are computed of all blocks that there are.
+func (r *run) recorded(recorder *nn.Recorder) golden.Outputs {
+	out := r.fixture.Recorded(r.prefix, recorder, "")
+	take := func(name, module string) bool {
+		x := recorder.Output(module)
+		if x != nil {
+			out[name] = x
+		}
+		return x != nil
+	}
+	take("position_ids", "position_ids") // rope_delta follows from them
+	decoder := strings.TrimPrefix(vlm.Pieces(r.verifier).Decoder.Name()+".", ".")
+	take("final_norm", decoder+"norm")
+	for key, module := range map[string]string{"vision_blocks": "vision_blocks.", "decoder_layers": decoder + "layers."} {
+		for i := 0; r.has(key) && take(fmt.Sprint(key, ".", i), fmt.Sprint(module, i)); i++ {
 		}
 	}
+	return out
 }
 
 // official says whether the second question only asks for the probability of No.
@@ -237,9 +260,7 @@ func (r *run) floats(t *testing.T, key, part string) []float32 {
 	case "vision_blocks":
 		return r.layers(t, key, "vision_blocks.", r.of.Unused)
 	case "decoder_layers":
-		return r.layers(t, key, "decoder.layers.", 0)
-	case "final_norm":
-		return r.seen.Floats(t, "decoder.norm")
+		return r.layers(t, key, "decoder_layers.", 0)
 	}
 	require.Contains(t, r.seen, part, "nobody computes this")
 	x := r.seen[part]

@@ -1,0 +1,39 @@
+package nn
+
+import (
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+// Linear is y = x·Wᵀ + b on the last axis.
+type Linear struct {
+	Name   string
+	Weight *model.Variable // [out, in]
+	Bias   *model.Variable // [out], nil without
+}
+
+// NewLinear reads a linear layer.
+func NewLinear(c weights.Cursor, in, out int, bias bool) *Linear {
+	l := &Linear{Name: c.Path(), Weight: c.Variable("weight", out, in)}
+	if bias {
+		l.Bias = c.Variable("bias", out)
+	}
+	return l
+}
+
+// Apply maps x [..., in] to [..., out].
+func (l *Linear) Apply(f Pass, x *Node) *Node {
+	dot := Dot(x, value(l.Weight, x))
+	if x.DType().IsHalfPrecision() {
+		// The default, float32, makes the backward pass convert every frozen weight to
+		// float32. Tensor cores sum in float32 whatever is said here.
+		dot = dot.WithAccumulatorDType(x.DType())
+	}
+	y := dot.General([]int{x.Rank() - 1}, nil, []int{1}, nil)
+	if l.Bias != nil {
+		y = Add(y, perChannel(l.Bias, y))
+	}
+	return f.Record(l.Name, f.Delta.Linear(l.Name, x, y))
+}
