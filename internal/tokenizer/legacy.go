@@ -11,7 +11,6 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
-	"github.com/dualprocess/dualprocess-go/internal/tokenizer/regex"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer/uni"
 )
 
@@ -152,7 +151,7 @@ const spaceMark = "▁"
 
 // llama is the pipeline of the Llama family: every stretch of text begins with a space mark of its own.
 func (t *Tokenizer) llama(m *sentencePieceModel) (err error) {
-	t.norm = normalizers{prepend(spaceMark), replacer{regex.Literal(" "), spaceMark}}
+	t.norm = normalizers{prepend(spaceMark), replacer{literally(" "), spaceMark}}
 	t.pre = preTokenizers(nil)
 	t.decode = decoders{unmark(), decodeFunc(decodeBytes), decodeFunc(fuse), stripEnds(' ', 1, 0)}
 	t.model, err = m.bpe()
@@ -162,8 +161,8 @@ func (t *Tokenizer) llama(m *sentencePieceModel) (err error) {
 // gemma is the pipeline of the Gemma family: without such a mark.
 func (t *Tokenizer) gemma(m *sentencePieceModel) (err error) {
 	m.nameTab()
-	t.norm = replacer{regex.Literal(" "), spaceMark}
-	t.pre = splitter{findPattern(regex.Literal(" ")), mergedWithPrevious}
+	t.norm = replacer{literally(" "), spaceMark}
+	t.pre = splitter{findPattern(literally(" ")), mergedWithPrevious}
 	t.decode = decoders{unmark(), decodeFunc(decodeBytes), decodeFunc(fuse)}
 	t.model, err = m.bpe()
 	return err

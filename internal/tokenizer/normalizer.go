@@ -7,7 +7,6 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
-	"github.com/dualprocess/dualprocess-go/internal/tokenizer/regex"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer/uni"
 )
 
@@ -50,7 +49,7 @@ func maxGrowth(text string) int { return 1<<12 + 64*len(text) }
 
 // replacer puts content in the place of what pattern matches.
 type replacer struct {
-	pattern *regex.Regexp
+	pattern pattern
 	content string
 }
 
@@ -64,10 +63,10 @@ func (r replacer) normalize(in piece) (piece, error) {
 }
 
 // replace also returns where the pattern matched.
-func (r replacer) replace(text string) (string, [][2]int, error) {
-	hits, err := r.pattern.FindAll(text)
-	if err != nil || len(hits) == 0 {
-		return text, nil, err
+func (r replacer) replace(text string) (string, [][]int, error) {
+	hits := r.pattern.findAll(text)
+	if len(hits) == 0 {
+		return text, nil, nil
 	}
 	var b strings.Builder
 	from := 0
@@ -155,22 +154,22 @@ func parsePrecompiled(o *object) normalizer {
 }
 
 // parsePattern reads the field "pattern": {"String": "…"} or {"Regex": "…"}.
-func parsePattern(o *object) *regex.Regexp {
+func parsePattern(o *object) pattern {
 	c := o.child("pattern")
-	literal, pattern := c.textOr("String", ""), c.textOr("Regex", "")
+	literal, expression := c.textOr("String", ""), c.textOr("Regex", "")
 	o.adopt(c)
-	if (literal == "") == (pattern == "") {
+	if (literal == "") == (expression == "") {
 		o.fail("pattern", "neither a String nor a Regex")
-		return nil
+		return pattern{}
 	}
 	if len(literal) > maxToken {
 		o.fail("pattern", "longer than %d bytes", maxToken)
-		return nil
+		return pattern{}
 	}
 	if literal != "" {
-		return regex.Literal(literal)
+		return literally(literal)
 	}
-	re, err := regex.Compile(pattern)
+	re, err := compile(expression)
 	if err != nil {
 		o.refuse("pattern", "%v", err)
 	}

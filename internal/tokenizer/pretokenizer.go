@@ -3,7 +3,6 @@ package tokenizer
 import (
 	"strings"
 
-	"github.com/dualprocess/dualprocess-go/internal/tokenizer/regex"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer/uni"
 )
 
@@ -89,15 +88,6 @@ func newByteLevel(prefixSpace, useRegex bool) preTokenizers {
 		p = append(p, splitter{findPattern(mustCompile(gpt2Pattern)), isolated})
 	}
 	return append(p, byteLevelPieces{})
-}
-
-// mustCompile compiles a pattern of this package's own.
-func mustCompile(pattern string) *regex.Regexp {
-	re, err := regex.Compile(pattern)
-	if err != nil {
-		panic(err)
-	}
-	return re
 }
 
 // parsePreTokenizer reads a pre_tokenizer of tokenizer.json.

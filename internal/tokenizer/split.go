@@ -4,7 +4,6 @@ import (
 	"slices"
 	"unicode/utf8"
 
-	"github.com/dualprocess/dualprocess-go/internal/tokenizer/regex"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer/uni"
 )
 
@@ -41,15 +40,14 @@ func findRunes(is func(rune) bool) finder {
 	}
 }
 
-// findPattern hits what re matches.
-func findPattern(re *regex.Regexp) finder {
+// findPattern hits what p matches.
+func findPattern(p pattern) finder {
 	return func(text string) ([]span, error) {
 		var b spanner
-		hits, err := re.FindAll(text)
-		for _, h := range hits {
+		for _, h := range p.findAll(text) {
 			b.hit(h[0], h[1])
 		}
-		return b.done(text), err
+		return b.done(text), nil
 	}
 }
 
