@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"reflect"
 	"slices"
 	"strings"
@@ -28,50 +29,75 @@ type object struct {
 	parts  *int // of the pipeline so far
 }
 
-// openFile opens the object that is a whole file.
-func openFile(raw []byte) (object, error) {
-	switch {
-	case !utf8.Valid(raw):
-		return object{}, fmt.Errorf("%w: not UTF-8", ErrFormat)
-	case !json.Valid(raw):
-		return object{}, fmt.Errorf("%w: not JSON", ErrFormat)
+// openFile takes apart the object that is a whole file, and the one that is its model. The model, nearly all of the
+// file, is read where it stands, as each level of objects in objects is read anew.
+func openFile(raw []byte) (file, model object, err error) {
+	file.parts = new(int)
+	if !utf8.Valid(raw) {
+		return file, model, file.malformed("", "not UTF-8")
 	}
-	o := object{parts: new(int)}
-	return o, o.fill(raw)
-}
-
-// open opens the object raw, which is what o has at name.
-func (o object) open(name string, raw []byte) (object, error) {
-	if o.depth == maxDepth {
-		return object{}, o.malformed(name, "nested deeper than %d levels", maxDepth)
-	}
-	c := object{path: o.at(name), depth: o.depth + 1, parts: o.parts}
-	return c, c.fill(raw)
-}
-
-// fill takes raw apart. encoding/json would decode it into a map as well, but lets a field be given twice.
-func (o *object) fill(raw []byte) error {
-	o.fields = map[string]json.RawMessage{}
 	d := json.NewDecoder(bytes.NewReader(raw))
-	if open, err := d.Token(); err != nil || open != json.Delim('{') {
+	if err := file.fill(d, &model); err != nil {
+		return file, model, err
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return file, model, file.malformed("", "not JSON: something follows the object")
+	}
+	if model.fields == nil {
+		return file, model, file.malformed("model", "missing")
+	}
+	return file, model, nil
+}
+
+// open takes apart the object raw, which is what o has at name.
+func (o object) open(name string, raw []byte) (object, error) {
+	c := o.child(name)
+	if c.depth > maxDepth {
+		return c, o.malformed(name, "nested deeper than %d levels", maxDepth)
+	}
+	return c, c.fill(json.NewDecoder(bytes.NewReader(raw)), nil)
+}
+
+// child is an object that has yet to be filled.
+func (o object) child(name string) object {
+	return object{path: o.at(name), depth: o.depth + 1, parts: o.parts}
+}
+
+// fill reads the fields of an object, each of which may be given once. If model isn't nil, the field of that name fills
+// model.
+func (o *object) fill(d *json.Decoder, model *object) error {
+	o.fields = map[string]json.RawMessage{}
+	switch open, err := d.Token(); {
+	case err != nil:
+		return o.malformed("", "not JSON: %w", err)
+	case open != json.Delim('{'):
 		return o.malformed("", "not a JSON object")
 	}
 	for d.More() {
 		key, err := d.Token()
-		name, _ := key.(string)
-		var value json.RawMessage
-		if err == nil {
-			err = d.Decode(&value)
+		if err != nil {
+			return o.malformed("", "not JSON: %w", err)
 		}
-		if _, twice := o.fields[name]; twice && err == nil {
-			err = errors.New("given twice")
+		name, _ := key.(string)
+		if _, twice := o.fields[name]; twice {
+			return o.malformed(name, "given twice")
+		}
+		var value json.RawMessage
+		if model != nil && name == "model" {
+			*model = o.child(name)
+			err = model.fill(d, nil)
+		} else if err = d.Decode(&value); err != nil {
+			err = o.malformed("", "not JSON: %w", err)
 		}
 		if err != nil {
-			return o.wrap(name, err)
+			return err
 		}
 		if o.fields[name] = value; len(o.fields) > maxFields {
 			return o.malformed("", "not an object of at most %d fields", maxFields)
 		}
+	}
+	if _, err := d.Token(); err != nil {
+		return o.malformed("", "not JSON: %w", err)
 	}
 	return nil
 }
@@ -150,11 +176,19 @@ func read[T any](o object, v T) (T, error) {
 		case raw == nil:
 			continue
 		}
-		if err := json.Unmarshal(raw, s.Field(i).Addr().Interface()); err != nil {
+		if err := decode(raw, s.Field(i).Addr().Interface()); err != nil {
 			return v, o.wrap(name, err)
 		}
 	}
 	return v, o.only()
+}
+
+// decode is json.Unmarshal, which would check once more that raw is valid before it calls UnmarshalJSON.
+func decode(raw []byte, v any) error {
+	if u, ok := v.(json.Unmarshaler); ok {
+		return u.UnmarshalJSON(raw)
+	}
+	return json.Unmarshal(raw, v)
 }
 
 // list takes a field that is a list; an absent one is empty.
@@ -259,3 +293,13 @@ type ignored struct{}
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (ignored) UnmarshalJSON([]byte) error { return nil }
+
+// strict is a value whose objects have no other fields than T's.
+type strict[T any] struct{ value T }
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (s *strict[T]) UnmarshalJSON(raw []byte) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.DisallowUnknownFields()
+	return d.Decode(&s.value)
+}

@@ -98,7 +98,7 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 
 // parseTokenizer reads a tokenizer.json.
 func parseTokenizer(raw []byte) (*Tokenizer, error) {
-	o, err := openFile(raw)
+	o, model, err := openFile(raw)
 	if err != nil {
 		return nil, err
 	}
@@ -108,7 +108,8 @@ func parseTokenizer(raw []byte) (*Tokenizer, error) {
 	t.pre, errs[1] = component[preTokenizer](o, "pre_tokenizer", parsePreTokenizer, preTokenizers(nil))
 	t.post, errs[2] = component(o, "post_processor", parsePostProcessor, template{})
 	t.decode, errs[3] = component(o, "decoder", parseDecoder, spaced())
-	t.model, errs[4] = parseModel(o)
+	t.model, errs[4] = parseModel(model)
+	o.take("model")
 	tokens, err := parseAddedTokens(o)
 	// How long a prompt may be and how it is padded is said by the caller, as in transformers.
 	f, errFile := read(o, struct {
@@ -126,17 +127,10 @@ func parseTokenizer(raw []byte) (*Tokenizer, error) {
 }
 
 // parseModel reads the field "model".
-func parseModel(file object) (model, error) {
-	raw := file.take("model")
-	if raw == nil {
-		return nil, file.malformed("model", "missing")
-	}
-	o, err := file.open("model", raw)
-	if err != nil {
-		return nil, err
-	}
+func parseModel(o object) (model, error) {
 	kind := "BPE" // files of the first years, CLIP's among them, leave it out
 	if o.fields["type"] != nil {
+		var err error
 		if kind, err = o.kind(); err != nil {
 			return nil, err
 		}

@@ -3,7 +3,6 @@ package tokenizer
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 )
 
@@ -66,30 +65,47 @@ func (n *namedID) UnmarshalJSON(raw []byte) error {
 	return nil
 }
 
-// parseTemplate reads the list "single", which holds the text once, and the ids of the tokens that it names.
+// templateFile is a TemplateProcessing: the list "single" holds the text once, and tokens around it.
+type templateFile struct {
+	Single strict[[]struct {
+		Token *struct {
+			ID     string  `json:"id"`
+			TypeID ignored `json:"type_id"`
+		} `json:"SpecialToken"`
+		Text *ignored `json:"Sequence"`
+	}] `json:"single"`
+	Pair   ignored `json:"pair,omitempty"`
+	Tokens strict[map[string]struct {
+		IDs    []int   `json:"ids"`
+		ID     ignored `json:"id"`
+		Tokens ignored `json:"tokens"`
+	}] `json:"special_tokens"`
+}
+
 func parseTemplate(o object) (template, error) {
 	const longest = 100
-	items, err := o.list("single")
-	if err != nil {
-		return template{}, err
-	}
-	ids, err := parseTemplateTokens(o)
-	if err != nil {
-		return template{}, err
-	}
 	var t template
+	f, err := read(o, templateFile{})
+	if err != nil {
+		return t, err
+	}
 	texts := 0
-	for i, raw := range items {
-		tokens, isText, err := parseTemplateItem(o, i, raw, ids)
-		switch {
-		case err != nil:
-			return t, err
-		case isText:
+	for i, item := range f.Single.value {
+		if (item.Text == nil) == (item.Token == nil) {
+			return t, o.malformed("single", "item %d is neither a SpecialToken nor a Sequence", i)
+		}
+		if item.Text != nil {
 			texts++
-		case texts == 0:
-			t.before = append(t.before, tokens...)
-		default:
-			t.after = append(t.after, tokens...)
+			continue
+		}
+		token, ok := f.Tokens.value[item.Token.ID]
+		if !ok || token.IDs == nil {
+			return t, o.malformed("single", "%q has no ids in special_tokens", item.Token.ID)
+		}
+		if texts == 0 {
+			t.before = append(t.before, token.IDs...)
+		} else {
+			t.after = append(t.after, token.IDs...)
 		}
 		if len(t.before)+len(t.after) > longest {
 			return t, o.malformed("single", "more than %d tokens", longest)
@@ -98,58 +114,5 @@ func parseTemplate(o object) (template, error) {
 	if texts != 1 {
 		return t, o.unsupported("single", "a template that holds the text %d times", texts)
 	}
-	return t, o.only("pair")
-}
-
-// parseTemplateTokens reads the ids of each special token of a template.
-func parseTemplateTokens(o object) (map[string][]int, error) {
-	special, err := o.open("special_tokens", o.take("special_tokens"))
-	if err != nil {
-		return nil, err
-	}
-	ids := map[string][]int{}
-	for name, raw := range special.fields {
-		c, err := special.open(name, raw)
-		if err != nil {
-			return nil, err
-		}
-		f, err := read(c, struct {
-			IDs    []int   `json:"ids"`
-			ID     ignored `json:"id,omitempty"`
-			Tokens ignored `json:"tokens,omitempty"`
-		}{})
-		if err != nil {
-			return nil, err
-		}
-		ids[name] = f.IDs
-	}
-	return ids, nil
-}
-
-// parseTemplateItem reads an item {"SpecialToken": {"id": "<s>"}} and returns that token's ids, or {"Sequence": …},
-// which stands for the text.
-func parseTemplateItem(o object, i int, raw []byte, ids map[string][]int) (tokens []int, isText bool, err error) {
-	item, err := o.open(fmt.Sprintf("single[%d]", i), raw)
-	if err != nil {
-		return nil, false, err
-	}
-	if item.take("Sequence") != nil {
-		return nil, true, item.only()
-	}
-	token, err := item.open("SpecialToken", item.take("SpecialToken"))
-	if err != nil {
-		return nil, false, err
-	}
-	f, err := read(token, struct {
-		ID     string  `json:"id"`
-		TypeID ignored `json:"type_id,omitempty"`
-	}{})
-	if err != nil {
-		return nil, false, err
-	}
-	tokens, ok := ids[f.ID]
-	if !ok {
-		return nil, false, token.malformed("id", "%q is not among special_tokens", f.ID)
-	}
-	return tokens, false, item.only()
+	return t, nil
 }
