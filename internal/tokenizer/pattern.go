@@ -19,8 +19,8 @@ type pattern struct {
 }
 
 const (
-	maxPattern = 4096   // bytes
-	maxProgram = 20_000 // instructions; Go writes repetitions out
+	maxPattern = 4096    // bytes
+	maxProgram = 1 << 20 // bytes about: Go writes repetitions out, and the ranges of every class
 )
 
 // UnmarshalJSON reads {"String": "…"} or {"Regex": "…"}.
@@ -82,8 +82,12 @@ func compileBounded(expression string) (*regexp.Regexp, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(program.Inst) > maxProgram {
-		return nil, fmt.Errorf("more than %d instructions", maxProgram)
+	size := 0
+	for _, i := range program.Inst {
+		size += 40 + 4*len(i.Rune)
+	}
+	if size > maxProgram {
+		return nil, errors.New("too large")
 	}
 	return regexp.Compile(expression)
 }
