@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/dualprocess/dualprocess-go/internal/edit"
 )
 
 // matches reports whether a pattern names a layer. Both are read as elements
@@ -79,33 +81,11 @@ func nearest(pattern string, names []string) []string {
 	for _, name := range names {
 		parts := strings.Split(name, ".")
 		end := strings.Join(parts[max(0, len(parts)-elements):], ".")
-		distance[name] = editDistance(pattern, end)
+		distance[name] = edit.Distance(pattern, end)
 	}
 	names = slices.Clone(names)
 	slices.SortFunc(names, func(a, b string) int {
 		return cmp.Or(cmp.Compare(distance[a], distance[b]), cmp.Compare(a, b))
 	})
 	return names[:min(3, len(names))]
-}
-
-// editDistance counts the bytes to insert, delete or replace to turn a into b
-// (Levenshtein), with the row above the current one as its only memory.
-func editDistance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replace := diagonal
-			if a[i] != b[j] {
-				replace++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replace, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -94,8 +94,8 @@ func (p *Prompter) Padded(prompt string) (ids []int32, words int, err error) {
 		return nil, 0, fmt.Errorf("text: prompt %q: %w", prompt, err)
 	}
 	if len(all) > p.length {
-		_, ending := p.tokenizer.Ends()
-		ending = min(ending, p.length)
+		_, after := p.tokenizer.Affixes()
+		ending := min(len(after), p.length)
 		copy(all[p.length-ending:], all[len(all)-ending:])
 		all = all[:p.length]
 	}

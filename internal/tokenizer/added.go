@@ -3,21 +3,20 @@ package tokenizer
 import (
 	"fmt"
 	"strings"
+	"unicode"
 	"unicode/utf8"
-
-	"github.com/dualprocess/dualprocess-go/internal/tokenizer/uni"
 )
 
 // addedToken is a token that is cut out of the text before the model sees it.
 type addedToken struct {
-	content    string
+	ID         int    `json:"id"`
+	Content    string `json:"content"`
+	SingleWord bool   `json:"single_word"` // only where no word character touches it
+	LStrip     bool   `json:"lstrip"`      // takes the white space before it along
+	RStrip     bool   `json:"rstrip"`      // and after it
+	Normalized bool   `json:"normalized"`  // looked for after normalization, by its own normalized name
+	Special    bool   `json:"special"`     // a control token: never found in literal text, left out by Decode
 	shown      string // what Decode makes of it: the content, normalized if the token is
-	id         int
-	singleWord bool // only where no word character touches it
-	lstrip     bool // takes the white space before it along
-	rstrip     bool // and after it
-	normalized bool // looked for after normalization, by its own normalized name
-	special    bool // a control token: never found in literal text, left out by Decode
 }
 
 // addedVocabulary holds the added tokens. It goes before the model's vocabulary in both directions.
@@ -33,32 +32,32 @@ func newAddedVocabulary(tokens []addedToken, norm normalizer) (*addedVocabulary,
 	v := &addedVocabulary{byID: map[int]addedToken{}, byContent: map[string]int{}, greatest: -1}
 	raw, normalized := map[string]addedToken{}, map[string]addedToken{}
 	for _, t := range tokens {
-		if t.content == "" {
+		if t.Content == "" {
 			continue // Hugging Face's library skips these as well
 		}
-		if len(t.content) > maxToken || t.id < 0 || t.id > maxID {
-			return nil, fmt.Errorf("added token %.40q: too long, or its id %d is out of range", t.content, t.id)
+		if len(t.Content) > maxToken || t.ID < 0 || t.ID > maxID {
+			return nil, fmt.Errorf("added token %.40q: too long, or its id %d is out of range", t.Content, t.ID)
 		}
-		if old, taken := v.byID[t.id]; taken && old.content != t.content {
-			return nil, fmt.Errorf("added tokens %.40q and %.40q share id %d", old.content, t.content, t.id)
+		if old, taken := v.byID[t.ID]; taken && old.Content != t.Content {
+			return nil, fmt.Errorf("added tokens %.40q and %.40q share id %d", old.Content, t.Content, t.ID)
 		}
-		t.shown = t.content
-		if t.normalized {
-			p, err := norm.normalize(piece{text: t.content})
+		t.shown = t.Content
+		if t.Normalized {
+			p, err := norm.normalize(piece{text: t.Content})
 			if err != nil {
 				return nil, err
 			}
 			if t.shown = p.text; t.shown == "" {
-				return nil, fmt.Errorf("added token %.40q is nothing once it is normalized", t.content)
+				return nil, fmt.Errorf("added token %.40q is nothing once it is normalized", t.Content)
 			}
 		}
-		v.byID[t.id], v.byContent[t.content], v.greatest = t, t.id, max(v.greatest, t.id)
+		v.byID[t.ID], v.byContent[t.Content], v.greatest = t, t.ID, max(v.greatest, t.ID)
 		names := raw
-		if t.normalized {
+		if t.Normalized {
 			names = normalized
 		}
-		if old, taken := names[t.shown]; taken && old.id != t.id {
-			return nil, fmt.Errorf("added tokens with the ids %d and %d can't be told apart", old.id, t.id)
+		if old, taken := names[t.shown]; taken && old.ID != t.ID {
+			return nil, fmt.Errorf("added tokens with the ids %d and %d can't be told apart", old.ID, t.ID)
 		}
 		names[t.shown] = t
 	}
@@ -73,7 +72,7 @@ func (v *addedVocabulary) id(token string) (int, bool) {
 
 func (v *addedVocabulary) token(id int) (string, bool) {
 	t, ok := v.byID[id]
-	return t.content, ok
+	return t.Content, ok
 }
 
 func (v *addedVocabulary) size() int { return v.greatest + 1 }
@@ -112,27 +111,27 @@ func (m matcher) cut(text string, literal ranges) []section {
 		}
 		start, end, t := at, at+length, m.tokens[index]
 		at = end
-		if t.special && literal.overlap(start, end) {
+		if t.Special && literal.overlap(start, end) {
 			at = literal.resume(start, end)
 			continue
 		}
-		if t.singleWord && !standsAlone(text, start, end) {
+		if t.SingleWord && !standsAlone(text, start, end) {
 			continue
 		}
-		if t.lstrip {
+		if t.LStrip {
 			start = before(text, from, start)
 		}
-		if t.rstrip && end < blankTo {
+		if t.RStrip && end < blankTo {
 			end = blankTo // don't walk over the same white space again
-		} else if t.rstrip {
-			end = len(text) - len(strings.TrimLeftFunc(text[end:], uni.IsSpace))
+		} else if t.RStrip {
+			end = len(text) - len(strings.TrimLeftFunc(text[end:], unicode.IsSpace))
 			blankTo = end
 		}
 		if from < start {
 			out = append(out, section{from, start, -1})
 		}
 		if start < end { // not if the token before it took all of it along as white space
-			out = append(out, section{start, end, t.id})
+			out = append(out, section{start, end, t.ID})
 		}
 		from = end
 	}
@@ -147,14 +146,14 @@ func before(text string, from, start int) int {
 	if start <= from {
 		return from
 	}
-	return from + len(strings.TrimRightFunc(text[from:start], uni.IsSpace))
+	return from + len(strings.TrimRightFunc(text[from:start], unicode.IsSpace))
 }
 
 // standsAlone says whether no word character touches text[start:end].
 func standsAlone(text string, start, end int) bool {
 	left, _ := utf8.DecodeLastRuneInString(text[:start])
 	right, _ := utf8.DecodeRuneInString(text[end:])
-	return (start == 0 || !uni.IsWord(left)) && (end == len(text) || !uni.IsWord(right))
+	return (start == 0 || !isWord(left)) && (end == len(text) || !isWord(right))
 }
 
 // overlap says whether [start, end) touches a range.

@@ -1,6 +1,8 @@
 package tokenizer
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"strings"
 )
@@ -24,58 +26,61 @@ type pair struct{ left, right int32 }
 type merge struct{ rank, id int32 }
 
 // parseBPE reads a model of type BPE.
-func parseBPE(o *object) model {
+func parseBPE(o object) (model, error) {
+	f, err := read(o, struct {
+		Vocab        vocabulary `json:"vocab"`
+		Merges       mergeList  `json:"merges"`
+		Prefix       affix      `json:"continuing_subword_prefix,omitempty"`
+		Suffix       affix      `json:"end_of_word_suffix,omitempty"`
+		Unknown      string     `json:"unk_token,omitempty"`
+		FuseUnknown  bool       `json:"fuse_unk,omitempty"`
+		ByteFallback bool       `json:"byte_fallback,omitempty"`
+		IgnoreMerges bool       `json:"ignore_merges,omitempty"`
+		Dropout      float64    `json:"dropout,omitempty"`
+	}{})
+	if err != nil {
+		return nil, err
+	}
 	m := &bpe{
-		vocab:        parseVocabulary(o, "vocab"),
-		prefix:       o.affix("continuing_subword_prefix", new(string)),
-		suffix:       o.affix("end_of_word_suffix", new(string)),
-		unknown:      -1,
-		fuseUnknown:  o.flagOr("fuse_unk", false),
-		byteFallback: o.flagOr("byte_fallback", false),
-		ignoreMerges: o.flagOr("ignore_merges", false),
+		vocab: &f.Vocab, prefix: string(f.Prefix), suffix: string(f.Suffix), unknown: -1,
+		fuseUnknown: f.FuseUnknown, byteFallback: f.ByteFallback, ignoreMerges: f.IgnoreMerges,
 	}
-	if zero := 0.0; field(o, "dropout", &zero) != 0 {
-		o.refuse("dropout", "random tokens")
+	if f.Dropout != 0 {
+		return nil, o.unsupported("dropout", "random tokens")
 	}
-	if name := o.textOr("unk_token", ""); name != "" {
-		id, ok := m.vocab.id(name)
-		if !ok {
-			o.fail("unk_token", "%q is not in the vocabulary", name)
+	if f.Unknown != "" {
+		var ok bool
+		if m.unknown, ok = m.vocab.id(f.Unknown); !ok {
+			return nil, o.malformed("unk_token", "%q is not in the vocabulary", f.Unknown)
 		}
-		m.unknown = id
 	}
-	if raw := o.raw("merges"); raw == nil {
-		o.fail("merges", "missing")
-	} else if err := m.setMerges(parseMerges(raw)); err != nil {
-		o.fail("merges", "%v", err)
+	if err := m.setMerges(f.Merges); err != nil {
+		return nil, o.wrap("merges", err)
 	}
 	m.setByteTokens()
-	return m
+	return m, nil
 }
 
-// parseMerges reads [["a", "b"], …] or, in older files, ["a b", …]. What is no pair becomes a list of another length.
-func parseMerges(raw []byte) [][]string {
-	var merges [][]string
-	ok := elements(raw, func(item []byte) bool {
-		if len(merges) > maxID {
-			return false
-		}
-		if isString(item) {
-			merges = appendMerge(merges, unquote(item))
-			return true
-		}
-		halves := make([]string, 0, 2)
-		ok := elements(item, func(half []byte) bool {
-			halves = append(halves, unquote(half))
-			return isString(half) && len(halves) <= 2
-		})
-		merges = append(merges, halves)
-		return ok
-	})
-	if !ok {
-		merges = append(merges, nil)
+// mergeList is what a model merges, in order of rank. Each should be a pair of tokens.
+type mergeList [][]string
+
+// UnmarshalJSON reads [["a", "b"], …] or, in older files, ["a b", …].
+func (l *mergeList) UnmarshalJSON(raw []byte) error {
+	if err := checkCount(raw, ",", 2*maxID); err != nil {
+		return err
 	}
-	return merges
+	_, items, _ := bytes.Cut(raw, []byte("["))
+	if pairs := bytes.HasPrefix(bytes.TrimLeft(items, " \t\r\n"), []byte("[")); pairs {
+		return json.Unmarshal(raw, (*[][]string)(l))
+	}
+	var lines []string
+	if err := json.Unmarshal(raw, &lines); err != nil {
+		return err
+	}
+	for _, line := range lines {
+		*l = appendMerge(*l, line)
+	}
+	return nil
 }
 
 // appendMerge cuts a line "a b" in two; the line "#version: 0.2" is none.

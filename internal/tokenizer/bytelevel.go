@@ -52,23 +52,23 @@ func byteLevel(text string) string {
 // byteLevelPieces is the last step of a ByteLevel pre-tokenizer.
 type byteLevelPieces struct{}
 
-func (byteLevelPieces) split(in []piece) ([]piece, error) {
+func (byteLevelPieces) split(in []piece) []piece {
 	for i := range in {
 		in[i].text = byteLevel(in[i].text)
 	}
-	return in, nil
+	return in
 }
 
 // spacePrefix begins every piece with a space that doesn't have one.
 type spacePrefix struct{}
 
-func (spacePrefix) split(in []piece) ([]piece, error) {
+func (spacePrefix) split(in []piece) []piece {
 	for i := range in {
 		if !strings.HasPrefix(in[i].text, " ") {
 			in[i].text = " " + in[i].text
 		}
 	}
-	return in, nil
+	return in
 }
 
 // decodeByteLevel turns tokens of visible characters back into bytes, all at once, as a character may be spread over

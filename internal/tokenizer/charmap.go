@@ -7,7 +7,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/dualprocess/dualprocess-go/internal/tokenizer/uni"
+	"github.com/rivo/uniseg"
 )
 
 // characterMap is sentencepiece's precompiled normalizer: a double-array trie (darts-clone) from strings to their
@@ -45,14 +45,13 @@ func (m *characterMap) normalize(in piece) (piece, error) {
 	var b strings.Builder
 	b.Grow(len(text))
 	limit := maxGrowth(text)
-	for text != "" {
+	var cluster string
+	for state := -1; text != ""; {
 		if b.Len() > limit {
 			return piece{}, errGrowth
 		}
-		n := uni.Grapheme(text)
-		cluster := text[:n]
-		text = text[n:]
-		if n <= longest {
+		cluster, text, _, state = uniseg.FirstGraphemeClusterInString(text, state)
+		if len(cluster) <= longest {
 			if replacement, ok := m.find(cluster); ok {
 				b.Write(replacement)
 				continue

@@ -14,41 +14,33 @@ import (
 // config is what this package asks of tokenizer_config.json, where there is no tokenizer.json. The file is
 // transformers' and holds much else (chat template, padding side), so unknown fields are passed over.
 type config struct {
-	Class     string               `json:"tokenizer_class"`
-	AddBegin  *bool                `json:"add_bos_token"`
-	AddEnd    *bool                `json:"add_eos_token"`
-	ExtraIDs  *int                 `json:"extra_ids"`
-	Added     map[string]namedSpec `json:"added_tokens_decoder"` // by id
-	Begin     *namedSpec           `json:"bos_token"`
-	End       *namedSpec           `json:"eos_token"`
-	Unknown   *namedSpec           `json:"unk_token"`
-	Separator *namedSpec           `json:"sep_token"`
-	Pad       *namedSpec           `json:"pad_token"`
-	others    map[string]int       // added_tokens.json
+	Class     string                `json:"tokenizer_class"`
+	AddBegin  *bool                 `json:"add_bos_token"`
+	AddEnd    *bool                 `json:"add_eos_token"`
+	ExtraIDs  *int                  `json:"extra_ids"`
+	Added     map[string]namedToken `json:"added_tokens_decoder"` // by id
+	Begin     *namedToken           `json:"bos_token"`
+	End       *namedToken           `json:"eos_token"`
+	Unknown   *namedToken           `json:"unk_token"`
+	Separator *namedToken           `json:"sep_token"`
+	Pad       *namedToken           `json:"pad_token"`
+	others    map[string]int        // added_tokens.json
 }
 
-// namedSpec is a token: its name, or an object.
-type namedSpec struct {
-	Content    string `json:"content"`
-	SingleWord bool   `json:"single_word"`
-	LStrip     bool   `json:"lstrip"`
-	RStrip     bool   `json:"rstrip"`
-	Normalized bool   `json:"normalized"`
-	Special    bool   `json:"special"`
-}
+// namedToken is a token: its name, or an object.
+type namedToken addedToken
 
-func (n *namedSpec) UnmarshalJSON(raw []byte) error {
+// UnmarshalJSON implements json.Unmarshaler.
+func (n *namedToken) UnmarshalJSON(raw []byte) error {
 	if len(raw) > 0 && raw[0] == '"' {
 		return json.Unmarshal(raw, &n.Content)
 	}
-	type plain namedSpec
-	return json.Unmarshal(raw, (*plain)(n))
+	return json.Unmarshal(raw, (*addedToken)(n))
 }
 
-func (n namedSpec) token(id int) addedToken {
-	return addedToken{
-		content: n.Content, id: id, singleWord: n.SingleWord, lstrip: n.LStrip, rstrip: n.RStrip, normalized: n.Normalized, special: n.Special,
-	}
+func (n namedToken) token(id int) addedToken {
+	n.ID = id
+	return addedToken(n)
 }
 
 // readConfig reads the two files; either may be missing.
@@ -78,19 +70,19 @@ func readConfig(fsys fs.FS, dir string) (*config, error) {
 func (c *config) tokens(vocab *vocabulary) ([]addedToken, error) {
 	byName := map[string]addedToken{}
 	for name, id := range c.others {
-		byName[name] = addedToken{content: name, id: id, special: true}
+		byName[name] = addedToken{Content: name, ID: id, Special: true}
 	}
-	for _, n := range []*namedSpec{c.Begin, c.End, c.Unknown, c.Separator, c.Pad} {
+	for _, n := range []*namedToken{c.Begin, c.End, c.Unknown, c.Separator, c.Pad} {
 		if n == nil {
 			continue
 		}
 		id, ok := vocab.id(n.Content)
 		if old, added := byName[n.Content]; !ok && added {
-			id, ok = old.id, true
+			id, ok = old.ID, true
 		}
 		if ok {
 			t := n.token(id)
-			t.special = true
+			t.Special = true
 			byName[n.Content] = t
 		}
 	}
@@ -105,6 +97,6 @@ func (c *config) tokens(vocab *vocabulary) ([]addedToken, error) {
 	for _, t := range byName {
 		tokens = append(tokens, t)
 	}
-	slices.SortFunc(tokens, func(a, b addedToken) int { return a.id - b.id })
+	slices.SortFunc(tokens, func(a, b addedToken) int { return a.ID - b.ID })
 	return tokens, nil
 }

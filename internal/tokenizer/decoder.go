@@ -108,33 +108,37 @@ func byteToken(name string) (byte, bool) {
 }
 
 // parseDecoder reads a decoder of tokenizer.json.
-func parseDecoder(o *object) decoder {
-	switch kind := o.text("type"); kind {
-	case "Sequence":
-		return decoders(components(o, "decoders", parseDecoder))
-	case "ByteLevel":
-		o.ignore("add_prefix_space", "trim_offsets", "use_regex")
-		return decodeFunc(decodeByteLevel)
-	case "ByteFallback":
-		return decodeFunc(decodeBytes)
-	case "Fuse":
-		return decodeFunc(fuse)
-	case "Metaspace":
-		o.ignore("split")
-		return decodeMetaspace(parseMetaspaceFields(o))
-	case "Strip":
-		return stripEnds(o.char("content"), o.integer("start"), o.integer("stop"))
-	case "Replace":
-		r := replacer{parsePattern(o), o.affix("content", nil)}
-		return each(func(_ int, token string) string {
-			out, _, err := r.replace(token)
-			if err != nil {
-				return token
-			}
-			return out
-		})
-	default:
-		o.refuse("type", "decoder %q", kind)
-		return nil
+func parseDecoder(o object) (decoder, error) {
+	kind, err := o.kind()
+	if err != nil {
+		return nil, err
 	}
+	switch kind {
+	case "Sequence":
+		steps, err := components(o, "decoders", parseDecoder)
+		return decoders(steps), err
+	case "ByteLevel":
+		return decodeFunc(decodeByteLevel), o.only("add_prefix_space", "trim_offsets", "use_regex")
+	case "ByteFallback":
+		return decodeFunc(decodeBytes), o.only()
+	case "Fuse":
+		return decodeFunc(fuse), o.only()
+	case "Metaspace":
+		f, err := readMetaspace(o)
+		return decodeMetaspace(rune(f.Replacement), f.Scheme), err
+	case "Strip":
+		f, err := read(o, struct {
+			Content character `json:"content"`
+			Start   int       `json:"start"`
+			Stop    int       `json:"stop"`
+		}{})
+		return stripEnds(rune(f.Content), f.Start, f.Stop), err
+	case "Replace":
+		r, err := read(o, replacer{})
+		return each(func(_ int, token string) string {
+			out, _ := r.normalize(piece{text: token}) // which never fails
+			return out.text
+		}), err
+	}
+	return nil, o.unsupported("type", "decoder %q", kind)
 }

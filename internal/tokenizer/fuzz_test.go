@@ -13,8 +13,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/text/unicode/norm"
-
-	"github.com/dualprocess/dualprocess-go/internal/tokenizer/uni"
 )
 
 // exercise encodes and decodes a short text. Whatever the tokenizer, nothing may panic and ids are tokens' ids.
@@ -138,7 +136,7 @@ func FuzzEncode(f *testing.F) {
 			require.NoError(t, err)
 			want := text
 			if name == "qwen2_5_vl" {
-				want = uni.Normalize(norm.NFC, text)
+				want = normalize(norm.NFC, text)
 			}
 			assert.Equal(t, want, tok.Decode(ids))
 		}

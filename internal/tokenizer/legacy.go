@@ -8,11 +8,9 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/text/unicode/norm"
-
-	"github.com/dualprocess/dualprocess-go/internal/tokenizer/regex"
-	"github.com/dualprocess/dualprocess-go/internal/tokenizer/uni"
 )
 
 // The pipelines below are the ones that transformers builds for these files; checkpoints that carry a tokenizer.json
@@ -63,22 +61,20 @@ func readVocabulary(fsys fs.FS, name string) (*vocabulary, error) {
 	if err != nil {
 		return nil, err
 	}
-	problem := errors.New("not an object of tokens and ids")
-	if json.Valid(raw) {
-		if ids, ok := parseIDs(raw); ok {
-			var v *vocabulary
-			if v, problem = newVocabulary(ids); problem == nil {
-				return v, nil
-			}
-		}
+	v := &vocabulary{}
+	if err = json.Unmarshal(raw, v); !utf8.Valid(raw) {
+		err = errors.New("not UTF-8")
 	}
-	return nil, fmt.Errorf("%s: %w: %w", name, ErrFormat, problem)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w: %w", name, ErrFormat, err)
+	}
+	return v, nil
 }
 
 // clip completes the tokenizer of CLIP's text encoders.
 func (t *Tokenizer) clip(m *bpe, c *config) error {
 	m.suffix = "</w>"
-	name := func(n *namedSpec, fallback string) string {
+	name := func(n *namedToken, fallback string) string {
 		if n == nil || n.Content == "" {
 			return fallback
 		}
@@ -94,7 +90,7 @@ func (t *Tokenizer) clip(m *bpe, c *config) error {
 	}
 	m.unknown = ids[name(c.Unknown, "<|endoftext|>")]
 	t.post = template{before: []int{ids[name(c.Begin, "<|startoftext|>")]}, after: []int{ids[name(c.End, "<|endoftext|>")]}}
-	t.norm = normalizers{form(norm.NFC), replacer{mustCompile(`\s+`), " "}, normalizeFunc(uni.Lower)}
+	t.norm = normalizers{form(norm.NFC), replacer{mustCompile(`\s+`), " "}, normalizeFunc(lower)}
 	t.pre = preTokenizers{splitter{findPattern(mustCompile(clipPattern)).inverted(), removed}, newByteLevel(false, true)}
 	t.decode = decoders{t.decode, decodeFunc(fuse), each(func(_ int, text string) string {
 		return strings.TrimSpace(strings.ReplaceAll(text, m.suffix, " "))
@@ -137,12 +133,12 @@ func (c *config) addPieces(m *sentencePieceModel) {
 		described[n.Content] = true
 	}
 	if c.Added == nil {
-		c.Added = map[string]namedSpec{}
+		c.Added = map[string]namedToken{}
 	}
 	for id, p := range m.pieces {
 		control := p.kind == pieceControl || p.kind == pieceUnknown
 		if (control || p.kind == pieceUserDefined) && !described[p.text] {
-			c.Added[fmt.Sprint(id)] = namedSpec{Content: p.text, Special: control}
+			c.Added[fmt.Sprint(id)] = namedToken{Content: p.text, Special: control}
 		}
 	}
 }
@@ -152,7 +148,7 @@ const spaceMark = "▁"
 
 // llama is the pipeline of the Llama family: every stretch of text begins with a space mark of its own.
 func (t *Tokenizer) llama(m *sentencePieceModel) (err error) {
-	t.norm = normalizers{prepend(spaceMark), replacer{regex.Literal(" "), spaceMark}}
+	t.norm = normalizers{prepend{spaceMark}, replacer{literally(" "), spaceMark}}
 	t.pre = preTokenizers(nil)
 	t.decode = decoders{unmark(), decodeFunc(decodeBytes), decodeFunc(fuse), stripEnds(' ', 1, 0)}
 	t.model, err = m.bpe()
@@ -162,8 +158,8 @@ func (t *Tokenizer) llama(m *sentencePieceModel) (err error) {
 // gemma is the pipeline of the Gemma family: without such a mark.
 func (t *Tokenizer) gemma(m *sentencePieceModel) (err error) {
 	m.nameTab()
-	t.norm = replacer{regex.Literal(" "), spaceMark}
-	t.pre = splitter{findPattern(regex.Literal(" ")), mergedWithPrevious}
+	t.norm = replacer{literally(" "), spaceMark}
+	t.pre = splitter{findPattern(literally(" ")), mergedWithPrevious}
 	t.decode = decoders{unmark(), decodeFunc(decodeBytes), decodeFunc(fuse)}
 	t.model, err = m.bpe()
 	return err
@@ -205,7 +201,7 @@ func (t *Tokenizer) t5(m *sentencePieceModel, c *config) error {
 	for i := extra - 1; i >= 0; i-- {
 		m.pieces = append(m.pieces, sentencePiece{fmt.Sprintf("<extra_id_%d>", i), 0, pieceControl})
 	}
-	steps := normalizers{strip{right: true}, replacer{mustCompile(" {2,}"), spaceMark}}
+	steps := normalizers{strip{Right: true}, replacer{mustCompile(" {2,}"), spaceMark}}
 	if len(m.charmap) > 0 {
 		charmap, err := newCharacterMap(bytes.Clone(m.charmap))
 		if err != nil {

@@ -1,5 +1,7 @@
 package tokenizer
 
+import "container/heap"
+
 // symbol is a token of a word that is being merged. The symbols of a word are a list linked both ways, so that a
 // merge costs the same wherever it is.
 type symbol struct {
@@ -25,27 +27,23 @@ func (c chain) done() []symbol {
 // candidate is a pair that could be merged: the symbol at and its next.
 type candidate struct{ rank, at, id int }
 
-func (c candidate) before(d candidate) bool {
-	return c.rank < d.rank || c.rank == d.rank && c.at < d.at
-}
-
 // mergeAll merges the lowest rank first, the leftmost of equal ones, in O(n log n): candidates wait in a heap and are
 // checked again when their turn comes, as a neighbour may have been merged in the meantime.
 func (m *bpe) mergeAll(symbols []symbol) {
-	var waiting heap
+	var waiting candidates
 	propose := func(at int) {
 		if at < 0 || symbols[at].next < 0 {
 			return
 		}
 		if g, ok := m.merges[pair{int32(symbols[at].id), int32(symbols[symbols[at].next].id)}]; ok {
-			waiting.push(candidate{int(g.rank), at, int(g.id)})
+			heap.Push(&waiting, candidate{int(g.rank), at, int(g.id)})
 		}
 	}
 	for i := range symbols {
 		propose(i)
 	}
 	for len(waiting) > 0 {
-		c := waiting.pop()
+		c := heap.Pop(&waiting).(candidate)
 		left := &symbols[c.at]
 		if left.gone || left.next < 0 {
 			continue
@@ -63,40 +61,21 @@ func (m *bpe) mergeAll(symbols []symbol) {
 	}
 }
 
-// heap is a binary heap with the first candidate on top.
-type heap []candidate
+// candidates are a heap with the next one to merge on top.
+type candidates []candidate
 
-func (h *heap) push(c candidate) {
-	*h = append(*h, c)
-	s := *h
-	for i := len(s) - 1; i > 0; {
-		parent := (i - 1) / 2
-		if !s[i].before(s[parent]) {
-			return
-		}
-		s[i], s[parent] = s[parent], s[i]
-		i = parent
-	}
+func (c candidates) Len() int { return len(c) }
+
+func (c candidates) Less(i, j int) bool {
+	return c[i].rank < c[j].rank || c[i].rank == c[j].rank && c[i].at < c[j].at
 }
 
-func (h *heap) pop() candidate {
-	s := *h
-	top, last := s[0], len(s)-1
-	s[0] = s[last]
-	s = s[:last]
-	*h = s
-	for i := 0; ; {
-		child := 2*i + 1
-		if child >= len(s) {
-			return top
-		}
-		if child+1 < len(s) && s[child+1].before(s[child]) {
-			child++
-		}
-		if !s[child].before(s[i]) {
-			return top
-		}
-		s[i], s[child] = s[child], s[i]
-		i = child
-	}
+func (c candidates) Swap(i, j int) { c[i], c[j] = c[j], c[i] }
+
+func (c *candidates) Push(x any) { *c = append(*c, x.(candidate)) }
+
+func (c *candidates) Pop() any {
+	last := (*c)[len(*c)-1]
+	*c = (*c)[:len(*c)-1]
+	return last
 }

@@ -1,18 +1,15 @@
 package tokenizer
 
 import (
-	"encoding/base64"
 	"fmt"
 	"strings"
+	"unicode"
 
 	"golang.org/x/text/unicode/norm"
-
-	"github.com/dualprocess/dualprocess-go/internal/tokenizer/regex"
-	"github.com/dualprocess/dualprocess-go/internal/tokenizer/uni"
 )
 
-// normalizer rewrites the text of a piece and knows whether it still begins where the whole text does. It fails only for a hostile tokenizer: when a regular expression exceeds its
-// budget, or the text grows out of all proportion.
+// normalizer rewrites the text of a piece and knows whether it still begins where the whole text does. It fails only
+// for a hostile tokenizer, when the text grows out of all proportion.
 type normalizer interface {
 	normalize(in piece) (piece, error)
 }
@@ -48,131 +45,106 @@ var errGrowth = fmt.Errorf("%w: normalization makes it too long", ErrText)
 // maxGrowth bounds the bytes that a text may be normalized to. Unicode's worst case is elevenfold.
 func maxGrowth(text string) int { return 1<<12 + 64*len(text) }
 
-// replacer puts content in the place of what pattern matches.
+// replacer puts content in the place of what a pattern matches.
 type replacer struct {
-	pattern *regex.Regexp
-	content string
+	Pattern pattern `json:"pattern"`
+	Content affix   `json:"content"`
 }
 
 func (r replacer) normalize(in piece) (piece, error) {
-	text, hits, err := r.replace(in.text)
-	if len(hits) > 0 && hits[0][0] == 0 && r.content == "" {
-		in.start = false
-	}
-	in.text = text
-	return in, err
-}
-
-// replace also returns where the pattern matched.
-func (r replacer) replace(text string) (string, [][2]int, error) {
-	hits, err := r.pattern.FindAll(text)
-	if err != nil || len(hits) == 0 {
-		return text, nil, err
-	}
 	var b strings.Builder
 	from := 0
-	for _, h := range hits {
-		b.WriteString(text[from:h[0]])
-		b.WriteString(r.content)
+	for _, h := range r.Pattern.findAll(in.text) {
+		in.start = in.start && (h[0] > 0 || r.Content != "")
+		b.WriteString(in.text[from:h[0]])
+		b.WriteString(string(r.Content))
 		from = h[1]
 	}
-	b.WriteString(text[from:])
-	return b.String(), hits, nil
+	b.WriteString(in.text[from:])
+	in.text = b.String()
+	return in, nil
 }
 
 // form is one of Unicode's normalization forms.
 func form(f norm.Form) normalizer {
-	return normalizeFunc(func(s string) string { return uni.Normalize(f, s) })
+	return normalizeFunc(func(s string) string { return normalize(f, s) })
 }
 
 // prepend begins every text that isn't empty with a prefix.
-func prepend(prefix string) normalizer {
-	return normalizeFunc(func(s string) string {
-		if s == "" {
-			return s
-		}
-		return prefix + s
-	})
+type prepend struct {
+	Prefix affix `json:"prepend"`
+}
+
+func (p prepend) normalize(in piece) (piece, error) {
+	if in.text != "" {
+		in.text = string(p.Prefix) + in.text
+	}
+	return in, nil
 }
 
 // strip removes white space at one end or both.
-type strip struct{ left, right bool }
+type strip struct {
+	Left  bool `json:"strip_left"`
+	Right bool `json:"strip_right"`
+}
 
 func (s strip) normalize(in piece) (piece, error) {
-	if s.left {
-		rest := strings.TrimLeftFunc(in.text, uni.IsSpace)
+	if s.Left {
+		rest := strings.TrimLeftFunc(in.text, unicode.IsSpace)
 		in.start = in.start && len(rest) == len(in.text)
 		in.text = rest
 	}
-	if s.right {
-		in.text = strings.TrimRightFunc(in.text, uni.IsSpace)
+	if s.Right {
+		in.text = strings.TrimRightFunc(in.text, unicode.IsSpace)
 	}
 	return in, nil
 }
 
 // parseNormalizer reads a normalizer of tokenizer.json.
-func parseNormalizer(o *object) normalizer {
-	switch kind := o.text("type"); kind {
+func parseNormalizer(o object) (normalizer, error) {
+	kind, err := o.kind()
+	if err != nil {
+		return nil, err
+	}
+	switch kind {
 	case "Sequence":
-		return normalizers(components(o, "normalizers", parseNormalizer))
+		steps, err := components(o, "normalizers", parseNormalizer)
+		return normalizers(steps), err
 	case "Lowercase":
-		return normalizeFunc(uni.Lower)
+		return normalizeFunc(lower), o.only()
 	case "NFC":
-		return form(norm.NFC)
+		return form(norm.NFC), o.only()
 	case "NFD":
-		return form(norm.NFD)
+		return form(norm.NFD), o.only()
 	case "NFKC":
-		return form(norm.NFKC)
+		return form(norm.NFKC), o.only()
 	case "NFKD":
-		return form(norm.NFKD)
+		return form(norm.NFKD), o.only()
 	case "Strip":
-		return strip{o.flag("strip_left"), o.flag("strip_right")}
+		return read(o, strip{})
 	case "Prepend":
-		return prepend(o.affix("prepend", nil))
+		return read(o, prepend{})
 	case "Replace":
-		return replacer{parsePattern(o), o.affix("content", nil)}
+		return read(o, replacer{})
 	case "ByteLevel":
-		return normalizeFunc(byteLevel)
+		return normalizeFunc(byteLevel), o.only()
 	case "Precompiled":
 		return parsePrecompiled(o)
-	default:
-		o.refuse("type", "normalizer %q", kind)
-		return nil
 	}
+	return nil, o.unsupported("type", "normalizer %q", kind)
 }
 
 // parsePrecompiled reads a sentencepiece character map in base 64.
-func parsePrecompiled(o *object) normalizer {
-	raw, err := base64.StdEncoding.DecodeString(o.text("precompiled_charsmap"))
+func parsePrecompiled(o object) (normalizer, error) {
+	f, err := read(o, struct {
+		Map []byte `json:"precompiled_charsmap"`
+	}{})
 	if err != nil {
-		o.fail("precompiled_charsmap", "%v", err)
+		return nil, err
 	}
-	m, err := newCharacterMap(raw)
-	if err != nil && o.err == nil {
-		o.fail("precompiled_charsmap", "%v", err)
-	}
-	return m
-}
-
-// parsePattern reads the field "pattern": {"String": "…"} or {"Regex": "…"}.
-func parsePattern(o *object) *regex.Regexp {
-	c := o.child("pattern")
-	literal, pattern := c.textOr("String", ""), c.textOr("Regex", "")
-	o.adopt(c)
-	if (literal == "") == (pattern == "") {
-		o.fail("pattern", "neither a String nor a Regex")
-		return nil
-	}
-	if len(literal) > maxToken {
-		o.fail("pattern", "longer than %d bytes", maxToken)
-		return nil
-	}
-	if literal != "" {
-		return regex.Literal(literal)
-	}
-	re, err := regex.Compile(pattern)
+	m, err := newCharacterMap(f.Map)
 	if err != nil {
-		o.refuse("pattern", "%v", err)
+		return nil, o.wrap("precompiled_charsmap", err)
 	}
-	return re
+	return m, nil
 }

@@ -1,13 +1,12 @@
 package tokenizer
 
 import (
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"path"
-	"unicode/utf8"
 )
 
 // maxFile bounds a tokenizer file's bytes. The largest in use, Gemma 3's tokenizer.json, has 33 MB.
@@ -99,62 +98,43 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 
 // parseTokenizer reads a tokenizer.json.
 func parseTokenizer(raw []byte) (*Tokenizer, error) {
-	if !utf8.Valid(raw) {
-		return nil, fmt.Errorf("%w: not UTF-8", ErrFormat)
+	o, model, err := openFile(raw)
+	if err != nil {
+		return nil, err
 	}
-	if !json.Valid(raw) {
-		return nil, fmt.Errorf("%w: not JSON", ErrFormat)
-	}
-	o := newObject(raw)
-	if v := o.textOr("version", "1.0"); v != "1.0" {
-		o.refuse("version", "%q", v)
-	}
+	t := &Tokenizer{}
+	var errs [6]error
+	t.norm, errs[0] = component[normalizer](o, "normalizer", parseNormalizer, normalizers(nil))
+	t.pre, errs[1] = component[preTokenizer](o, "pre_tokenizer", parsePreTokenizer, preTokenizers(nil))
+	t.post, errs[2] = component(o, "post_processor", parsePostProcessor, template{})
+	t.decode, errs[3] = component(o, "decoder", parseDecoder, spaced())
+	t.model, errs[4] = parseModel(model)
+	o.take("model")
+	tokens, err := parseAddedTokens(o)
 	// How long a prompt may be and how it is padded is said by the caller, as in transformers.
-	o.ignore("truncation", "padding")
-	t := &Tokenizer{
-		norm:   component[normalizer](o, "normalizer", parseNormalizer, normalizers(nil)),
-		pre:    component[preTokenizer](o, "pre_tokenizer", parsePreTokenizer, preTokenizers(nil)),
-		post:   component(o, "post_processor", parsePostProcessor, template{}),
-		decode: component[decoder](o, "decoder", parseDecoder, spaced()),
+	f, errFile := read(o, struct {
+		Version    string  `json:"version,omitempty"`
+		Truncation ignored `json:"truncation,omitempty"`
+		Padding    ignored `json:"padding,omitempty"`
+	}{Version: "1.0"})
+	if f.Version != "1.0" {
+		errs[5] = o.unsupported("version", "%q", f.Version)
 	}
-	m := o.child("model")
-	t.model = parseModel(m)
-	o.adopt(m)
-	tokens := parseAddedTokens(o)
-	if err := o.done(); err != nil {
+	if err := cmp.Or(append(errs[:], err, errFile)...); err != nil {
 		return nil, err
 	}
 	return t, t.add(tokens)
 }
 
-// component reads a part of the pipeline with parse; absent and null give fallback.
-func component[T any](o *object, name string, parse func(*object) T, fallback T) T {
-	if o.raw(name) == nil {
-		return fallback
-	}
-	c := o.child(name)
-	part := parse(c)
-	o.adopt(c)
-	return part
-}
-
-// components reads a list of parts of the pipeline.
-func components[T any](o *object, name string, parse func(*object) T) []T {
-	var out []T
-	for _, c := range o.objects(name) {
-		if *o.parts++; *o.parts > maxParts {
-			o.fail(name, "more than %d components", maxParts)
-			break
+// parseModel reads the field "model".
+func parseModel(o object) (model, error) {
+	kind := "BPE" // files of the first years, CLIP's among them, leave it out
+	if o.fields["type"] != nil {
+		var err error
+		if kind, err = o.kind(); err != nil {
+			return nil, err
 		}
-		out = append(out, parse(c))
-		o.adopt(c)
 	}
-	return out
-}
-
-// parseModel reads the model of tokenizer.json.
-func parseModel(o *object) model {
-	kind := o.textOr("type", "BPE") // files of the first years, CLIP's among them, leave it out
 	switch kind {
 	case "WordLevel":
 		return parseWordLevel(o)
@@ -162,37 +142,36 @@ func parseModel(o *object) model {
 		return parseBPE(o)
 	case "Unigram":
 		return parseUnigram(o)
-	default:
-		o.refuse("type", "model %q", kind)
 	}
-	return nil
+	return nil, o.unsupported("type", "model %q", kind)
 }
 
 // parseAddedTokens reads the list "added_tokens".
-func parseAddedTokens(o *object) []addedToken {
-	var tokens []addedToken
-	for _, c := range o.objects("added_tokens") {
-		tokens = append(tokens, addedToken{
-			id:         c.integer("id"),
-			content:    c.text("content"),
-			singleWord: c.flag("single_word"),
-			lstrip:     c.flag("lstrip"),
-			rstrip:     c.flag("rstrip"),
-			normalized: c.flag("normalized"),
-			special:    c.flag("special"),
-		})
-		o.adopt(c)
+func parseAddedTokens(file object) ([]addedToken, error) {
+	items, err := file.list("added_tokens")
+	if err != nil {
+		return nil, err
 	}
-	return tokens
+	tokens := make([]addedToken, len(items))
+	for i, raw := range items {
+		o, err := file.open(fmt.Sprintf("added_tokens[%d]", i), raw)
+		if err != nil {
+			return nil, err
+		}
+		if tokens[i], err = read(o, addedToken{}); err != nil {
+			return nil, err
+		}
+	}
+	return tokens, nil
 }
 
 // add installs the added tokens. One that the model knows too must have the model's id.
 func (t *Tokenizer) add(tokens []addedToken) error {
 	for _, a := range tokens {
-		id, known := t.model.vocabulary().id(a.content)
-		name, taken := t.model.vocabulary().token(a.id)
-		if known && id != a.id || taken && name != a.content {
-			return fmt.Errorf("added_tokens: %w: %.40q with id %d contradicts the model's vocabulary", ErrFormat, a.content, a.id)
+		id, known := t.model.vocabulary().id(a.Content)
+		name, taken := t.model.vocabulary().token(a.ID)
+		if known && id != a.ID || taken && name != a.Content {
+			return fmt.Errorf("added_tokens: %w: %.40q with id %d contradicts the model's vocabulary", ErrFormat, a.Content, a.ID)
 		}
 	}
 	var err error

@@ -2,9 +2,7 @@ package tokenizer
 
 import (
 	"strings"
-
-	"github.com/dualprocess/dualprocess-go/internal/tokenizer/regex"
-	"github.com/dualprocess/dualprocess-go/internal/tokenizer/uni"
+	"unicode"
 )
 
 // piece is a stretch of normalized text on its way through the pre-tokenizers.
@@ -15,20 +13,17 @@ type piece struct {
 
 // preTokenizer cuts pieces into smaller ones, or rewrites them in place. Empty pieces are dropped.
 type preTokenizer interface {
-	split(in []piece) ([]piece, error)
+	split(in []piece) []piece
 }
 
 // preTokenizers run in turn; none leaves the pieces whole.
 type preTokenizers []preTokenizer
 
-func (p preTokenizers) split(in []piece) ([]piece, error) {
-	var err error
+func (p preTokenizers) split(in []piece) []piece {
 	for _, step := range p {
-		if in, err = step.split(in); err != nil {
-			return nil, err
-		}
+		in = step.split(in)
 	}
-	return in, nil
+	return in
 }
 
 // splitter cuts at what find finds.
@@ -37,20 +32,16 @@ type splitter struct {
 	behavior behavior
 }
 
-func (s splitter) split(in []piece) ([]piece, error) {
+func (s splitter) split(in []piece) []piece {
 	var out []piece
 	for _, p := range in {
-		spans, err := s.find(p.text)
-		if err != nil {
-			return nil, err
-		}
-		for _, c := range s.behavior.arrange(spans) {
+		for _, c := range s.behavior.arrange(s.find(p.text)) {
 			if c.start < c.end {
 				out = append(out, piece{text: p.text[c.start:c.end], start: p.start && c.start == 0})
 			}
 		}
 	}
-	return out, nil
+	return out
 }
 
 // metaspace replaces spaces by a visible character and begins pieces with it.
@@ -59,7 +50,7 @@ type metaspace struct {
 	scheme      string // "always", "first" (only the piece that the text begins with) or "never"
 }
 
-func (m metaspace) split(in []piece) ([]piece, error) {
+func (m metaspace) split(in []piece) []piece {
 	for i := range in {
 		text := strings.ReplaceAll(in[i].text, " ", m.replacement)
 		if !strings.HasPrefix(text, m.replacement) && (m.scheme == "always" || m.scheme == "first" && in[i].start) {
@@ -67,7 +58,7 @@ func (m metaspace) split(in []piece) ([]piece, error) {
 		}
 		in[i].text = text
 	}
-	return in, nil
+	return in
 }
 
 // newMetaspace is the pre-tokenizer Metaspace; split says that every replacement begins a new piece.
@@ -91,69 +82,83 @@ func newByteLevel(prefixSpace, useRegex bool) preTokenizers {
 	return append(p, byteLevelPieces{})
 }
 
-// mustCompile compiles a pattern of this package's own.
-func mustCompile(pattern string) *regex.Regexp {
-	re, err := regex.Compile(pattern)
-	if err != nil {
-		panic(err)
-	}
-	return re
-}
-
 // parsePreTokenizer reads a pre_tokenizer of tokenizer.json.
-func parsePreTokenizer(o *object) preTokenizer {
-	switch kind := o.text("type"); kind {
+func parsePreTokenizer(o object) (preTokenizer, error) {
+	kind, err := o.kind()
+	if err != nil {
+		return nil, err
+	}
+	switch kind {
 	case "Sequence":
-		return preTokenizers(components(o, "pretokenizers", parsePreTokenizer))
+		steps, err := components(o, "pretokenizers", parsePreTokenizer)
+		return preTokenizers(steps), err
 	case "Whitespace":
-		return splitter{findWords, removed}
+		return splitter{findWords, removed}, o.only()
 	case "WhitespaceSplit":
-		return splitter{findRunes(uni.IsSpace), removed}
+		return splitter{findRunes(unicode.IsSpace), removed}, o.only()
 	case "Punctuation":
-		return splitter{findRunes(uni.IsPunctuation), parseBehavior(o, o.textOr("behavior", "Isolated"))}
+		f, err := read(o, struct {
+			Behavior behavior `json:"behavior,omitempty"`
+		}{isolated})
+		return splitter{findRunes(isPunctuation), f.Behavior}, err
 	case "Digits":
-		if o.flag("individual_digits") {
-			return splitter{findRunes(uni.IsNumeric), isolated}
+		f, err := read(o, struct {
+			Individual bool `json:"individual_digits"`
+		}{})
+		if f.Individual {
+			return splitter{findRunes(unicode.IsNumber), isolated}, err
 		}
-		return splitter{findRunes(uni.IsNumeric), contiguous}
+		return splitter{findRunes(unicode.IsNumber), contiguous}, err
 	case "Split":
 		return parseSplit(o)
 	case "ByteLevel":
-		o.ignore("trim_offsets")
-		return newByteLevel(o.flag("add_prefix_space"), o.flagOr("use_regex", true))
+		f, err := read(o, struct {
+			PrefixSpace bool    `json:"add_prefix_space"`
+			UseRegex    bool    `json:"use_regex,omitempty"`
+			TrimOffsets ignored `json:"trim_offsets,omitempty"`
+		}{UseRegex: true})
+		return newByteLevel(f.PrefixSpace, f.UseRegex), err
 	case "Metaspace":
-		return parseMetaspace(o)
-	default:
-		o.refuse("type", "pre-tokenizer %q", kind)
-		return nil
+		f, err := readMetaspace(o)
+		return newMetaspace(rune(f.Replacement), f.Scheme, f.Split), err
 	}
+	return nil, o.unsupported("type", "pre-tokenizer %q", kind)
 }
 
-func parseSplit(o *object) preTokenizer {
-	find := findPattern(parsePattern(o))
-	if o.flag("invert") {
+func parseSplit(o object) (preTokenizer, error) {
+	f, err := read(o, struct {
+		Pattern  pattern  `json:"pattern"`
+		Behavior behavior `json:"behavior"`
+		Invert   bool     `json:"invert"`
+	}{})
+	find := findPattern(f.Pattern)
+	if f.Invert {
 		find = find.inverted()
 	}
-	return splitter{find, parseBehavior(o, o.text("behavior"))}
+	return splitter{find, f.Behavior}, err
 }
 
-func parseMetaspace(o *object) preTokenizer {
-	replacement, scheme := parseMetaspaceFields(o)
-	return newMetaspace(replacement, scheme, o.flagOr("split", true))
+// metaspaceFile is what a Metaspace pre-tokenizer and decoder hold, in old files in another way.
+type metaspaceFile struct {
+	Replacement character `json:"replacement"`
+	Scheme      string    `json:"prepend_scheme,omitempty"`
+	PrefixSpace bool      `json:"add_prefix_space,omitempty"`
+	Split       bool      `json:"split,omitempty"`
+	StrRep      ignored   `json:"str_rep,omitempty"`
 }
 
-// parseMetaspaceFields reads what the pre-tokenizer and the decoder Metaspace share, with the spelling of old files.
-func parseMetaspaceFields(o *object) (replacement rune, scheme string) {
-	o.ignore("str_rep")
-	replacement, scheme = o.char("replacement"), o.textOr("prepend_scheme", "always")
+func readMetaspace(o object) (metaspaceFile, error) {
+	f, err := read(o, metaspaceFile{PrefixSpace: true, Split: true})
 	switch {
-	case scheme != "always" && scheme != "first" && scheme != "never":
-		o.refuse("prepend_scheme", "%q", scheme)
-	case o.flagOr("add_prefix_space", true):
-	case scheme != "never" && o.raw("prepend_scheme") != nil:
-		o.fail("add_prefix_space", "contradicts prepend_scheme %q", scheme)
-	default:
-		scheme = "never"
+	case err != nil:
+	case f.Scheme != "" && f.Scheme != "always" && f.Scheme != "first" && f.Scheme != "never":
+		err = o.unsupported("prepend_scheme", "%q", f.Scheme)
+	case !f.PrefixSpace && f.Scheme != "" && f.Scheme != "never":
+		err = o.malformed("add_prefix_space", "contradicts prepend_scheme %q", f.Scheme)
+	case !f.PrefixSpace:
+		f.Scheme = "never"
+	case f.Scheme == "":
+		f.Scheme = "always"
 	}
-	return replacement, scheme
+	return f, err
 }

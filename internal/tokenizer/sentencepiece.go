@@ -2,10 +2,13 @@ package tokenizer
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"unicode/utf8"
+
+	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // pieceKind is the role of a sentencepiece.
@@ -40,10 +43,51 @@ const (
 	maxPiece  = 512 // bytes; every way to cut a piece in two is looked up
 )
 
+var errProtobuf = errors.New("not a sentencepiece model: cut off, or not a protocol buffer")
+
+// protoField is a field of a protocol buffer: a number, or bytes.
+type protoField struct {
+	number protowire.Number
+	value  uint64
+	bytes  []byte
+}
+
+// eachField calls f for each field of a message; an unknown one is f's to pass over.
+func eachField(raw []byte, f func(protoField) error) error {
+	for len(raw) > 0 {
+		number, kind, size := protowire.ConsumeTag(raw)
+		if size < 0 {
+			return errProtobuf
+		}
+		raw = raw[size:]
+		field := protoField{number: number}
+		switch kind {
+		case protowire.VarintType:
+			field.value, size = protowire.ConsumeVarint(raw)
+		case protowire.Fixed32Type:
+			var bits uint32
+			bits, size = protowire.ConsumeFixed32(raw)
+			field.value = uint64(bits)
+		case protowire.BytesType:
+			field.bytes, size = protowire.ConsumeBytes(raw)
+		default:
+			size = protowire.ConsumeFieldValue(number, kind, raw)
+		}
+		if size < 0 {
+			return errProtobuf
+		}
+		raw = raw[size:]
+		if err := f(field); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // parseSentencePiece reads a ModelProto of sentencepiece's.
 func parseSentencePiece(raw []byte) (*sentencePieceModel, error) {
 	m := &sentencePieceModel{unknown: 0, begin: 1, end: 2, dummyPrefix: true} // sentencepiece's defaults
-	err := message(raw).fields(func(f protoField) error {
+	err := eachField(raw, func(f protoField) error {
 		switch f.number {
 		case 1:
 			return m.parsePiece(f.bytes)
@@ -67,9 +111,9 @@ func parseSentencePiece(raw []byte) (*sentencePieceModel, error) {
 	return m, nil
 }
 
-func (m *sentencePieceModel) parsePiece(raw message) error {
+func (m *sentencePieceModel) parsePiece(raw []byte) error {
 	p := sentencePiece{kind: 1}
-	err := raw.fields(func(f protoField) error {
+	err := eachField(raw, func(f protoField) error {
 		switch f.number {
 		case 1:
 			p.text = string(f.bytes)
@@ -93,9 +137,9 @@ func (m *sentencePieceModel) parsePiece(raw message) error {
 }
 
 // parseTrainer reads what the training leaves behind: the kind of model and the special ids.
-func (m *sentencePieceModel) parseTrainer(raw message) error {
+func (m *sentencePieceModel) parseTrainer(raw []byte) error {
 	const unigramModel, bpeModel = 1, 2
-	return raw.fields(func(f protoField) error {
+	return eachField(raw, func(f protoField) error {
 		switch f.number {
 		case 3:
 			if f.value != unigramModel && f.value != bpeModel {
@@ -115,8 +159,8 @@ func (m *sentencePieceModel) parseTrainer(raw message) error {
 	})
 }
 
-func (m *sentencePieceModel) parseNormalizer(raw message) error {
-	return raw.fields(func(f protoField) error {
+func (m *sentencePieceModel) parseNormalizer(raw []byte) error {
+	return eachField(raw, func(f protoField) error {
 		switch f.number {
 		case 2:
 			m.charmap = f.bytes

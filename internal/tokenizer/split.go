@@ -1,11 +1,11 @@
 package tokenizer
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
+	"unicode"
 	"unicode/utf8"
-
-	"github.com/dualprocess/dualprocess-go/internal/tokenizer/regex"
-	"github.com/dualprocess/dualprocess-go/internal/tokenizer/uni"
 )
 
 // span is a stretch of a text; hit says that a pattern matched it. The spans of a text cover it without gaps.
@@ -15,56 +15,55 @@ type span struct {
 }
 
 // finder cuts a text into spans; neighbours that didn't match are one span.
-type finder func(text string) ([]span, error)
+type finder func(text string) []span
 
 // inverted makes hits of what f misses.
 func (f finder) inverted() finder {
-	return func(text string) ([]span, error) {
-		spans, err := f(text)
+	return func(text string) []span {
+		spans := f(text)
 		for i := range spans {
 			spans[i].hit = !spans[i].hit
 		}
-		return spans, err
+		return spans
 	}
 }
 
 // findRunes hits each character that is asks for, one by one.
 func findRunes(is func(rune) bool) finder {
-	return func(text string) ([]span, error) {
+	return func(text string) []span {
 		var b spanner
 		for i, r := range text {
 			if is(r) {
 				b.hit(i, i+utf8.RuneLen(r))
 			}
 		}
-		return b.done(text), nil
+		return b.done(text)
 	}
 }
 
-// findPattern hits what re matches.
-func findPattern(re *regex.Regexp) finder {
-	return func(text string) ([]span, error) {
+// findPattern hits what p matches.
+func findPattern(p pattern) finder {
+	return func(text string) []span {
 		var b spanner
-		hits, err := re.FindAll(text)
-		for _, h := range hits {
+		for _, h := range p.findAll(text) {
 			b.hit(h[0], h[1])
 		}
-		return b.done(text), err
+		return b.done(text)
 	}
 }
 
 // findWords hits what lies between words and runs of other visible characters, that is white space: the pattern
 // \w+|[^\w\s]+, inverted.
-func findWords(text string) ([]span, error) {
+func findWords(text string) []span {
 	const space, word, other = 0, 1, 2
 	var out []span
 	last := -1
 	for i, r := range text {
 		class := other
 		switch {
-		case uni.IsWord(r):
+		case isWord(r):
 			class = word
-		case uni.IsSpace(r):
+		case unicode.IsSpace(r):
 			class = space
 		}
 		if class != last {
@@ -73,7 +72,7 @@ func findWords(text string) ([]span, error) {
 		out[len(out)-1].end = i + utf8.RuneLen(r)
 		last = class
 	}
-	return out, nil
+	return out
 }
 
 // spanner collects hits in ascending order and fills the gaps.
@@ -108,14 +107,17 @@ const (
 	contiguous                         // neighbouring hits are one piece
 )
 
-// parseBehavior gives the value of o's field "behavior" its meaning.
-func parseBehavior(o *object, name string) behavior {
-	names := []string{"Isolated", "Removed", "MergedWithPrevious", "MergedWithNext", "Contiguous"}
-	i := slices.Index(names, name)
-	if i < 0 {
-		o.refuse("behavior", "%q", name)
+// UnmarshalJSON reads the name of a behavior.
+func (b *behavior) UnmarshalJSON(raw []byte) error {
+	var name string
+	if err := json.Unmarshal(raw, &name); err != nil {
+		return err
 	}
-	return behavior(max(i, 0))
+	*b = behavior(slices.Index([]string{"Isolated", "Removed", "MergedWithPrevious", "MergedWithNext", "Contiguous"}, name))
+	if *b < 0 {
+		return fmt.Errorf("%w: %q", ErrUnsupported, name)
+	}
+	return nil
 }
 
 // arrange turns the spans of a text into its pieces. A second hit in a row is a piece of its own, also where hits

@@ -1,6 +1,10 @@
 package tokenizer
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"errors"
+	"slices"
+)
 
 // template is what a post-processor puts around the ids of a text, such as <s> and </s>.
 type template struct{ before, after []int }
@@ -13,88 +17,102 @@ func (t template) apply(ids []int) []int {
 	return append(append(append(out, t.before...), ids...), t.after...)
 }
 
+// Affixes returns the ids that Encode puts before and after those of a text (<s>, </s>), for callers who encode
+// in parts.
+func (t *Tokenizer) Affixes() (before, after []int) { return t.post.before, t.post.after }
+
 // parsePostProcessor reads a post_processor of tokenizer.json. Only what it does to the ids of one text matters
 // here: ByteLevel moves offsets, and of TemplateProcessing the "pair" is for two texts.
-func parsePostProcessor(o *object) template {
-	var t template
-	switch kind := o.text("type"); kind {
+func parsePostProcessor(o object) (template, error) {
+	kind, err := o.kind()
+	if err != nil {
+		return template{}, err
+	}
+	switch kind {
 	case "Sequence":
-		for _, step := range components(o, "processors", parsePostProcessor) {
-			t.before = append(append([]int{}, step.before...), t.before...)
+		steps, err := components(o, "processors", parsePostProcessor)
+		var t template
+		for _, step := range steps {
+			t.before = slices.Concat(step.before, t.before)
 			t.after = append(t.after, step.after...)
 		}
+		return t, err
 	case "TemplateProcessing":
-		t = parseTemplate(o)
+		return parseTemplate(o)
 	case "RobertaProcessing", "BertProcessing":
-		o.ignore("trim_offsets", "add_prefix_space")
-		t = template{before: parseNamedID(o, "cls"), after: parseNamedID(o, "sep")}
+		f, err := read(o, struct {
+			CLS         namedID `json:"cls"`
+			SEP         namedID `json:"sep"`
+			TrimOffsets ignored `json:"trim_offsets,omitempty"`
+			PrefixSpace ignored `json:"add_prefix_space,omitempty"`
+		}{})
+		return template{[]int{int(f.CLS)}, []int{int(f.SEP)}}, err
 	case "ByteLevel":
-		o.ignore("add_prefix_space", "trim_offsets", "use_regex")
-	default:
-		o.refuse("type", "post-processor %q", kind)
+		return template{}, o.only("add_prefix_space", "trim_offsets", "use_regex")
 	}
-	return t
+	return template{}, o.unsupported("type", "post-processor %q", kind)
 }
 
-// parseNamedID reads a pair ["</s>", 2] and returns the id.
-func parseNamedID(o *object, name string) []int {
-	var id int
-	if pair := field[[]json.RawMessage](o, name, nil); len(pair) != 2 || json.Unmarshal(pair[1], &id) != nil {
-		o.fail(name, "not a pair of a token and its id")
+// namedID is the id in a pair ["</s>", 2].
+type namedID int
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (n *namedID) UnmarshalJSON(raw []byte) error {
+	var pair []json.RawMessage
+	if json.Unmarshal(raw, &pair) != nil || len(pair) != 2 || json.Unmarshal(pair[1], (*int)(n)) != nil {
+		return errors.New("not a pair of a token and its id")
 	}
-	return []int{id}
+	return nil
 }
 
-// parseTemplate reads the list "single", which holds the text once, and the ids of the tokens that it names.
-func parseTemplate(o *object) template {
+// templateFile is a TemplateProcessing: the list "single" holds the text once, and tokens around it.
+type templateFile struct {
+	Single strict[[]struct {
+		Token *struct {
+			ID     string  `json:"id"`
+			TypeID ignored `json:"type_id"`
+		} `json:"SpecialToken"`
+		Text *ignored `json:"Sequence"`
+	}] `json:"single"`
+	Pair   ignored `json:"pair,omitempty"`
+	Tokens strict[map[string]struct {
+		IDs    []int   `json:"ids"`
+		ID     ignored `json:"id"`
+		Tokens ignored `json:"tokens"`
+	}] `json:"special_tokens"`
+}
+
+func parseTemplate(o object) (template, error) {
 	const longest = 100
-	o.ignore("pair")
-	ids := parseTemplateTokens(o)
 	var t template
+	f, err := read(o, templateFile{})
+	if err != nil {
+		return t, err
+	}
 	texts := 0
-	for _, item := range o.objects("single") {
-		switch {
-		case item.raw("Sequence") != nil:
-			texts++
-		case texts == 0:
-			t.before = append(t.before, parseSpecial(item, ids)...)
-		default:
-			t.after = append(t.after, parseSpecial(item, ids)...)
+	for i, item := range f.Single.value {
+		if (item.Text == nil) == (item.Token == nil) {
+			return t, o.malformed("single", "item %d is neither a SpecialToken nor a Sequence", i)
 		}
-		o.adopt(item)
+		if item.Text != nil {
+			texts++
+			continue
+		}
+		token, ok := f.Tokens.value[item.Token.ID]
+		if !ok || token.IDs == nil {
+			return t, o.malformed("single", "%q has no ids in special_tokens", item.Token.ID)
+		}
+		if texts == 0 {
+			t.before = append(t.before, token.IDs...)
+		} else {
+			t.after = append(t.after, token.IDs...)
+		}
 		if len(t.before)+len(t.after) > longest {
-			o.fail("single", "more than %d tokens", longest)
-			break
+			return t, o.malformed("single", "more than %d tokens", longest)
 		}
 	}
 	if texts != 1 {
-		o.refuse("single", "a template that holds the text %d times", texts)
+		return t, o.unsupported("single", "a template that holds the text %d times", texts)
 	}
-	return t
-}
-
-// parseTemplateTokens reads the ids of each special token of a template.
-func parseTemplateTokens(o *object) map[string][]int {
-	ids := map[string][]int{}
-	special := o.child("special_tokens")
-	for name := range special.fields {
-		c := special.child(name)
-		c.ignore("id", "tokens")
-		ids[name] = field[[]int](c, "ids", nil)
-		special.adopt(c)
-	}
-	o.adopt(special)
-	return ids
-}
-
-// parseSpecial reads an item {"SpecialToken": {"id": "<s>"}} and returns that token's ids.
-func parseSpecial(item *object, ids map[string][]int) []int {
-	c := item.child("SpecialToken")
-	c.ignore("type_id")
-	name := c.text("id")
-	if _, ok := ids[name]; !ok {
-		c.fail("id", "%q is not among special_tokens", name)
-	}
-	item.adopt(c)
-	return ids[name]
+	return t, nil
 }

@@ -87,11 +87,7 @@ func (t *Tokenizer) encodeStretch(ids []int, in piece, literal ranges, unknown *
 			ids = append(ids, s.id)
 			continue
 		}
-		words, err := t.pre.split([]piece{{text: in.text[s.start:s.end], start: in.start && s.start == 0}})
-		if err != nil {
-			return nil, err
-		}
-		for _, word := range words {
+		for _, word := range t.pre.split([]piece{{text: in.text[s.start:s.end], start: in.start && s.start == 0}}) {
 			next, err := t.model.tokenize(ids, word.text)
 			switch {
 			case errors.Is(err, ErrUnknownWord):
@@ -112,7 +108,7 @@ func (t *Tokenizer) Decode(ids []int) string {
 	tokens := make([]string, 0, len(ids))
 	for _, id := range ids {
 		if a, ok := t.added.byID[id]; ok {
-			if !a.special {
+			if !a.Special {
 				tokens = append(tokens, a.shown)
 			}
 		} else if token, ok := t.model.vocabulary().token(id); ok {

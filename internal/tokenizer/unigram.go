@@ -1,9 +1,9 @@
 package tokenizer
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
-	"strconv"
 	"unicode/utf8"
 )
 
@@ -18,30 +18,48 @@ type unigram struct {
 }
 
 // parseUnigram reads a model of type Unigram.
-func parseUnigram(o *object) model {
-	var tokens []string
-	var scores []float64
-	ok := elements(o.raw("vocab"), func(item []byte) bool {
-		var two [][]byte
-		list := elements(item, func(value []byte) bool { two = append(two, value); return true })
-		if !list || len(two) != 2 || !isString(two[0]) {
-			return false
-		}
-		score, err := strconv.ParseFloat(string(two[1]), 64)
-		tokens, scores = append(tokens, unquote(two[0])), append(scores, score)
-		return err == nil && len(tokens) <= maxPieces
-	})
-	if !ok {
-		o.fail("vocab", "item %d is not a pair of a token and its score", len(tokens))
-		return &unigram{vocab: &vocabulary{}}
-	}
-	m, err := newUnigram(tokens, scores, o.integerOr("unk_id", -1))
+func parseUnigram(o object) (model, error) {
+	f, err := read(o, struct {
+		Vocab        scoredTokens `json:"vocab"`
+		Unknown      int          `json:"unk_id,omitempty"`
+		ByteFallback bool         `json:"byte_fallback,omitempty"`
+	}{Unknown: -1})
 	if err != nil {
-		o.fail("vocab", "%v", err)
-		return &unigram{vocab: &vocabulary{}}
+		return nil, err
 	}
-	m.byteFallback = o.flagOr("byte_fallback", false)
-	return m
+	m, err := newUnigram(f.Vocab.tokens, f.Vocab.scores, f.Unknown)
+	if err != nil {
+		return nil, o.wrap("vocab", err)
+	}
+	m.byteFallback = f.ByteFallback
+	return m, nil
+}
+
+// scoredTokens are the tokens of a vocabulary by id, and their scores.
+type scoredTokens struct {
+	tokens []string
+	scores []float64
+}
+
+// UnmarshalJSON reads [["token", score], …].
+func (s *scoredTokens) UnmarshalJSON(raw []byte) error {
+	if err := checkCount(raw, ",", 2*maxPieces); err != nil {
+		return err
+	}
+	var items [][]any
+	if err := json.Unmarshal(raw, &items); err != nil {
+		return err
+	}
+	for i, item := range items {
+		pair := append(item, nil, nil) // so that it has two
+		token, okToken := pair[0].(string)
+		score, okScore := pair[1].(float64)
+		if len(item) != 2 || !okToken || !okScore {
+			return fmt.Errorf("item %d is not a pair of a token and its score", i)
+		}
+		s.tokens, s.scores = append(s.tokens, token), append(s.scores, score)
+	}
+	return nil
 }
 
 // newUnigram makes a model of tokens, whose places are their ids, and their scores.

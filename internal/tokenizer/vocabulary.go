@@ -1,6 +1,10 @@
 package tokenizer
 
-import "fmt"
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+)
 
 const (
 	// maxID bounds ids, so that a table by id stays small; the largest vocabularies have about 300 000.
@@ -40,24 +44,27 @@ func newVocabulary(ids map[string]int) (*vocabulary, error) {
 	return v, nil
 }
 
-// parseVocabulary reads a field {"token": id, …}; the vocabulary is empty where o has an error.
-func parseVocabulary(o *object, name string) *vocabulary {
-	raw := o.raw(name)
-	if raw == nil {
-		o.fail(name, "missing")
-		return &vocabulary{}
+// UnmarshalJSON reads {"token": id, …}.
+func (v *vocabulary) UnmarshalJSON(raw []byte) error {
+	if err := checkCount(raw, ":", maxID); err != nil {
+		return err
 	}
-	ids, ok := parseIDs(raw)
-	if !ok {
-		o.fail(name, "not an object of tokens and ids")
-		return &vocabulary{}
+	var given map[string]*int // nil is not 0
+	if json.Unmarshal(raw, &given) != nil {
+		return errors.New("not an object of tokens and ids")
 	}
-	v, err := newVocabulary(ids)
-	if err != nil {
-		o.fail(name, "%v", err)
-		return &vocabulary{}
+	ids := make(map[string]int, len(given))
+	for token, id := range given {
+		if id == nil {
+			return fmt.Errorf("token %.40q has no id", token)
+		}
+		ids[token] = *id
 	}
-	return v
+	known, err := newVocabulary(ids)
+	if err == nil {
+		*v = *known
+	}
+	return err
 }
 
 func (v *vocabulary) id(token string) (int, bool) {

@@ -3,6 +3,9 @@ package tokenizer
 import (
 	"slices"
 	"strings"
+	"unicode/utf8"
+
+	"github.com/dualprocess/dualprocess-go/internal/edit"
 )
 
 // wordLevel has a whole word per token.
@@ -13,12 +16,16 @@ type wordLevel struct {
 
 // parseWordLevel reads {"type": "WordLevel", "vocab": {…}, "unk_token": "…"}. As in Hugging Face's library an
 // unk_token that the vocabulary lacks closes the vocabulary; leaving it out says so more plainly.
-func parseWordLevel(o *object) model {
-	m := &wordLevel{vocab: parseVocabulary(o, "vocab"), unknown: -1}
-	if id, ok := m.vocab.id(o.textOr("unk_token", "")); ok {
+func parseWordLevel(o object) (model, error) {
+	f, err := read(o, struct {
+		Vocab   vocabulary `json:"vocab"`
+		Unknown string     `json:"unk_token,omitempty"`
+	}{})
+	m := &wordLevel{vocab: &f.Vocab, unknown: -1}
+	if id, ok := f.Vocab.id(f.Unknown); ok {
 		m.unknown = id
 	}
-	return m
+	return m, err
 }
 
 func (m *wordLevel) vocabulary() *vocabulary { return m.vocab }
@@ -37,8 +44,8 @@ func (m *wordLevel) tokenize(ids []int, word string) ([]int, error) {
 // vocabulary or a long word isn't searched: the hint is a courtesy and must stay cheap.
 func (m *wordLevel) nearest(word string) []string {
 	const most, maxWords, maxRunes = 3, 20_000, 64
-	target := []rune(strings.ToLower(word))
-	if m.vocab.size() > maxWords || len(target) > maxRunes {
+	length := utf8.RuneCountInString(word)
+	if m.vocab.size() > maxWords || length > maxRunes {
 		return nil
 	}
 	type candidate struct {
@@ -46,13 +53,13 @@ func (m *wordLevel) nearest(word string) []string {
 		distance int
 	}
 	var near []candidate
-	allowed := max(1, (len(target)+1)/3)
+	allowed := max(1, (length+1)/3)
 	for id := range m.vocab.size() {
 		known, _ := m.vocab.token(id)
 		if len(known) > 4*maxRunes {
 			continue
 		}
-		if d := editDistance(target, []rune(strings.ToLower(known))); d <= allowed && d < len(target) {
+		if d := edit.Distance(strings.ToLower(word), strings.ToLower(known)); d <= allowed && d < length {
 			near = append(near, candidate{known, d})
 		}
 	}
@@ -62,27 +69,4 @@ func (m *wordLevel) nearest(word string) []string {
 		words = append(words, c.word)
 	}
 	return words
-}
-
-// editDistance counts insertions, deletions, substitutions and swaps of neighbours that turn a into b.
-func editDistance(a, b []rune) int {
-	before, last, row := make([]int, len(b)+1), make([]int, len(b)+1), make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := 1; i <= len(a); i++ {
-		row[0] = i
-		for j := 1; j <= len(b); j++ {
-			cost := 1
-			if a[i-1] == b[j-1] {
-				cost = 0
-			}
-			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
-			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
-				row[j] = min(row[j], before[j-2]+1)
-			}
-		}
-		before, last, row = last, row, before
-	}
-	return last[len(b)]
 }
