@@ -67,7 +67,7 @@ func Example_folders() {
 		log.Fatal(err)
 	}
 	defer rt.Close()
-	flux, err := generator.Open(ctx, rt, "FLUX.1-schnell")
+	flux, err := generator.Open(ctx, rt, "FLUX.1-schnell", generator.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}

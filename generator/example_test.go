@@ -33,7 +33,7 @@ func ExampleOpen() {
 		return
 	}
 	defer rt.Close()
-	_, err = generator.Open(ctx, rt, folder)
+	_, err = generator.Open(ctx, rt, folder, generator.Options{})
 	fmt.Println(errors.Is(err, generator.ErrUnsupported))
 	// Output: true
 }

@@ -17,35 +17,54 @@ import (
 	"github.com/dualprocess/dualprocess-go/generator/sana"
 	"github.com/dualprocess/dualprocess-go/generator/sd"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 )
 
 // ErrUnsupported says that a folder holds a pipeline that this library does not have.
 var ErrUnsupported = errors.New("unsupported pipeline")
 
 // Open opens the generator in folder, by the class that its model_index.json
-// names, with the settings that suit the model; to choose others (size, number of
-// steps, guidance) open it by its own package. Its weights become frozen variables
-// of the runtime's store. The error wraps ErrUnsupported, and names the class,
-// where the library does not have it.
-func Open(ctx context.Context, rt *backends.Runtime, folder string) (dualprocess.Generator, error) {
-	if err := ctx.Err(); err != nil {
+// names; what a model has beyond Options can be chosen with its own package's Open.
+// Its weights become frozen variables of the runtime's store. The error wraps
+// ErrUnsupported, and names the class, where the library does not have it, and
+// ErrOptions where the options don't fit.
+func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (dualprocess.Generator, error) {
+	if err := pipeline.CheckCall(ctx, rt); err != nil {
 		return nil, fmt.Errorf("generator: %w", err)
 	}
 	const index = "model_index.json"
-	fsys := os.DirFS(folder)
-	class, err := hf.ReadField[string](fsys, index, "_class_name")
+	class, err := hf.ReadField[string](os.DirFS(folder), index, "_class_name")
 	if err != nil {
 		return nil, fmt.Errorf("generator: open %s: %w", folder, err)
 	}
 	switch class {
-	case pocket.Pipeline:
-		return pocket.OpenFS(rt, fsys)
 	case flux.Pipeline:
-		return flux.Open(ctx, rt, folder, flux.Options{})
+		return open(ctx, rt, folder, o, flux.Open)
 	case sana.Pipeline:
-		return sana.Open(ctx, rt, folder, sana.Options{})
+		return open(ctx, rt, folder, o, sana.Open)
 	case sd.Pipeline:
-		return sd.Open(ctx, rt, folder, sd.Options{})
+		return open(ctx, rt, folder, o, sd.Open)
+	case pocket.Pipeline:
+		return open(ctx, rt, folder, o, openPocket)
 	}
 	return nil, fmt.Errorf("generator: %s: %w: _class_name is %q", filepath.Join(folder, index), ErrUnsupported, class)
+}
+
+// open opens a generator by Open of its own package, with options of its own. On an
+// error it returns nil, and not an interface that holds a nil pointer.
+func open[G dualprocess.Generator, O any](ctx context.Context, rt *backends.Runtime, folder string, o Options, own func(context.Context, *backends.Runtime, string, O) (G, error)) (dualprocess.Generator, error) {
+	converted, err := convert[O](o)
+	if err != nil {
+		return nil, fmt.Errorf("generator: open %s: %w", folder, err)
+	}
+	g, err := own(ctx, rt, folder, converted)
+	if err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// openPocket opens a folder of the pocket generator, which has no options.
+func openPocket(_ context.Context, rt *backends.Runtime, folder string, _ struct{}) (*pocket.Generator, error) {
+	return pocket.OpenFS(rt, os.DirFS(folder))
 }

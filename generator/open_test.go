@@ -1,13 +1,19 @@
 package generator
 
 import (
+	"context"
+	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/generator/flux"
+	"github.com/dualprocess/dualprocess-go/generator/pocket"
 	"github.com/dualprocess/dualprocess-go/generator/sana"
 	"github.com/dualprocess/dualprocess-go/generator/sd"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
@@ -34,10 +40,73 @@ func family(t *testing.T, f *golden.Fixture) string {
 func TestOpen(t *testing.T) {
 	rt := golden.Runtime(t)
 	for _, f := range golden.Fixtures(t, golden.Generator) {
-		g, err := Open(t.Context(), rt, f.Path("model"))
+		g, err := Open(t.Context(), rt, f.Path("model"), Options{Height: 64, Width: 96, Steps: 3})
 		require.NoError(t, err)
 		require.IsType(t, families[family(t, f)], g)
+		require.Equal(t, 3, g.Steps())
+		latents, err := g.Latents(1)
+		require.NoError(t, err)
+		require.Zero(t, latents.Shape().Size()%3, "no latents of pictures of 2 by 3 squares")
 	}
+}
+
+// folderOf is a folder that says of what class it is, and holds nothing else.
+func folderOf(t *testing.T, class string) string {
+	folder := t.TempDir()
+	index := fmt.Sprintf(`{"_class_name": %q}`, class)
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "model_index.json"), []byte(index), 0o600))
+	return folder
+}
+
+// TestOpenNil sees to it that a generator that could not be opened is nil, and not an
+// interface that holds a nil pointer.
+func TestOpenNil(t *testing.T) {
+	rt := golden.Runtime(t)
+	for _, class := range []string{flux.Pipeline, sana.Pipeline, sd.Pipeline, pocket.Pipeline, "StableCascadePipeline"} {
+		g, err := Open(t.Context(), rt, folderOf(t, class), Options{})
+		require.Error(t, err, class)
+		require.True(t, g == nil, class)
+		require.Equal(t, 1, strings.Count(err.Error(), "open ")+strings.Count(err.Error(), ErrUnsupported.Error()), err)
+	}
+	_, err := Open(t.Context(), nil, folderOf(t, flux.Pipeline), Options{})
+	require.ErrorIs(t, err, ErrOptions)
+	var none context.Context
+	_, err = Open(none, rt, folderOf(t, flux.Pipeline), Options{})
+	require.ErrorIs(t, err, ErrOptions)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = Open(ended, rt, folderOf(t, flux.Pipeline), Options{})
+	require.ErrorIs(t, err, context.Canceled)
+}
+
+// TestOptions sets fields that a model does not have, or not so.
+func TestOptions(t *testing.T) {
+	rt := golden.Runtime(t)
+	refuses := func(folder, field string, o Options) {
+		_, err := Open(t.Context(), rt, folder, o)
+		require.ErrorIs(t, err, ErrOptions)
+		require.ErrorContains(t, err, field)
+	}
+	all := map[string]Options{
+		"Height": {Height: 64}, "Width": {Width: 64}, "Steps": {Steps: 4}, "Guidance": {Guidance: new(2.0)},
+		"NegativePrompt": {NegativePrompt: "blurred"}, "TextTokens": {TextTokens: 8}, "Checkpoint": {Checkpoint: backends.CheckpointOn},
+	}
+	require.Len(t, all, reflect.TypeFor[Options]().NumField())
+	for field, o := range all {
+		refuses(folderOf(t, pocket.Pipeline), field, o)
+	}
+	refuses(folderOf(t, flux.Pipeline), "NegativePrompt", all["NegativePrompt"])
+	refuses(folderOf(t, sd.Pipeline), "TextTokens", all["TextTokens"])
+	schnell := false
+	for _, f := range golden.Fixtures(t, golden.Generator) {
+		refuses(f.Path("model"), "Height", Options{Height: 65})
+		refuses(f.Path("model"), "Steps", Options{Steps: -1})
+		if strings.HasSuffix(f.Name, "flux_schnell") {
+			refuses(f.Path("model"), "Guidance", all["Guidance"])
+			schnell = true
+		}
+	}
+	require.True(t, schnell, "no generator without guidance")
 }
 
 func TestOpenErrors(t *testing.T) {
@@ -52,13 +121,13 @@ func TestOpenErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.NoError(t, os.WriteFile(index, []byte(test.text), 0o600))
-			_, err := Open(t.Context(), rt, folder)
+			_, err := Open(t.Context(), rt, folder, Options{})
 			require.ErrorContains(t, err, test.want)
 		})
 	}
 	require.NoError(t, os.WriteFile(index, []byte(`{"_class_name": "StableCascadePipeline"}`), 0o600))
-	_, err := Open(t.Context(), rt, folder)
+	_, err := Open(t.Context(), rt, folder, Options{})
 	require.ErrorIs(t, err, ErrUnsupported)
-	_, err = Open(t.Context(), rt, filepath.Join(folder, "nothing"))
+	_, err = Open(t.Context(), rt, filepath.Join(folder, "nothing"), Options{})
 	require.ErrorIs(t, err, os.ErrNotExist)
 }

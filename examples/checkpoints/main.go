@@ -17,6 +17,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
@@ -29,17 +30,34 @@ import (
 // fixtures are the tiny checkpoints, seen from the project's root.
 const fixtures = "internal/golden/testdata"
 
-// folders of the models.
-type folders struct{ generator, verifier string }
+// models are the folders of the two, and what the generator shall be opened with.
+type models struct {
+	generator, verifier string
+	options             generator.Options
+}
 
 func main() {
-	var f folders
+	var f models
 	flag.StringVar(&f.generator, "generator", filepath.FromSlash(fixtures+"/generator/flux_schnell/model"), "folder of the generator")
 	flag.StringVar(&f.verifier, "verifier", filepath.FromSlash(fixtures+"/verifier/llava/model"), "folder of the vision-language model")
+	f.register(flag.CommandLine)
 	show.Main("checkpoints", func(ctx context.Context, run *show.Run) error { return distil(ctx, run, f) })
 }
 
-func distil(ctx context.Context, run *show.Run, f folders) error {
+// register declares the flags of the generator's options.
+func (f *models) register(set *flag.FlagSet) {
+	const suits = " (what suits the generator unless given)"
+	set.IntVar(&f.options.Height, "height", 0, "of the pictures in pixels"+suits)
+	set.IntVar(&f.options.Width, "width", 0, "of the pictures in pixels"+suits)
+	set.IntVar(&f.options.Steps, "steps", 0, "from noise to picture"+suits)
+	set.Func("guidance", "`factor` by which the difference that the prompt makes is exaggerated"+suits, func(text string) error {
+		guidance, err := strconv.ParseFloat(text, 64)
+		f.options.Guidance = &guidance
+		return err
+	})
+}
+
+func distil(ctx context.Context, run *show.Run, f models) error {
 	for _, folder := range []string{f.generator, f.verifier} {
 		if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("there is no folder %s: name those of a generator and a verifier with -generator and -verifier", folder)
@@ -50,7 +68,7 @@ func distil(ctx context.Context, run *show.Run, f folders) error {
 		return err
 	}
 	defer rt.Close()
-	g, err := generator.Open(ctx, rt, f.generator)
+	g, err := generator.Open(ctx, rt, f.generator, f.options)
 	if err != nil {
 		return err
 	}

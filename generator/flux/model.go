@@ -27,30 +27,6 @@ import (
 	"github.com/dualprocess/dualprocess-go/lora"
 )
 
-// ErrOptions says that the options make no sense, or not for this checkpoint; the
-// error names the field.
-var ErrOptions = errors.New("invalid options")
-
-// Options of Open. The zero value suits the checkpoint.
-type Options struct {
-	// Height and Width of the pictures in pixels, multiples of 16. 0 = 512.
-	Height, Width int
-	// Steps from noise to picture. 0 = 28, or 1 for schnell.
-	Steps int
-	// Guidance that dev is told, at least 0; nil = 3.5. Schnell has none.
-	Guidance *float64
-	// TextTokens is the length that T5's prompts are cut or padded to. 0 = 512,
-	// as in the pipeline.
-	TextTokens int
-	// StaticShift shifts the noise levels of dev by the scheduler's fixed shift
-	// and not by the size of the picture, as the paper's reference does in
-	// training.
-	StaticShift bool
-	// Checkpoint says whether the activations of every block are recomputed in the
-	// backward pass.
-	Checkpoint backends.Checkpointing
-}
-
 // Generator is FLUX.1 on a runtime.
 type Generator struct {
 	config      Config
@@ -118,49 +94,6 @@ func (g *Generator) load(ctx context.Context, fsys fs.FS, root string) (err erro
 	return weights.LoadTo(g.runtime.Backend, fsys, "vae", store, root+"/vae", autoencoder.EncoderSurplus, func(c weights.Cursor) {
 		g.decoder = autoencoder.NewDecoder(c, g.config.Autoencoder)
 	})
-}
-
-// resolved fills in the defaults and checks what was given.
-func (o Options) resolved(c Config) (Options, error) {
-	setDefault(&o.Height, 512)
-	setDefault(&o.Width, 512)
-	setDefault(&o.TextTokens, 512)
-	pixels := 2 * c.Autoencoder.Factor()
-	switch {
-	case c.Transformer.Guidance:
-		setDefault(&o.Steps, 28)
-		if o.Guidance == nil {
-			o.Guidance = new(3.5)
-		}
-	case o.Guidance != nil:
-		return o, fmt.Errorf("%w: Guidance is given, but the checkpoint takes none", ErrOptions)
-	default:
-		setDefault(&o.Steps, 1)
-	}
-	for _, f := range []struct {
-		name         string
-		value, limit int
-	}{{"Height", o.Height, 1 << 14}, {"Width", o.Width, 1 << 14}, {"Steps", o.Steps, 1000}, {"TextTokens", o.TextTokens, 1 << 14}} {
-		if f.value < 1 || f.value > f.limit {
-			return o, fmt.Errorf("%w: %s is %d, want 1 to %d", ErrOptions, f.name, f.value, f.limit)
-		}
-	}
-	switch {
-	case o.Height%pixels != 0 || o.Width%pixels != 0:
-		return o, fmt.Errorf("%w: Height %d and Width %d must be multiples of %d", ErrOptions, o.Height, o.Width, pixels)
-	case o.Guidance != nil && !(*o.Guidance >= 0 && *o.Guidance <= 1000):
-		return o, fmt.Errorf("%w: Guidance is %v, want 0 to 1000", ErrOptions, *o.Guidance)
-	}
-	if err := o.Checkpoint.Validate(); err != nil {
-		return o, fmt.Errorf("%w: %w", ErrOptions, err)
-	}
-	return o, nil
-}
-
-func setDefault(field *int, value int) {
-	if *field == 0 {
-		*field = value
-	}
 }
 
 // pixels is the side of a token's square.

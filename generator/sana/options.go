@@ -1,25 +1,26 @@
 package sana
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 )
 
-// ErrOptions says that the options make no sense, or not for this checkpoint; the
-// error names the field.
-var ErrOptions = errors.New("invalid options")
+// ErrOptions says that an argument of Open makes no sense, or not for this
+// checkpoint; the error names the field. It is generator.ErrOptions.
+var ErrOptions = pipeline.ErrOptions
 
 // Options of Open. The zero value suits the checkpoint.
 type Options struct {
 	// Height and Width of the pictures in pixels, multiples of 32. 0 = the size
 	// that the model was trained on.
 	Height, Width int
-	// Steps from noise to picture. 0 = 20.
+	// Steps from noise to picture, at most 1000. 0 = 20.
 	Steps int
-	// Guidance exaggerates the difference that the prompt makes; up to 1 there is
-	// no such thing, and half the work. nil = 4.5.
+	// Guidance exaggerates the difference that the prompt makes, 0 to 1000; up to 1
+	// there is no such thing, and half the work. nil = 4.5.
 	Guidance *float64
 	// NegativePrompt says what guidance leads away from; by default from pictures
 	// of no prompt.
@@ -53,54 +54,24 @@ const (
 // resolved fills in the defaults and checks what was given.
 func (o Options) resolved(c Config) (Options, error) {
 	pixels := c.Autoencoder.Factor()
-	setDefault(&o.Height, c.Transformer.SampleSize*pixels)
-	setDefault(&o.Width, c.Transformer.SampleSize*pixels)
-	setDefault(&o.Steps, 20)
-	setDefault(&o.TextTokens, 300)
-	setDefault(&o.Shift, c.Scheduler.Shift)
-	if o.Guidance == nil {
-		o.Guidance = new(4.5)
-	}
-	if o.Instruction == nil {
-		o.Instruction = new(DefaultInstruction)
-	}
+	size := c.Transformer.SampleSize * pixels
+	o.Height, o.Width = cmp.Or(o.Height, size), cmp.Or(o.Width, size)
+	o.Steps = cmp.Or(o.Steps, 20)
+	o.Guidance = cmp.Or(o.Guidance, new(4.5))
+	o.Instruction = cmp.Or(o.Instruction, new(DefaultInstruction))
+	o.TextTokens = cmp.Or(o.TextTokens, 300)
+	o.Shift = cmp.Or(o.Shift, c.Scheduler.Shift)
 	switch {
+	case !(o.Shift > 0 && o.Shift < 1e3):
+		return o, fmt.Errorf("%w: Shift is %v", ErrOptions, o.Shift)
+	case o.Solver < Stock || o.Solver > Euler:
+		return o, fmt.Errorf("%w: Solver is %d", ErrOptions, o.Solver)
 	case o.Solver == Stock && c.Scheduler.Class == eulerClass:
 		o.Solver = Euler
 	case o.Solver == Stock:
 		o.Solver = DPM
 	}
-	return o, o.check(pixels)
-}
-
-func (o Options) check(pixels int) error {
-	for _, f := range []struct {
-		name         string
-		value, limit int
-	}{{"Height", o.Height, 1 << 14}, {"Width", o.Width, 1 << 14}, {"Steps", o.Steps, 1000}, {"TextTokens", o.TextTokens, 1 << 14}} {
-		if f.value < 1 || f.value > f.limit {
-			return fmt.Errorf("%w: %s is %d, want 1 to %d", ErrOptions, f.name, f.value, f.limit)
-		}
-	}
-	switch {
-	case o.Height%pixels != 0 || o.Width%pixels != 0:
-		return fmt.Errorf("%w: Height %d and Width %d must be multiples of %d", ErrOptions, o.Height, o.Width, pixels)
-	case !(*o.Guidance >= 0 && *o.Guidance <= 1000):
-		return fmt.Errorf("%w: Guidance is %v, want 0 to 1000", ErrOptions, *o.Guidance)
-	case !(o.Shift > 0 && o.Shift < 1e3):
-		return fmt.Errorf("%w: Shift is %v", ErrOptions, o.Shift)
-	case o.Solver < Stock || o.Solver > Euler:
-		return fmt.Errorf("%w: Solver is %d", ErrOptions, o.Solver)
-	}
-	if err := o.Checkpoint.Validate(); err != nil {
-		return fmt.Errorf("%w: %w", ErrOptions, err)
-	}
-	return nil
-}
-
-func setDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
+	return o, pipeline.Options{
+		Height: o.Height, Width: o.Width, Steps: o.Steps, Guidance: o.Guidance, TextTokens: o.TextTokens, Checkpoint: o.Checkpoint,
+	}.Check(pixels, 1000)
 }

@@ -27,31 +27,9 @@ import (
 	"github.com/dualprocess/dualprocess-go/lora"
 )
 
-// ErrOptions says that the options make no sense, or not for this checkpoint; the
-// error names the field.
-var ErrOptions = errors.New("invalid options")
-
 // AdapterPrefix is where diffusers looks for this model's part of an adapter file:
 // what to give as lora.SaveOptions.Prefix.
 const AdapterPrefix = "unet"
-
-// Options of Open. The zero value suits the checkpoint.
-type Options struct {
-	// Height and Width of the pictures in pixels, multiples of 8. 0 = the size
-	// that the model was trained on, 512.
-	Height, Width int
-	// Steps from noise to picture, fewer than those of the training. 0 = 50.
-	Steps int
-	// Guidance exaggerates the difference that the prompt makes; up to 1 there is
-	// no such thing, and half the work. nil = 7.5.
-	Guidance *float64
-	// NegativePrompt says what guidance leads away from; by default from pictures
-	// of no prompt.
-	NegativePrompt string
-	// Checkpoint says whether the activations of every block are recomputed in the
-	// backward pass.
-	Checkpoint backends.Checkpointing
-}
 
 // Generator is Stable Diffusion on a runtime.
 type Generator struct {
@@ -116,41 +94,6 @@ func (g *Generator) load(ctx context.Context, fsys fs.FS, root string) (err erro
 	return weights.LoadTo(g.runtime.Backend, fsys, "vae", store, root+"/vae", autoencoder.EncoderSurplus, func(c weights.Cursor) {
 		g.decoder = autoencoder.NewDecoder(c, g.config.Autoencoder)
 	})
-}
-
-// resolved fills in the defaults and checks what was given.
-func (o Options) resolved(c Config) (Options, error) {
-	pixels := c.Autoencoder.Factor()
-	setDefault(&o.Height, c.UNet.sampleSize()*pixels)
-	setDefault(&o.Width, c.UNet.sampleSize()*pixels)
-	setDefault(&o.Steps, 50)
-	if o.Guidance == nil {
-		o.Guidance = new(7.5)
-	}
-	for _, f := range []struct {
-		name         string
-		value, limit int
-	}{{"Height", o.Height, 1 << 14}, {"Width", o.Width, 1 << 14}, {"Steps", o.Steps, c.Scheduler.TrainTimesteps - 1}} {
-		if f.value < 1 || f.value > f.limit {
-			return o, fmt.Errorf("%w: %s is %d, want 1 to %d", ErrOptions, f.name, f.value, f.limit)
-		}
-	}
-	switch {
-	case o.Height%pixels != 0 || o.Width%pixels != 0:
-		return o, fmt.Errorf("%w: Height %d and Width %d must be multiples of %d", ErrOptions, o.Height, o.Width, pixels)
-	case !(*o.Guidance >= 0 && *o.Guidance <= 1000):
-		return o, fmt.Errorf("%w: Guidance is %v, want 0 to 1000", ErrOptions, *o.Guidance)
-	}
-	if err := o.Checkpoint.Validate(); err != nil {
-		return o, fmt.Errorf("%w: %w", ErrOptions, err)
-	}
-	return o, nil
-}
-
-func setDefault(field *int, value int) {
-	if *field == 0 {
-		*field = value
-	}
 }
 
 // guided says whether there are two predictions for every picture.

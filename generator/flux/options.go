@@ -1,0 +1,51 @@
+package flux
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline"
+)
+
+// ErrOptions says that an argument of Open makes no sense, or not for this
+// checkpoint; the error names the field. It is generator.ErrOptions.
+var ErrOptions = pipeline.ErrOptions
+
+// Options of Open. The zero value suits the checkpoint.
+type Options struct {
+	// Height and Width of the pictures in pixels, multiples of 16. 0 = 512.
+	Height, Width int
+	// Steps from noise to picture, at most 1000. 0 = 28, or 1 for schnell.
+	Steps int
+	// Guidance that dev is told, 0 to 1000; nil = 3.5. Schnell has none.
+	Guidance *float64
+	// TextTokens is the length that T5's prompts are cut or padded to. 0 = 512,
+	// as in the pipeline.
+	TextTokens int
+	// StaticShift shifts the noise levels of dev by the scheduler's fixed shift
+	// and not by the size of the picture, as the paper's reference does in
+	// training.
+	StaticShift bool
+	// Checkpoint says whether the activations of every block are recomputed in the
+	// backward pass.
+	Checkpoint backends.Checkpointing
+}
+
+// resolved fills in the defaults and checks what was given.
+func (o Options) resolved(c Config) (Options, error) {
+	o.Height, o.Width = cmp.Or(o.Height, 512), cmp.Or(o.Width, 512)
+	o.TextTokens = cmp.Or(o.TextTokens, 512)
+	switch {
+	case c.Transformer.Guidance:
+		o.Steps = cmp.Or(o.Steps, 28)
+		o.Guidance = cmp.Or(o.Guidance, new(3.5))
+	case o.Guidance != nil:
+		return o, fmt.Errorf("%w: Guidance is given, but the checkpoint takes none", ErrOptions)
+	default:
+		o.Steps = cmp.Or(o.Steps, 1)
+	}
+	return o, pipeline.Options{
+		Height: o.Height, Width: o.Width, Steps: o.Steps, Guidance: o.Guidance, TextTokens: o.TextTokens, Checkpoint: o.Checkpoint,
+	}.Check(2*c.Autoencoder.Factor(), 1000)
+}

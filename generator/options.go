@@ -1,0 +1,50 @@
+package generator
+
+import (
+	"fmt"
+	"reflect"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline"
+)
+
+// ErrOptions says that the options, or another argument of Open, make no sense, or
+// that the model has no such thing. The error names the field. The models' own
+// ErrOptions are this one.
+var ErrOptions = pipeline.ErrOptions
+
+// Options of Open: what several models have. The zero value suits the model; its
+// defaults and ranges are in the documentation of its own Options. A field that is
+// set and that the model does not have is an error.
+type Options struct {
+	// Height and Width of the pictures in pixels: multiples of 8, 16 or 32.
+	Height, Width int
+	// Steps from noise to picture.
+	Steps int
+	// Guidance exaggerates the difference that the prompt makes. nil = what suits
+	// the model, which is not the same as 0.
+	Guidance *float64
+	// NegativePrompt says what guidance leads away from.
+	NegativePrompt string
+	// TextTokens is the length that prompts are cut or padded to. Fewer tokens take
+	// less time and memory.
+	TextTokens int
+	// Checkpoint says whether activations are computed again in the backward pass
+	// instead of being kept, for less memory and more time.
+	Checkpoint backends.Checkpointing
+}
+
+// convert gives a model's own options the fields of the same name. One that is set
+// and not among them is an error.
+func convert[O any](o Options) (own O, err error) {
+	from, to := reflect.ValueOf(o), reflect.ValueOf(&own).Elem()
+	for i := range from.NumField() {
+		name := from.Type().Field(i).Name
+		if field := to.FieldByName(name); field.IsValid() {
+			field.Set(from.Field(i))
+		} else if !from.Field(i).IsZero() {
+			return own, fmt.Errorf("%w: %s is given, but the model has no such option", ErrOptions, name)
+		}
+	}
+	return own, nil
+}

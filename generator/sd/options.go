@@ -1,0 +1,42 @@
+package sd
+
+import (
+	"cmp"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline"
+)
+
+// ErrOptions says that an argument of Open makes no sense, or not for this
+// checkpoint; the error names the field. It is generator.ErrOptions.
+var ErrOptions = pipeline.ErrOptions
+
+// Options of Open. The zero value suits the checkpoint.
+type Options struct {
+	// Height and Width of the pictures in pixels, multiples of 8. 0 = the size
+	// that the model was trained on, 512.
+	Height, Width int
+	// Steps from noise to picture, fewer than those of the training. 0 = 50.
+	Steps int
+	// Guidance exaggerates the difference that the prompt makes, 0 to 1000; up to 1
+	// there is no such thing, and half the work. nil = 7.5.
+	Guidance *float64
+	// NegativePrompt says what guidance leads away from; by default from pictures
+	// of no prompt.
+	NegativePrompt string
+	// Checkpoint says whether the activations of every block are recomputed in the
+	// backward pass.
+	Checkpoint backends.Checkpointing
+}
+
+// resolved fills in the defaults and checks what was given.
+func (o Options) resolved(c Config) (Options, error) {
+	pixels := c.Autoencoder.Factor()
+	size := c.UNet.sampleSize() * pixels
+	o.Height, o.Width = cmp.Or(o.Height, size), cmp.Or(o.Width, size)
+	o.Steps = cmp.Or(o.Steps, 50)
+	o.Guidance = cmp.Or(o.Guidance, new(7.5))
+	return o, pipeline.Options{
+		Height: o.Height, Width: o.Width, Steps: o.Steps, Guidance: o.Guidance, Checkpoint: o.Checkpoint,
+	}.Check(pixels, c.Scheduler.TrainTimesteps-1)
+}
