@@ -9,10 +9,7 @@ package flux
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -32,7 +29,7 @@ type Generator struct {
 	config      Config
 	options     Options // with every default filled in
 	runtime     *backends.Runtime
-	encoders    *encoders
+	encoder     *pipeline.Encoder[string]
 	transformer *transformer
 	decoder     *autoencoder.Decoder
 	schedule    schedule
@@ -49,19 +46,19 @@ var (
 // Open loads the generator in folder. Its weights become frozen variables of the
 // runtime's store, in the precision of the files.
 func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (*Generator, error) {
-	g, err := OpenFS(ctx, rt, os.DirFS(folder), o)
-	if err != nil {
-		return nil, fmt.Errorf("flux: open %s: %w", folder, err)
-	}
-	return g, nil
+	return pipeline.Open(ctx, rt, "flux", folder, o, open)
 }
 
 // OpenFS is Open for any file system; only files of the operating system are
 // mapped into memory.
 func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*Generator, error) {
-	g := &Generator{runtime: rt}
+	return pipeline.OpenFS(ctx, rt, "flux", fsys, o, open)
+}
+
+func open(ctx context.Context, p *pipeline.Opening, o Options) (*Generator, error) {
+	g := &Generator{runtime: p.Runtime}
 	var err error
-	if g.config, err = ReadConfig(fsys); err != nil {
+	if g.config, err = ReadConfig(p.Files); err != nil {
 		return nil, err
 	}
 	if g.options, err = o.resolved(g.config); err != nil {
@@ -70,30 +67,15 @@ func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*
 	g.config.Scheduler.Dynamic = g.config.Scheduler.Dynamic && !o.StaticShift
 	g.rows, g.cols = g.options.Height/g.pixels(), g.options.Width/g.pixels()
 	g.schedule = newSchedule(g.config.Scheduler, g.options.Steps, g.rows*g.cols)
-
-	root := weights.Root(rt.Store, "/generator")
-	if err := g.load(ctx, fsys, root); err != nil {
-		return nil, errors.Join(err, rt.Store.DeleteVariablesInScope(root))
+	if g.encoder, err = newEncoder(ctx, p, g.config, g.options.TextTokens); err != nil {
+		return nil, err
 	}
-	return g, nil
-}
-
-func (g *Generator) load(ctx context.Context, fsys fs.FS, root string) (err error) {
-	store := g.runtime.Store
-	if g.encoders, err = newEncoders(g.runtime, fsys, g.config, root, g.options.TextTokens); err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if err := weights.LoadTo(g.runtime.Backend, fsys, "transformer", store, root+"/transformer", nil, func(c weights.Cursor) {
-		g.transformer = newTransformer(c, g.config.Transformer)
-	}); err != nil {
-		return err
-	}
-	return weights.LoadTo(g.runtime.Backend, fsys, "vae", store, root+"/vae", autoencoder.EncoderSurplus, func(c weights.Cursor) {
-		g.decoder = autoencoder.NewDecoder(c, g.config.Autoencoder)
-	})
+	return g, p.Load(ctx,
+		pipeline.Weights{Folder: "transformer", Read: func(c weights.Cursor) { g.transformer = newTransformer(c, g.config.Transformer) }},
+		pipeline.Weights{Folder: "vae", Surplus: autoencoder.EncoderSurplus, Read: func(c weights.Cursor) {
+			g.decoder = autoencoder.NewDecoder(c, g.config.Autoencoder)
+		}},
+	)
 }
 
 // pixels is the side of a token's square.
@@ -112,21 +94,12 @@ func (g *Generator) activations() int {
 // the pooled ones of CLIP, [1, width]. What is longer than an encoder reads is
 // cut, as in the pipeline. The latest prompts are remembered.
 func (g *Generator) Encode(ctx context.Context, prompt string) (dualprocess.Inputs, error) {
-	inputs, err := g.encoders.encode(ctx, prompt)
-	if err != nil {
-		return nil, fmt.Errorf("flux: %w", err)
-	}
-	return inputs, nil
+	return g.encoder.Encode(ctx, prompt)
 }
 
 // Release frees the text encoders' weights; an Encode of a new prompt loads them
 // again.
-func (g *Generator) Release() error {
-	if err := g.encoders.release(); err != nil {
-		return fmt.Errorf("flux: release: %w", err)
-	}
-	return nil
-}
+func (g *Generator) Release() error { return g.encoder.Release() }
 
 // Latents returns Gaussian noise, float32 [seeds, tokens, channels].
 func (g *Generator) Latents(seeds ...int64) (*tensors.Tensor, error) {
@@ -200,7 +173,7 @@ func (g *Generator) Noise(clean, noise, i *Node) *Node {
 // Decode draws the pictures, [batch, height, width, 3].
 func (g *Generator) Decode(latents *Node) *Node {
 	x := g.decoder.Apply(nn.Pass{}, ConvertDType(g.unpack(latents), g.runtime.DType))
-	return ConvertDType(MulScalar(AddScalar(x, 1), 0.5), dtypes.Float32)
+	return pipeline.Picture(x)
 }
 
 // unpack maps tokens [B, L, C·2·2] to latents [B, H, W, C].

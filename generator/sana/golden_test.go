@@ -13,6 +13,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline/pipelinetest"
 )
 
@@ -63,7 +64,7 @@ func (r *reference) open(t *testing.T, o Options) *Generator {
 
 // cond encodes the fixture's prompt.
 func (r *reference) cond(t *testing.T, g *Generator) dualprocess.Inputs {
-	key := fmt.Sprint(g.guided(), *g.options.Instruction)
+	key := fmt.Sprint(pipeline.Guides(*g.options.Guidance), *g.options.Instruction)
 	if r.conds[key] == nil {
 		var err error
 		r.conds[key], err = g.Encode(t.Context(), r.About.Prompt)
@@ -76,20 +77,22 @@ func (r *reference) cond(t *testing.T, g *Generator) dualprocess.Inputs {
 // instruction.
 func (r *reference) testText(t *testing.T) {
 	g := r.open(t, Options{Guidance: new(2.0)})
-	count, err := g.encoder.plain.Count(DefaultInstruction)
+	plain, instructed, err := openPrompters(os.DirFS(r.Path("model")), r.About.Spec.Seq, g.config.Gemma.Vocabulary, DefaultInstruction)
+	require.NoError(t, err)
+	count, err := plain.Count(DefaultInstruction)
 	require.NoError(t, err)
 	require.Equal(t, r.Ints(t, "text.gemma.chi_num_tokens"), []int32{int32(count)})
-	ids, err := g.encoder.instructed.IDs(DefaultInstruction + clean(r.About.Prompt))
+	ids, err := instructed.IDs(DefaultInstruction + clean(r.About.Prompt))
 	require.NoError(t, err)
 	require.Equal(t, r.Ints(t, "text.gemma.ids_chi"), ids)
 
-	chi, plain := r.cond(t, g), r.cond(t, r.open(t, r.paper(1, 2)))
+	chi, bare := r.cond(t, g), r.cond(t, r.open(t, r.paper(1, 2)))
 	r.equalMasks(t, "text.sana.mask_chi", chi[1])
 	r.equalMasks(t, "text.sana.neg_mask", chi[3])
-	r.equalMasks(t, "text.sana.mask_train", plain[3], plain[1])
+	r.equalMasks(t, "text.sana.mask_train", bare[3], bare[1])
 	r.compareWords(t, "text.sana.embeds_chi", chi[0], chi[1])
 	r.compareWords(t, "text.sana.neg_embeds", chi[2], chi[3])
-	r.compareWords(t, "text.sana.embeds_train", plain[2], plain[3], plain[0], plain[1])
+	r.compareWords(t, "text.sana.embeds_train", bare[2], bare[3], bare[0], bare[1])
 }
 
 func (r *reference) testSchedule(t *testing.T) {

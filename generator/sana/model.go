@@ -8,10 +8,7 @@ package sana
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -20,7 +17,6 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/autoencoder"
-	"github.com/dualprocess/dualprocess-go/internal/guidance"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
@@ -32,7 +28,7 @@ type Generator struct {
 	config      Config
 	options     Options // with every default filled in
 	runtime     *backends.Runtime
-	encoder     *encoder
+	encoder     *pipeline.Encoder[prompt]
 	transformer *transformer
 	decoder     *autoencoder.DCDecoder
 	schedule    schedule
@@ -49,19 +45,19 @@ var (
 // Open loads the generator in folder. Its weights become frozen variables of the
 // runtime's store, in the precision of the files.
 func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (*Generator, error) {
-	g, err := OpenFS(ctx, rt, os.DirFS(folder), o)
-	if err != nil {
-		return nil, fmt.Errorf("sana: open %s: %w", folder, err)
-	}
-	return g, nil
+	return pipeline.Open(ctx, rt, "sana", folder, o, open)
 }
 
 // OpenFS is Open for any file system; only files of the operating system are
 // mapped into memory.
 func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*Generator, error) {
-	g := &Generator{runtime: rt}
+	return pipeline.OpenFS(ctx, rt, "sana", fsys, o, open)
+}
+
+func open(ctx context.Context, p *pipeline.Opening, o Options) (*Generator, error) {
+	g := &Generator{runtime: p.Runtime}
 	var err error
-	if g.config, err = ReadConfig(fsys); err != nil {
+	if g.config, err = ReadConfig(p.Files); err != nil {
 		return nil, err
 	}
 	if g.options, err = o.resolved(g.config); err != nil {
@@ -69,33 +65,16 @@ func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*
 	}
 	g.config.Scheduler.Shift = g.options.Shift
 	g.schedule = newSchedule(g.config.Scheduler, g.options.Solver, g.options.Steps)
-	root := weights.Root(rt.Store, "/generator")
-	if err := g.load(ctx, fsys, root); err != nil {
-		return nil, errors.Join(err, rt.Store.DeleteVariablesInScope(root))
+	if g.encoder, err = newEncoder(ctx, p, g.config, g.options); err != nil {
+		return nil, err
 	}
-	return g, nil
+	return g, p.Load(ctx,
+		pipeline.Weights{Folder: "transformer", Read: func(c weights.Cursor) { g.transformer = newTransformer(c, g.config.Transformer) }},
+		pipeline.Weights{Folder: "vae", Surplus: autoencoder.DCEncoderSurplus, Read: func(c weights.Cursor) {
+			g.decoder = autoencoder.NewDCDecoder(c, g.config.Autoencoder)
+		}},
+	)
 }
-
-func (g *Generator) load(ctx context.Context, fsys fs.FS, root string) (err error) {
-	rt := g.runtime
-	if g.encoder, err = newEncoder(rt, fsys, g.config.Gemma, root+"/text_encoder", g.options.TextTokens, *g.options.Instruction); err != nil {
-		return err
-	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if err := weights.LoadTo(rt.Backend, fsys, "transformer", rt.Store, root+"/transformer", nil, func(c weights.Cursor) {
-		g.transformer = newTransformer(c, g.config.Transformer)
-	}); err != nil {
-		return err
-	}
-	return weights.LoadTo(rt.Backend, fsys, "vae", rt.Store, root+"/vae", autoencoder.DCEncoderSurplus, func(c weights.Cursor) {
-		g.decoder = autoencoder.NewDCDecoder(c, g.config.Autoencoder)
-	})
-}
-
-// guided says whether there are two predictions for every picture.
-func (g *Generator) guided() bool { return guidance.Wanted(*g.options.Guidance) }
 
 // size is the height and width of the latents.
 func (g *Generator) size() (height, width int) {
@@ -107,27 +86,17 @@ func (g *Generator) size() (height, width int) {
 // their mask [1, TextTokens]; under guidance also those of the negative prompt,
 // which gets no instruction. What is too long is cut, as in the pipeline. The
 // latest prompts are remembered.
-func (g *Generator) Encode(ctx context.Context, prompt string) (dualprocess.Inputs, error) {
-	inputs, err := g.encoder.encode(ctx, prompt, true)
-	if err == nil && g.guided() {
-		var negative dualprocess.Inputs
-		negative, err = g.encoder.encode(ctx, g.options.NegativePrompt, false)
-		inputs = append(inputs, negative...)
+func (g *Generator) Encode(ctx context.Context, words string) (dualprocess.Inputs, error) {
+	prompts := []prompt{{*g.options.Instruction, clean(words)}}
+	if pipeline.Guides(*g.options.Guidance) {
+		prompts = append(prompts, prompt{"", clean(g.options.NegativePrompt)})
 	}
-	if err != nil {
-		return nil, fmt.Errorf("sana: %w", err)
-	}
-	return inputs, nil
+	return g.encoder.Encode(ctx, prompts...)
 }
 
 // Release frees the text encoder's weights; an Encode of a new prompt loads them
 // again.
-func (g *Generator) Release() error {
-	if err := g.encoder.release(); err != nil {
-		return fmt.Errorf("sana: release: %w", err)
-	}
-	return nil
-}
+func (g *Generator) Release() error { return g.encoder.Release() }
 
 // Latents returns Gaussian noise, float32 [seeds, channels, height, width].
 func (g *Generator) Latents(seeds ...int64) (*tensors.Tensor, error) {
@@ -154,13 +123,8 @@ func (g *Generator) predict(f nn.Pass, latents, times *Node, cond []*Node) *Node
 		f.Checkpoint = g.runtime.Checkpoints(g.options.Checkpoint, x.Shape().Dim(0)*g.activations())
 		return ConvertDType(g.transformer.apply(f, in), dtypes.Float32)
 	}
-	x := TransposeAllAxes(latents, 0, 2, 3, 1)
-	if g.guided() {
-		x = guidance.Predict(*g.options.Guidance, x, cond[2:], cond[:2], network)
-	} else {
-		x = network(x, cond)
-	}
-	return TransposeAllAxes(x, 0, 3, 1, 2)
+	x := pipeline.ChannelsLast(latents)
+	return pipeline.ChannelsFirst(pipeline.Guided(*g.options.Guidance, x, cond, network))
 }
 
 // activations estimates the bytes that the backward pass of one row of the
@@ -203,8 +167,8 @@ func (g *Generator) Noise(clean, noise, i *Node) *Node {
 
 // Decode draws the pictures, [batch, height, width, 3].
 func (g *Generator) Decode(latents *Node) *Node {
-	x := g.decoder.Apply(nn.Pass{}, ConvertDType(TransposeAllAxes(latents, 0, 2, 3, 1), g.runtime.DType))
-	return ConvertDType(MulScalar(AddScalar(x, 1), 0.5), dtypes.Float32)
+	x := ConvertDType(pipeline.ChannelsLast(latents), g.runtime.DType)
+	return pipeline.Picture(g.decoder.Apply(nn.Pass{}, x))
 }
 
 // Preset suggests the paper's targets, all attention and the gated convolutions,

@@ -1,73 +1,73 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"sync"
 
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
-// Memory keeps what the latest prompts were encoded to, so that encoding again
+// memory keeps what the latest prompts were encoded to, so that encoding again
 // needs no encoder. The zero value is ready; it may be used by several goroutines,
 // of which one computes at a time.
-type Memory struct {
-	Limit int // of prompts; 0 = 64
+type memory[P comparable] struct {
+	limit int // of prompts; 0 = 64
 
 	mu    sync.Mutex
-	known map[string][]*tensors.Tensor
+	known map[P][]*tensors.Tensor
 }
 
-// Get returns copies, which belong to the caller, of what compute returned for the
-// key, and calls it if that is not known. What compute returns must lie in the
+// get returns copies, which belong to the caller, of what compute returned for the
+// prompt, and calls it if that is not known. What compute returns must lie in the
 // host's memory.
-func (m *Memory) Get(ctx context.Context, key string, compute func() ([]*tensors.Tensor, error)) ([]*tensors.Tensor, error) {
+func (m *memory[P]) get(ctx context.Context, prompt P, compute func() ([]*tensors.Tensor, error)) ([]*tensors.Tensor, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	known, ok := m.known[key]
+	known, ok := m.known[prompt]
 	if !ok {
 		var err error
 		if known, err = compute(); err != nil {
 			return nil, err
 		}
-		limit := m.Limit
-		if limit == 0 {
-			limit = 64
+		if m.known == nil || len(m.known) >= cmp.Or(m.limit, 64) {
+			m.known = map[P][]*tensors.Tensor{}
 		}
-		if m.known == nil || len(m.known) >= limit {
-			m.known = map[string][]*tensors.Tensor{}
-		}
-		m.known[key] = known
+		m.known[prompt] = known
 	}
-	var copies []*tensors.Tensor
-	for _, t := range known {
-		c, err := t.LocalClone()
-		if err != nil {
-			return nil, err
-		}
-		copies = append(copies, c)
-	}
-	return copies, nil
+	return copies(known)
 }
 
-// Do runs f while no Get computes.
-func (m *Memory) Do(f func() error) error {
+// do runs f while no get computes.
+func (m *memory[P]) do(f func() error) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return f()
 }
 
-// ToHost copies results of a graph to the host and frees them.
-func ToHost(results []*tensors.Tensor) ([]*tensors.Tensor, error) {
+// copies returns copies of tensors in the host's memory.
+func copies(all []*tensors.Tensor) ([]*tensors.Tensor, error) {
 	var local []*tensors.Tensor
-	for _, t := range results {
+	for _, t := range all {
 		c, err := t.LocalClone()
 		if err != nil {
 			return nil, err
 		}
 		local = append(local, c)
+	}
+	return local, nil
+}
+
+// toHost copies results of a graph to the host and frees them.
+func toHost(results []*tensors.Tensor) ([]*tensors.Tensor, error) {
+	local, err := copies(results)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range results {
 		if err := t.FinalizeAll(); err != nil {
 			return nil, err
 		}

@@ -2,13 +2,52 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
-// CheckCall returns an error for the arguments that every Open has, if they are nil
-// or the context has ended.
+// Opening is the folder of a pipeline while a model's own code makes a generator of
+// it.
+type Opening struct {
+	Runtime *backends.Runtime
+	Files   fs.FS // of the folder
+
+	name string // of the model's package, for errors
+	root string // of the generator's variables in the runtime's store
+}
+
+// Open makes a generator of a folder of the operating system, by a model's own code.
+// Where that fails, nothing stays in the runtime's store, the generator is nil, and
+// the error begins with the names of the package and of the folder.
+func Open[G, O any](ctx context.Context, rt *backends.Runtime, name, folder string, o O, open func(context.Context, *Opening, O) (*G, error)) (*G, error) {
+	return opened(ctx, &Opening{Runtime: rt, Files: os.DirFS(folder), name: name}, "open "+folder, o, open)
+}
+
+// OpenFS is Open for any file system.
+func OpenFS[G, O any](ctx context.Context, rt *backends.Runtime, name string, fsys fs.FS, o O, open func(context.Context, *Opening, O) (*G, error)) (*G, error) {
+	return opened(ctx, &Opening{Runtime: rt, Files: fsys, name: name}, "open", o, open)
+}
+
+func opened[G, O any](ctx context.Context, p *Opening, doing string, o O, open func(context.Context, *Opening, O) (*G, error)) (*G, error) {
+	err := CheckCall(ctx, p.Runtime)
+	if err == nil {
+		p.root = weights.Root(p.Runtime.Store, "/generator")
+		var g *G
+		if g, err = open(ctx, p, o); err == nil {
+			return g, nil
+		}
+		err = errors.Join(err, p.Runtime.Store.DeleteVariablesInScope(p.root))
+	}
+	return nil, fmt.Errorf("%s: %s: %w", p.name, doing, err)
+}
+
+// CheckCall returns an error if an argument that every Open has is nil, or if the
+// context has ended.
 func CheckCall(ctx context.Context, rt *backends.Runtime) error {
 	switch {
 	case ctx == nil:
@@ -18,3 +57,36 @@ func CheckCall(ctx context.Context, rt *backends.Runtime) error {
 	}
 	return ctx.Err()
 }
+
+// Weights are those of one part of a pipeline.
+type Weights struct {
+	Folder  string                 // of the part
+	Surplus func(name string) bool // accepts tensors that checkpoints carry without use; nil = none
+	Read    func(c weights.Cursor) // asks for the parameters
+}
+
+// Load reads the weights of some parts. They become frozen variables of the
+// runtime's store, in the precision of the files.
+func (p *Opening) Load(ctx context.Context, parts ...Weights) error {
+	for _, part := range parts {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := weights.LoadTo(p.Runtime.Backend, p.Files, part.Folder, p.Runtime.Store, p.path(part), part.Surplus, part.Read); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// free lets go of the weights of some parts.
+func (p *Opening) free(parts ...Weights) error {
+	var errs []error
+	for _, part := range parts {
+		errs = append(errs, p.Runtime.Store.DeleteVariablesInScope(p.path(part)))
+	}
+	return errors.Join(errs...)
+}
+
+// path is where a part's variables are in the runtime's store.
+func (p *Opening) path(part Weights) string { return p.root + "/" + part.Folder }

@@ -36,9 +36,9 @@ func TestCheckIndex(t *testing.T) {
 }
 
 func TestMemory(t *testing.T) {
-	m, computed := Memory{Limit: 2}, 0
+	m, computed := memory[string]{limit: 2}, 0
 	get := func(key string) float32 {
-		got, err := m.Get(t.Context(), key, func() ([]*tensors.Tensor, error) {
+		got, err := m.get(t.Context(), key, func() ([]*tensors.Tensor, error) {
 			computed++
 			return []*tensors.Tensor{tensors.FromScalar(float32(len(key)))}, nil
 		})
@@ -56,12 +56,12 @@ func TestMemory(t *testing.T) {
 	require.Equal(t, 4, computed)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := m.Get(ended, "a", nil)
+	_, err := m.get(ended, "a", nil)
 	require.ErrorIs(t, err, context.Canceled)
 	wrong := errors.New("wrong")
-	_, err = m.Get(t.Context(), "d", func() ([]*tensors.Tensor, error) { return nil, wrong })
+	_, err = m.get(t.Context(), "d", func() ([]*tensors.Tensor, error) { return nil, wrong })
 	require.ErrorIs(t, err, wrong)
-	require.ErrorIs(t, m.Do(func() error { return wrong }), wrong)
+	require.ErrorIs(t, m.do(func() error { return wrong }), wrong)
 }
 
 func TestNoise(t *testing.T) {

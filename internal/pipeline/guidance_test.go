@@ -1,4 +1,4 @@
-package guidance
+package pipeline
 
 import (
 	"testing"
@@ -10,15 +10,15 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/golden"
 )
 
-func TestPredict(t *testing.T) {
+func TestGuided(t *testing.T) {
 	rt := golden.Runtime(t)
 	got := golden.Run(t, rt, func(in []*Node) golden.Outputs {
-		return golden.Outputs{"guided": Predict(3, in[0], []*Node{in[1]}, []*Node{in[2]}, func(latents *Node, cond []*Node) *Node {
+		return golden.Outputs{"guided": Guided(3, in[0], []*Node{in[2], in[1]}, func(latents *Node, cond []*Node) *Node {
 			require.Equal(t, []int{4, 1}, latents.Shape().Dimensions)
 			return Mul(latents, cond[0])
 		})}
 	}, tensors.FromValue([][]float32{{1}, {2}}), tensors.FromValue([][]float32{{5}, {6}}), tensors.FromValue([][]float32{{7}, {9}}))
 	require.Equal(t, []float32{5 + 3*(7-5), 2 * (6 + 3*(9-6))}, got.Floats(t, "guided"))
-	require.True(t, Wanted(1.5))
-	require.False(t, Wanted(1))
+	require.True(t, Guides(1.5))
+	require.False(t, Guides(1))
 }

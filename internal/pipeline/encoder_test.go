@@ -1,0 +1,129 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io/fs"
+	"testing"
+	"testing/fstest"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/safetensors"
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+// scaler is a model whose encoder multiplies a prompt's length by a weight.
+type scaler struct {
+	encoder *Encoder[string]
+	factor  *model.Variable
+}
+
+var errUnreadable = errors.New("unreadable")
+
+func openScaler(ctx context.Context, p *Opening, parts []string) (*scaler, error) {
+	s := &scaler{}
+	var err error
+	s.encoder, err = NewEncoder(ctx, p, Encoding[string]{
+		Weights: []Weights{{Folder: "text_encoder", Read: func(c weights.Cursor) { s.factor = c.Variable("factor", 1, 1) }}},
+		Inputs: func(prompt string) ([]any, error) {
+			if prompt == "" {
+				return nil, errUnreadable
+			}
+			return []any{Row([]int32{int32(len(prompt))})}, nil
+		},
+		Graph: func(in []*Node) []*Node {
+			return []*Node{Mul(ConvertDType(in[0], s.factor.DType()), s.factor.NodeValue(in[0])), in[0]}
+		},
+	})
+	if err != nil {
+		return s, err
+	}
+	for _, part := range parts {
+		if err := p.Load(ctx, Weights{Folder: part, Read: func(c weights.Cursor) { c.Variable("factor", 1, 1) }}); err != nil {
+			return s, err
+		}
+	}
+	return s, nil
+}
+
+// scalerFiles are a folder of the model.
+func scalerFiles(t *testing.T) fstest.MapFS {
+	var b bytes.Buffer
+	require.NoError(t, safetensors.Write(&b, []safetensors.Tensor{safetensors.FromFloat32s("factor", []float32{3}, 1, 1)}, nil))
+	file := &fstest.MapFile{Data: b.Bytes()}
+	return fstest.MapFS{"text_encoder/model.safetensors": file, "unet/diffusion_pytorch_model.safetensors": file}
+}
+
+func TestEncoder(t *testing.T) {
+	rt, files := golden.Plain(t), scalerFiles(t)
+	s, err := OpenFS(t.Context(), rt, "scaler", files, []string{"unet"}, openScaler)
+	require.NoError(t, err)
+	all := rt.Store.NumVariables()
+	encode := func(prompts ...string) [][][]float32 {
+		in, err := s.encoder.Encode(t.Context(), prompts...)
+		require.NoError(t, err)
+		var values [][][]float32
+		for _, x := range in {
+			values = append(values, x.Value().([][]float32)) // all are float32
+			require.NoError(t, x.FinalizeAll())              // and belong to the caller
+		}
+		return values
+	}
+	require.Equal(t, [][][]float32{{{3}}, {{1}}, {{9}}, {{3}}}, encode("a", "abc"))
+	require.NoError(t, s.encoder.Release())
+	require.NoError(t, s.encoder.Release(), "a second time")
+	require.Equal(t, all-1, rt.Store.NumVariables())
+	require.Equal(t, [][][]float32{{{9}}, {{3}}}, encode("abc"))
+	require.Equal(t, all-1, rt.Store.NumVariables(), "what is remembered needs no weights")
+	delete(files, "text_encoder/model.safetensors")
+	_, err = s.encoder.Encode(t.Context(), "ab")
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	files["text_encoder/model.safetensors"] = files["unet/diffusion_pytorch_model.safetensors"]
+	require.Equal(t, [][][]float32{{{6}}, {{2}}}, encode("ab"))
+	require.Equal(t, all, rt.Store.NumVariables())
+}
+
+func TestEncoderErrors(t *testing.T) {
+	s, err := OpenFS(t.Context(), golden.Plain(t), "scaler", scalerFiles(t), nil, openScaler)
+	require.NoError(t, err)
+	_, err = s.encoder.Encode(t.Context(), "a", "")
+	require.ErrorIs(t, err, errUnreadable)
+	require.EqualError(t, err, "scaler: unreadable")
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = s.encoder.Encode(ended, "a")
+	require.ErrorIs(t, err, context.Canceled)
+	var none context.Context
+	_, err = s.encoder.Encode(none, "a")
+	require.ErrorIs(t, err, dualprocess.ErrTask)
+}
+
+// TestOpen fails at different places, each time without leaving anything behind.
+func TestOpen(t *testing.T) {
+	rt := golden.Plain(t)
+	before := rt.Store.NumVariables()
+	refused := func(ctx context.Context, rt *backends.Runtime, want error, parts ...string) string {
+		s, err := OpenFS(ctx, rt, "scaler", scalerFiles(t), parts, openScaler)
+		require.ErrorIs(t, err, want)
+		require.Nil(t, s)
+		return err.Error()
+	}
+	require.Contains(t, refused(t.Context(), rt, fs.ErrNotExist, "unet", "vae"), "scaler: open: ")
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	refused(ended, rt, context.Canceled)
+	var none context.Context
+	refused(none, rt, ErrOptions)
+	require.Equal(t, "scaler: open: invalid options: the runtime is nil", refused(t.Context(), nil, ErrOptions))
+	_, err := Open(t.Context(), rt, "scaler", "/no/such/folder", nil, openScaler)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.ErrorContains(t, err, "scaler: open /no/such/folder: ")
+	require.Equal(t, before, rt.Store.NumVariables())
+}

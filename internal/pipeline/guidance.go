@@ -1,0 +1,29 @@
+package pipeline
+
+import (
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// Guides says whether a scale of classifier-free guidance (Ho and Salimans, 2022)
+// asks for two predictions: for the prompt, and for what is not wanted. Diffusers'
+// pipelines leave the second one out at scales up to 1, and so do we.
+func Guides(scale float64) bool { return scale > 1 }
+
+// Guided returns n + scale·(p - n), where p and n are the network's predictions at
+// the same latents [B, ...] for the conditions of the prompt and of the negative
+// prompt, of which cond holds first the former and then the latter. Both are made in
+// one batch [negative, positive], 2B rows; every condition has a leading axis of B.
+// Where the scale does not guide, cond holds the former alone, and p is returned.
+func Guided(scale float64, latents *Node, cond []*Node, network func(latents *Node, cond []*Node) *Node) *Node {
+	if !Guides(scale) {
+		return network(latents, cond)
+	}
+	half := len(cond) / 2
+	both := make([]*Node, half)
+	for k := range both {
+		both[k] = Concatenate([]*Node{cond[half+k], cond[k]}, 0)
+	}
+	predictions := Split(network(Concatenate([]*Node{latents, latents}, 0), both), 0, 2)
+	negative, positive := predictions[0], predictions[1]
+	return Add(negative, MulScalar(Sub(positive, negative), scale))
+}
