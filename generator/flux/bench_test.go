@@ -10,6 +10,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/autoencoder"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline/pipelinetest"
 )
 
@@ -31,9 +32,9 @@ func benchGenerator(b *testing.B, rt *backends.Runtime) *Generator {
 		InChannels: 3, OutChannels: 3, LatentChannels: 16, Channels: []int{32, 64, 64, 64}, LayersPerBlock: 1, Groups: 8,
 		MidAttention: true, Scaling: 0.3611,
 	}
-	g.config.Scheduler = SchedulerConfig{TrainTimesteps: 1000, Shift: 1}
+	g.config.Scheduler = pipeline.FlowMatchEuler{TrainTimesteps: 1000, Shift: 1}
 	g.rows, g.cols = benchSide/g.pixels(), benchSide/g.pixels()
-	g.schedule = newSchedule(g.config.Scheduler, 1, g.rows*g.cols)
+	g.flow = newFlow(g.config.Scheduler, 1, g.rows*g.cols)
 	c := pipelinetest.Random(rt)
 	g.transformer = newTransformer(c.In("transformer"), g.config.Transformer)
 	g.decoder = autoencoder.NewDecoder(c.In("vae"), g.config.Autoencoder)

@@ -16,11 +16,11 @@ const Pipeline = "FluxPipeline"
 
 // Config of a FLUX generator: the JSON files of its folder.
 type Config struct {
-	Transformer TransformerConfig    // transformer/config.json
-	Autoencoder autoencoder.KLConfig // vae/config.json
-	Scheduler   SchedulerConfig      // scheduler/scheduler_config.json
-	CLIP        text.CLIPConfig      // text_encoder/config.json
-	T5          text.T5Config        // text_encoder_2/config.json
+	Transformer TransformerConfig       // transformer/config.json
+	Autoencoder autoencoder.KLConfig    // vae/config.json
+	Scheduler   pipeline.FlowMatchEuler // scheduler/scheduler_config.json
+	CLIP        text.CLIPConfig         // text_encoder/config.json
+	T5          text.T5Config           // text_encoder_2/config.json
 }
 
 // TransformerConfig sizes the transformer. The fields are those of diffusers'
@@ -46,32 +46,9 @@ type TransformerConfig struct {
 // Width is that of the residual stream.
 func (c TransformerConfig) Width() int { return c.Heads * c.HeadWidth }
 
-// SchedulerConfig says how noise levels lie between 1 and 0. The fields are those
-// of diffusers' scheduler_config.json.
-type SchedulerConfig struct {
-	Class           string  `json:"_class_name"`
-	TrainTimesteps  int     `json:"num_train_timesteps"`
-	Shift           float64 `json:"shift"`
-	Dynamic         bool    `json:"use_dynamic_shifting"` // shift by the number of tokens instead
-	BaseShift       float64 `json:"base_shift"`           // at BaseTokens
-	MaxShift        float64 `json:"max_shift"`            // at MaxTokens
-	BaseTokens      int     `json:"base_image_seq_len"`
-	MaxTokens       int     `json:"max_image_seq_len"`
-	DynamicType     string  `json:"time_shift_type"`
-	InvertSigmas    bool    `json:"invert_sigmas"`
-	ShiftTerminal   any     `json:"shift_terminal"`
-	Karras          bool    `json:"use_karras_sigmas"`
-	Exponential     bool    `json:"use_exponential_sigmas"`
-	Beta            bool    `json:"use_beta_sigmas"`
-	StochasticSteps bool    `json:"stochastic_sampling"`
-
-	Version    any `json:"_diffusers_version"`
-	NameOrPath any `json:"_name_or_path"`
-}
-
 // parts are the classes that the parts of a FLUX folder must have.
 var parts = map[string]pipeline.Part{
-	"scheduler":      {Classes: []string{"FlowMatchEulerDiscreteScheduler"}},
+	"scheduler":      {Classes: []string{pipeline.FlowMatchEulerClass}},
 	"text_encoder":   {Classes: []string{"CLIPTextModel"}},
 	"text_encoder_2": {Classes: []string{"T5EncoderModel"}},
 	"tokenizer":      {Classes: []string{"CLIPTokenizer", "CLIPTokenizerFast"}},
@@ -90,23 +67,14 @@ func ReadConfig(fsys fs.FS) (c Config, err error) {
 		PatchSize: 1, InChannels: 64, Layers: 19, SingleLayers: 38, HeadWidth: 128, Heads: 24,
 		TextWidth: 4096, PooledWidth: 768, Axes: []int{16, 56, 56},
 	}
-	c.Scheduler = SchedulerConfig{
-		TrainTimesteps: 1000, Shift: 1, BaseShift: 0.5, MaxShift: 1.15, BaseTokens: 256, MaxTokens: 4096, DynamicType: "exponential",
+	const file = "transformer/config.json"
+	if err := hf.ReadConfig(fsys, file, &c.Transformer); err != nil {
+		return c, err
 	}
-	read := func(file string, part any, check func() error) {
-		if err != nil {
-			return
-		}
-		if err = hf.ReadConfig(fsys, file, part); err != nil {
-			return
-		}
-		if problem := check(); problem != nil {
-			err = fmt.Errorf("%s: %w", file, problem)
-		}
+	if err := c.Transformer.check(); err != nil {
+		return c, fmt.Errorf("%s: %w", file, err)
 	}
-	read("transformer/config.json", &c.Transformer, c.Transformer.check)
-	read("scheduler/scheduler_config.json", &c.Scheduler, c.Scheduler.check)
-	if err != nil {
+	if c.Scheduler, err = pipeline.ReadFlowMatchEuler(fsys); err != nil {
 		return c, err
 	}
 	if c.Autoencoder, err = autoencoder.ReadKLConfig(fsys, "vae"); err != nil {
@@ -142,23 +110,6 @@ func (c *TransformerConfig) check() error {
 			hf.Size{Name: "joint_attention_dim", Value: c.TextWidth, Limit: 1 << 16},
 			hf.Size{Name: "pooled_projection_dim", Value: c.PooledWidth, Limit: 1 << 16},
 		),
-	)
-}
-
-func (c *SchedulerConfig) check() error {
-	if !(c.Shift > 0 && c.Shift < 1e3) || c.MaxTokens <= c.BaseTokens {
-		return fmt.Errorf("%w: shift is %v, base_image_seq_len %d, max_image_seq_len %d", hf.ErrConfig, c.Shift, c.BaseTokens, c.MaxTokens)
-	}
-	return errors.Join(
-		hf.Require("_class_name", c.Class, "FlowMatchEulerDiscreteScheduler"),
-		hf.CheckSizes(hf.Size{Name: "num_train_timesteps", Value: c.TrainTimesteps, Limit: 1 << 16}),
-		hf.Require("time_shift_type", c.DynamicType, "exponential"),
-		hf.Require("invert_sigmas", c.InvertSigmas, false),
-		hf.Absent("shift_terminal", c.ShiftTerminal),
-		hf.Require("use_karras_sigmas", c.Karras, false),
-		hf.Require("use_exponential_sigmas", c.Exponential, false),
-		hf.Require("use_beta_sigmas", c.Beta, false),
-		hf.Require("stochastic_sampling", c.StochasticSteps, false),
 	)
 }
 

@@ -92,9 +92,9 @@ func (r *reference) testSchedule(t *testing.T) {
 				got = append(got, 0)
 			}
 		} else if k, _ := fmt.Sscanf(key, "sched.pipe.seq%d.n%d.sigmas", &tokens, &n); k == 2 {
-			got = append(c.Scheduler.Sigmas(n, tokens), 0)
+			got = append(c.Scheduler.Sigmas(n, c.Scheduler.Mu(tokens)), 0)
 		} else if k, _ := fmt.Sscanf(key, "sched.pipe.seq%d.%s", &tokens, &part); k == 2 && part == "mu" {
-			got = append(got, float32(c.Scheduler.mu(tokens)))
+			got = append(got, float32(c.Scheduler.Mu(tokens)))
 		} else {
 			continue
 		}
@@ -168,9 +168,9 @@ func (r *reference) testSampling(t *testing.T) {
 		r.CompareSampling(t, kind, latents, picture, func(key, part string) {
 			switch part {
 			case "sched_timesteps":
-				r.Compare(t, key, g.schedule.times[:steps], 1e-6)
+				r.Compare(t, key, g.flow.Times[:steps], 1e-6)
 			case "sched_sigmas":
-				r.Compare(t, key, append(slices.Clone(g.schedule.sigmas[:steps]), g.schedule.next[steps-1]), 1e-7)
+				r.Compare(t, key, append(slices.Clone(g.flow.Sigmas[:steps]), g.flow.Next[steps-1]), 1e-7)
 			default:
 				require.Fail(t, "nobody compares this", key)
 			}
@@ -182,6 +182,6 @@ func (r *reference) testSampling(t *testing.T) {
 func (r *reference) testLatentGradients(t *testing.T) {
 	r.LatentGradients(t, func(t *testing.T, steps int) (pipelinetest.Generator, dualprocess.Inputs, func(string)) {
 		g := r.open(t, r.static(t, steps, r.About.Spec.TrainGuidance))
-		return g, r.cond, func(key string) { r.Compare(t, key, g.schedule.times[:2], 1e-6) }
+		return g, r.cond, func(key string) { r.Compare(t, key, g.flow.Times[:2], 1e-6) }
 	})
 }

@@ -93,8 +93,8 @@ func (r *reference) testRate(t *testing.T, tr *trainer, mode, lr string) {
 // compareStep compares everything within one update.
 func (r *reference) compareStep(t *testing.T, prefix string, g *Generator, latents *tensors.Tensor, i int, u pipelinetest.Update) {
 	r.Compare(t, prefix+"x_t", tensors.MustCopyFlatData[float32](latents), tolerance)
-	r.Compare(t, prefix+"t", g.schedule.times[i:i+1], 1e-6)
-	r.Compare(t, prefix+"sigma", g.schedule.sigmas[i:i+1], 1e-6)
+	r.Compare(t, prefix+"t", g.flow.Times[i:i+1], 1e-6)
+	r.Compare(t, prefix+"sigma", g.flow.Sigmas[i:i+1], 1e-6)
 	index := i
 	if i >= g.Steps() {
 		index -= g.Steps()
@@ -114,7 +114,7 @@ func (r *reference) testAsRun(t *testing.T, tr *trainer) {
 	r.Compare(t, prefix+"x_t", tensors.MustCopyFlatData[float32](latents), tolerance)
 	level := int(r.Ints(t, prefix+"i")[0])
 	require.Equal(t, r.Drawn(t, 0), level)
-	r.Compare(t, prefix+"t", tr.g.schedule.times[tr.g.Steps()+level:][:1], 1e-6)
+	r.Compare(t, prefix+"t", tr.g.flow.Times[tr.g.Steps()+level:][:1], 1e-6)
 	u := tr.Update(t, 0, r.Tensor(t, prefix+"x_t"), 5e-5, int32(tr.g.Steps()+level))
 	r.Compare(t, prefix+"loss", u.Loss, tolerance)
 }

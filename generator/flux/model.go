@@ -32,7 +32,7 @@ type Generator struct {
 	encoder     *pipeline.Encoder[string]
 	transformer *transformer
 	decoder     *autoencoder.Decoder
-	schedule    schedule
+	flow        pipeline.Flow
 	rows, cols  int // of tokens
 }
 
@@ -66,7 +66,7 @@ func open(ctx context.Context, p *pipeline.Opening, o Options) (*Generator, erro
 	}
 	g.config.Scheduler.Dynamic = g.config.Scheduler.Dynamic && !o.StaticShift
 	g.rows, g.cols = g.options.Height/g.pixels(), g.options.Width/g.pixels()
-	g.schedule = newSchedule(g.config.Scheduler, g.options.Steps, g.rows*g.cols)
+	g.flow = newFlow(g.config.Scheduler, g.options.Steps, g.rows*g.cols)
 	if g.encoder, err = newEncoder(ctx, p, g.config, g.options.TextTokens); err != nil {
 		return nil, err
 	}
@@ -108,14 +108,14 @@ func (g *Generator) Latents(seeds ...int64) (*tensors.Tensor, error) {
 }
 
 // Steps is the number of denoising steps.
-func (g *Generator) Steps() int { return g.options.Steps }
+func (g *Generator) Steps() int { return g.flow.Steps() }
 
 // Levels is the number of noise levels that the model was trained on.
-func (g *Generator) Levels() int { return g.config.Scheduler.TrainTimesteps }
+func (g *Generator) Levels() int { return g.flow.Levels() }
 
 // Predict returns the velocity.
 func (g *Generator) Predict(d *lora.Delta, latents, i *Node, cond []*Node) *Node {
-	return g.predict(nn.Pass{Delta: d}, latents, pipeline.At(g.schedule.times, i), cond)
+	return g.predict(nn.Pass{Delta: d}, latents, g.flow.Time(i), cond)
 }
 
 // predict is Predict at a time from 0 to 1000, a float32 scalar.
@@ -155,20 +155,16 @@ func (g *Generator) rotary(words int) nn.RotaryTable {
 
 // Clean returns x - σᵢ·v.
 func (g *Generator) Clean(latents, prediction, i *Node) *Node {
-	return Sub(latents, Mul(pipeline.At(g.schedule.sigmas, i), prediction))
+	return g.flow.Clean(latents, prediction, i)
 }
 
 // Step returns the latents of step i+1 by Euler's rule.
 func (g *Generator) Step(latents, prediction, i *Node) *Node {
-	change := Sub(pipeline.At(g.schedule.next, i), pipeline.At(g.schedule.sigmas, i))
-	return Add(latents, Mul(change, prediction))
+	return g.flow.Step(latents, prediction, i)
 }
 
 // Noise returns the latents of step i on the straight line from clean to noise.
-func (g *Generator) Noise(clean, noise, i *Node) *Node {
-	sigma := pipeline.At(g.schedule.sigmas, i)
-	return Add(Mul(OneMinus(sigma), clean), Mul(sigma, noise))
-}
+func (g *Generator) Noise(clean, noise, i *Node) *Node { return g.flow.Noise(clean, noise, i) }
 
 // Decode draws the pictures, [batch, height, width, 3].
 func (g *Generator) Decode(latents *Node) *Node {

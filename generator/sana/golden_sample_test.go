@@ -29,9 +29,9 @@ func (r *reference) testSampling(t *testing.T) {
 		r.CompareSampling(t, kind, latents, picture, func(key, part string) {
 			switch part {
 			case "sched_timesteps":
-				r.Compare(t, key, g.schedule.times[:steps], 1.2e-7)
+				r.Compare(t, key, g.schedule.Times[:steps], 1.2e-7)
 			case "sched_sigmas":
-				r.Compare(t, key, append(slices.Clone(g.schedule.sigmas[:steps]), g.schedule.next[steps-1]), 1.2e-7)
+				r.Compare(t, key, append(slices.Clone(g.schedule.Sigmas[:steps]), g.schedule.Next[steps-1]), 1.2e-7)
 			default:
 				require.Fail(t, "nobody compares this", key)
 			}
@@ -43,6 +43,6 @@ func (r *reference) testSampling(t *testing.T) {
 func (r *reference) testLatentGradients(t *testing.T) {
 	r.LatentGradients(t, func(t *testing.T, steps int) (pipelinetest.Generator, dualprocess.Inputs, func(string)) {
 		g := r.open(t, r.paper(steps, r.About.Spec.TrainGuidance))
-		return g, r.cond(t, g), func(key string) { r.Compare(t, key, g.schedule.times[:2], 1e-6) }
+		return g, r.cond(t, g), func(key string) { r.Compare(t, key, g.schedule.Times[:2], 1e-6) }
 	})
 }

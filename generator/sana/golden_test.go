@@ -107,11 +107,11 @@ func (r *reference) testSchedule(t *testing.T) {
 		case scan(text, "sched train%d %s", &n, &part):
 			s.Shift = 1 // as the paper's reference has it
 			sigmas = s.Levels(n)
-			times = s.timesteps(sigmas)
+			times = pipeline.NewFlow(sigmas, nil, s.timestep).Times
 		case scan(text, "sched euler_shift%d n%d %s", &shift, &n, &part):
 			s.Shift = float64(shift)
 			sigmas = s.EulerSigmas(n)
-			times = s.timesteps(sigmas)
+			times = pipeline.NewFlow(sigmas, nil, s.timestep).Times
 		case scan(text, "sched dpm n%d %s", &n, &part):
 			sigmas, times = s.DPMSigmas(n)
 		default:

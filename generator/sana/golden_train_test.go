@@ -119,8 +119,8 @@ func (r *reference) compareStep(t *testing.T, prefix string, g *Generator, u pip
 	if mode == "full_intended" { // whose levels are our own
 		normTolerance = kinkTolerance
 		level := g.Steps() + int(r.Ints(t, prefix+"i")[0])
-		r.Compare(t, prefix+"t", g.schedule.times[level:level+1], 1.2e-7)
-		r.Compare(t, prefix+"sigma", g.schedule.sigmas[level:level+1], 1.2e-7)
+		r.Compare(t, prefix+"t", g.schedule.Times[level:level+1], 1.2e-7)
+		r.Compare(t, prefix+"sigma", g.schedule.Sigmas[level:level+1], 1.2e-7)
 	}
 	r.CompareUpdate(t, prefix, u)
 	r.Compare(t, prefix+"grad_norm", u.Norm, normTolerance)

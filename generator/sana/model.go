@@ -105,14 +105,14 @@ func (g *Generator) Latents(seeds ...int64) (*tensors.Tensor, error) {
 }
 
 // Steps is the number of denoising steps.
-func (g *Generator) Steps() int { return g.options.Steps }
+func (g *Generator) Steps() int { return g.schedule.Steps() }
 
 // Levels is the number of noise levels that the model was trained on.
-func (g *Generator) Levels() int { return g.config.Scheduler.TrainTimesteps }
+func (g *Generator) Levels() int { return g.schedule.Levels() }
 
 // Predict returns the velocity after guidance.
 func (g *Generator) Predict(d *lora.Delta, latents, i *Node, cond []*Node) *Node {
-	return g.predict(nn.Pass{Delta: d}, latents, Reshape(pipeline.At(g.schedule.times, i), 1), cond)
+	return g.predict(nn.Pass{Delta: d}, latents, Reshape(g.schedule.Time(i), 1), cond)
 }
 
 // predict is Predict at timesteps from 0 to 1000, float32 [1] or one for every row
@@ -140,13 +140,12 @@ func (g *Generator) activations() int {
 
 // Clean returns x - σᵢ·v.
 func (g *Generator) Clean(latents, prediction, i *Node) *Node {
-	return Sub(latents, Mul(pipeline.At(g.schedule.sigmas, i), prediction))
+	return g.schedule.Clean(latents, prediction, i)
 }
 
 // Step returns the latents of step i+1 by Euler's rule.
 func (g *Generator) Step(latents, prediction, i *Node) *Node {
-	change := Sub(pipeline.At(g.schedule.next, i), pipeline.At(g.schedule.sigmas, i))
-	return Add(latents, Mul(change, prediction))
+	return g.schedule.Step(latents, prediction, i)
 }
 
 // StepAfter returns the latents of step i+1 by the solver of the options.
@@ -160,10 +159,7 @@ func (g *Generator) StepAfter(latents, prediction, previous, i *Node) *Node {
 }
 
 // Noise returns the latents of step i on the straight line from clean to noise.
-func (g *Generator) Noise(clean, noise, i *Node) *Node {
-	sigma := pipeline.At(g.schedule.sigmas, i)
-	return Add(Mul(OneMinus(sigma), clean), Mul(sigma, noise))
-}
+func (g *Generator) Noise(clean, noise, i *Node) *Node { return g.schedule.Noise(clean, noise, i) }
 
 // Decode draws the pictures, [batch, height, width, 3].
 func (g *Generator) Decode(latents *Node) *Node {

@@ -7,12 +7,13 @@ import (
 	"io/fs"
 
 	"github.com/dualprocess/dualprocess-go/internal/hf"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 )
 
 // The classes of schedulers.
 const (
 	dpmClass   = "DPMSolverMultistepScheduler"
-	eulerClass = "FlowMatchEulerDiscreteScheduler"
+	eulerClass = pipeline.FlowMatchEulerClass
 )
 
 // SchedulerConfig says how noise levels lie between 1 and 0, and by which solver a
@@ -61,30 +62,8 @@ type dpmConfig struct {
 	NameOrPath      any `json:"_name_or_path"`
 }
 
-// eulerConfig are the fields of FlowMatchEuler.
-type eulerConfig struct {
-	Class          string  `json:"_class_name"`
-	TrainTimesteps int     `json:"num_train_timesteps"`
-	Shift          float64 `json:"shift"`
-	Dynamic        bool    `json:"use_dynamic_shifting"`
-	InvertSigmas   bool    `json:"invert_sigmas"`
-	ShiftTerminal  any     `json:"shift_terminal"`
-	Karras         bool    `json:"use_karras_sigmas"`
-	Exponential    bool    `json:"use_exponential_sigmas"`
-	Beta           bool    `json:"use_beta_sigmas"`
-	Stochastic     bool    `json:"stochastic_sampling"`
-
-	BaseShift  any `json:"base_shift"` // of Dynamic, as the next
-	MaxShift   any `json:"max_shift"`
-	BaseTokens any `json:"base_image_seq_len"`
-	MaxTokens  any `json:"max_image_seq_len"`
-	ShiftType  any `json:"time_shift_type"`
-	Version    any `json:"_diffusers_version"`
-	NameOrPath any `json:"_name_or_path"`
-}
-
 func readSchedulerConfig(fsys fs.FS) (c SchedulerConfig, err error) {
-	const file = "scheduler/scheduler_config.json"
+	const file = pipeline.SchedulerFile
 	var text json.RawMessage
 	if err := hf.ReadConfig(fsys, file, &text); err != nil {
 		return c, err
@@ -141,17 +120,6 @@ func decodeDPM(text []byte) (SchedulerConfig, error) {
 }
 
 func decodeEuler(text []byte) (SchedulerConfig, error) {
-	c := eulerConfig{TrainTimesteps: 1000, Shift: 1} // what diffusers fills in
-	if err := hf.Decode(text, &c); err != nil {
-		return SchedulerConfig{}, err
-	}
-	return SchedulerConfig{c.Class, c.TrainTimesteps, c.Shift}, errors.Join(
-		hf.Require("use_dynamic_shifting", c.Dynamic, false),
-		hf.Require("invert_sigmas", c.InvertSigmas, false),
-		hf.Absent("shift_terminal", c.ShiftTerminal),
-		hf.Require("use_karras_sigmas", c.Karras, false),
-		hf.Require("use_exponential_sigmas", c.Exponential, false),
-		hf.Require("use_beta_sigmas", c.Beta, false),
-		hf.Require("stochastic_sampling", c.Stochastic, false),
-	)
+	c, err := pipeline.DecodeFlowMatchEuler(text)
+	return SchedulerConfig{c.Class, c.TrainTimesteps, c.Shift}, errors.Join(err, hf.Require("use_dynamic_shifting", c.Dynamic, false))
 }

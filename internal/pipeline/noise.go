@@ -3,7 +3,6 @@ package pipeline
 import (
 	"math/rand/v2"
 
-	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 )
 
@@ -22,10 +21,4 @@ func Noise(seeds []int64, dims ...int) *tensors.Tensor {
 		}
 	}
 	return tensors.FromFlatDataAndDimensions(noise, append([]int{len(seeds)}, dims...)...)
-}
-
-// At returns the table's value at i (int32 scalar), a float32 scalar: how the
-// numbers of a schedule reach a graph that serves all steps.
-func At(table []float32, i *Node) *Node {
-	return Reshape(Gather(Const(i.Graph(), table), Reshape(i, 1, 1)))
 }
