@@ -67,12 +67,8 @@ func ReadConfig(fsys fs.FS) (c Config, err error) {
 		PatchSize: 1, InChannels: 64, Layers: 19, SingleLayers: 38, HeadWidth: 128, Heads: 24,
 		TextWidth: 4096, PooledWidth: 768, Axes: []int{16, 56, 56},
 	}
-	const file = "transformer/config.json"
-	if err := hf.ReadConfig(fsys, file, &c.Transformer); err != nil {
+	if err := pipeline.ReadConfig(fsys, "transformer/config.json", &c.Transformer, c.Transformer.check); err != nil {
 		return c, err
-	}
-	if err := c.Transformer.check(); err != nil {
-		return c, fmt.Errorf("%s: %w", file, err)
 	}
 	if c.Scheduler, err = pipeline.ReadFlowMatchEuler(fsys); err != nil {
 		return c, err

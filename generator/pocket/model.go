@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/rand/v2"
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -24,6 +23,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 	"github.com/dualprocess/dualprocess-go/lora"
@@ -47,6 +47,7 @@ type Generator struct {
 	tokenizer   *tokenizer.Tokenizer
 	transformer *Transformer
 	decoder     *Decoder
+	flow        pipeline.Flow
 }
 
 var (
@@ -79,6 +80,7 @@ func OpenFS(rt *backends.Runtime, fsys fs.FS) (*Generator, error) {
 	if err := g.config.Validate(); err != nil {
 		return nil, fmt.Errorf("pocket generator: %w", err)
 	}
+	g.flow = g.config.Scheduler.flow()
 	if err := g.load(fsys); err != nil {
 		return nil, fmt.Errorf("pocket generator: %w", err)
 	}
@@ -124,42 +126,31 @@ func (g *Generator) Encode(_ context.Context, prompt string) (dualprocess.Inputs
 // Latents returns Gaussian noise, float32 [seeds, height, width, channels].
 func (g *Generator) Latents(seeds ...int64) (*tensors.Tensor, error) {
 	t := g.config.Transformer
-	size := t.SampleSize * t.SampleSize * t.InChannels
-	noise := make([]float32, 0, size*len(seeds))
-	for _, seed := range seeds {
-		rng := rand.New(rand.NewPCG(uint64(seed), 0))
-		for range size {
-			noise = append(noise, float32(rng.NormFloat64()))
-		}
-	}
-	return tensors.FromFlatDataAndDimensions(noise, len(seeds), t.SampleSize, t.SampleSize, t.InChannels), nil
+	return pipeline.Noise(seeds, t.SampleSize, t.SampleSize, t.InChannels), nil
 }
 
 // Steps is the number of denoising steps.
-func (g *Generator) Steps() int { return g.config.Scheduler.NumSteps }
+func (g *Generator) Steps() int { return g.flow.Steps() }
 
 // Predict returns the velocity.
 func (g *Generator) Predict(d *lora.Delta, latents, i *Node, cond []*Node) *Node {
-	sigma := BroadcastToDims(InsertAxes(g.sigma(i), 0), latents.Shape().Dim(0))
+	sigma := BroadcastToDims(InsertAxes(g.flow.Time(i), 0), latents.Shape().Dim(0))
 	x := ConvertDType(latents, g.runtime.DType)
 	return ConvertDType(g.transformer.Apply(nn.Pass{Delta: d}, x, sigma, cond[0]), dtypes.Float32)
 }
 
 // Clean returns x - σᵢ·v.
 func (g *Generator) Clean(latents, prediction, i *Node) *Node {
-	return Sub(latents, Mul(g.sigma(i), prediction))
+	return g.flow.Clean(latents, prediction, i)
 }
 
 // Step returns the latents of step i+1 by Euler's rule.
 func (g *Generator) Step(latents, prediction, i *Node) *Node {
-	return Add(latents, Mul(Sub(g.sigma(OnePlus(i)), g.sigma(i)), prediction))
+	return g.flow.Step(latents, prediction, i)
 }
 
 // Noise returns the latents of step i on the straight line from clean to noise.
-func (g *Generator) Noise(clean, noise, i *Node) *Node {
-	sigma := g.sigma(i)
-	return Add(Mul(OneMinus(sigma), clean), Mul(sigma, noise))
-}
+func (g *Generator) Noise(clean, noise, i *Node) *Node { return g.flow.Noise(clean, noise, i) }
 
 // Decode draws the pictures, [batch, height, width, 3].
 func (g *Generator) Decode(latents *Node) *Node {
@@ -174,18 +165,12 @@ func (g *Generator) Preset() dualprocess.Preset {
 	return dualprocess.Preset{LearningRate: 1.5e-3, Targets: []string{"to_q", "to_k", "to_v", "to_out.0"}}
 }
 
-// sigma is the noise level of step i, a float32 scalar; it is 0 after the last.
-func (g *Generator) sigma(i *Node) *Node {
-	table := Const(i.Graph(), g.config.Scheduler.Sigmas())
-	return ReduceAllSum(Mul(table, OneHot(i, g.Steps()+1, dtypes.Float32)))
-}
-
-// Sigmas are the noise levels of the steps and the 0 after the last one.
-func (c SchedulerConfig) Sigmas() []float32 {
-	sigmas := make([]float32, c.NumSteps+1)
-	for k := range c.NumSteps {
+// flow is the grid of the noise levels, of which the transformer is told.
+func (c SchedulerConfig) flow() pipeline.Flow {
+	sigmas := make([]float32, c.NumSteps)
+	for k := range sigmas {
 		s := 1 - float64(k)/float64(c.NumSteps)
 		sigmas[k] = float32(c.Shift * s / (1 + (c.Shift-1)*s))
 	}
-	return sigmas
+	return pipeline.NewFlow(sigmas, nil, func(sigma float32) float32 { return sigma })
 }

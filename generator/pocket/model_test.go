@@ -77,27 +77,28 @@ func TestSchedule(t *testing.T) {
 	rt := runtime(t)
 	g, err := Open(rt)
 	require.NoError(t, err)
-	sigmas := g.config.Scheduler.Sigmas()
-	assert.Equal(t, float32(1), sigmas[0])
-	assert.Equal(t, float32(0), sigmas[len(sigmas)-1])
+	assert.Equal(t, float32(1), g.flow.Sigmas[0])
+	assert.Equal(t, float32(0), g.flow.Next[g.Steps()-1])
 	exec, err := model.NewExec(rt.Backend, rt.Store, func(_ *model.Scope, in []*Node) []*Node {
 		clean, noise, i := in[0], in[1], in[2]
 		v := Sub(noise, clean)
 		x := g.Noise(clean, noise, i)
-		return []*Node{Sub(g.Clean(x, v, i), clean), Sub(g.Step(x, v, i), g.Noise(clean, noise, OnePlus(i)))}
+		return []*Node{x, g.Clean(x, v, i), g.Step(x, v, i)}
 	})
 	require.NoError(t, err)
 	clean, _ := g.Latents(1)
 	noise, _ := g.Latents(2)
+	var x []float32 // of the step before
 	for i := range g.Steps() {
 		out, err := exec.Call(clean, noise, int32(i))
 		require.NoError(t, err)
-		for _, o := range out {
-			for _, v := range tensors.MustCopyFlatData[float32](o) {
-				require.InDelta(t, 0, v, 1e-5, "step %d", i)
-			}
+		if i > 0 {
+			require.InDeltaSlice(t, x, tensors.MustCopyFlatData[float32](out[0]), 1e-5, "step %d", i)
 		}
+		require.InDeltaSlice(t, tensors.MustCopyFlatData[float32](clean), tensors.MustCopyFlatData[float32](out[1]), 1e-5, "step %d", i)
+		x = tensors.MustCopyFlatData[float32](out[2])
 	}
+	require.InDeltaSlice(t, tensors.MustCopyFlatData[float32](clean), x, 1e-5)
 }
 
 func TestOpenNamesWhatIsWrong(t *testing.T) {

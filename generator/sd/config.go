@@ -2,7 +2,6 @@ package sd
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 
 	"github.com/dualprocess/dualprocess-go/internal/autoencoder"
@@ -42,20 +41,10 @@ func ReadConfig(fsys fs.FS) (c Config, err error) {
 		return c, err
 	}
 	c.UNet, c.Scheduler = defaultUNet(), defaultScheduler()
-	read := func(file string, part any, check func() error) {
-		if err != nil {
-			return
-		}
-		if err = hf.ReadConfig(fsys, file, part); err != nil {
-			return
-		}
-		if problem := check(); problem != nil {
-			err = fmt.Errorf("%s: %w", file, problem)
-		}
+	if err := pipeline.ReadConfig(fsys, "unet/config.json", &c.UNet, c.UNet.check); err != nil {
+		return c, err
 	}
-	read("unet/config.json", &c.UNet, c.UNet.check)
-	read("scheduler/scheduler_config.json", &c.Scheduler, c.Scheduler.check)
-	if err != nil {
+	if err := pipeline.ReadConfig(fsys, pipeline.SchedulerFile, &c.Scheduler, c.Scheduler.check); err != nil {
 		return c, err
 	}
 	if c.Autoencoder, err = autoencoder.ReadKLConfig(fsys, "vae"); err != nil {

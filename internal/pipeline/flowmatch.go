@@ -1,9 +1,7 @@
 package pipeline
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"math"
 
@@ -44,29 +42,16 @@ type FlowMatchEuler struct {
 // ReadFlowMatchEuler reads the scheduler's configuration in the folder of a pipeline.
 // Errors name the file and the field; those about a value wrap hf.ErrConfig.
 func ReadFlowMatchEuler(fsys fs.FS) (FlowMatchEuler, error) {
-	var text json.RawMessage
-	if err := hf.ReadConfig(fsys, SchedulerFile, &text); err != nil {
-		return FlowMatchEuler{}, err
-	}
-	c, err := DecodeFlowMatchEuler(text)
-	if err != nil {
-		return c, fmt.Errorf("%s: %w", SchedulerFile, err)
-	}
-	return c, nil
-}
-
-// DecodeFlowMatchEuler is ReadFlowMatchEuler for the text of the file.
-func DecodeFlowMatchEuler(text []byte) (FlowMatchEuler, error) {
 	c := FlowMatchEuler{ // what diffusers fills in
 		TrainTimesteps: 1000, Shift: 1, BaseShift: 0.5, MaxShift: 1.15, BaseTokens: 256, MaxTokens: 4096, DynamicType: "exponential",
 	}
-	if err := hf.Decode(text, &c); err != nil {
-		return c, err
-	}
-	if !(c.Shift > 0 && c.Shift < 1e3) || c.MaxTokens <= c.BaseTokens {
-		return c, hf.Errorf("shift is %v, base_image_seq_len %d, max_image_seq_len %d", c.Shift, c.BaseTokens, c.MaxTokens)
-	}
-	return c, errors.Join(
+	return c, ReadConfig(fsys, SchedulerFile, &c, c.check)
+}
+
+func (c *FlowMatchEuler) check() error {
+	return errors.Join(
+		hf.Check(c.Shift > 0 && c.Shift < 1e3, "shift is %v, want more than 0 and less than 1000", c.Shift),
+		hf.Check(c.MaxTokens > c.BaseTokens, "max_image_seq_len is %d, but base_image_seq_len is %d", c.MaxTokens, c.BaseTokens),
 		hf.Require("_class_name", c.Class, FlowMatchEulerClass),
 		hf.CheckSizes(hf.Size{Name: "num_train_timesteps", Value: c.TrainTimesteps, Limit: 1 << 16}),
 		hf.Require("time_shift_type", c.DynamicType, "exponential"),

@@ -49,3 +49,12 @@ func CheckIndex(fsys fs.FS, parts map[string]Part) error {
 	}
 	return nil
 }
+
+// ReadConfig reads a JSON file of a folder into config, a pointer to a struct with
+// what diffusers fills in, and checks it. Errors name the file.
+func ReadConfig(fsys fs.FS, file string, config any, check func() error) error {
+	if err := hf.ReadConfig(fsys, file, config); err != nil {
+		return err
+	}
+	return hf.Within(file, check())
+}
