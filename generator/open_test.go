@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/generator/flux"
 	"github.com/dualprocess/dualprocess-go/generator/pocket"
 	"github.com/dualprocess/dualprocess-go/generator/sana"
@@ -44,6 +45,7 @@ func TestOpen(t *testing.T) {
 		require.NoError(t, err)
 		require.IsType(t, families[family(t, f)], g)
 		require.Equal(t, 3, g.Steps())
+		require.DirExists(t, filepath.Join(f.Path("model"), g.(dualprocess.Presetter).Preset().Prefix), "the adapted network")
 		latents, err := g.Latents(1)
 		require.NoError(t, err)
 		require.Zero(t, latents.Shape().Size()%3, "no latents of pictures of 2 by 3 squares")

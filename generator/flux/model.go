@@ -183,7 +183,7 @@ func (g *Generator) unpack(tokens *Node) *Node {
 // Preset suggests the paper's targets: attention and feed-forward layers of the
 // double blocks, queries, keys and values of the single ones.
 func (g *Generator) Preset() dualprocess.Preset {
-	return dualprocess.Preset{Targets: []string{
+	return dualprocess.Preset{Prefix: "transformer", Targets: []string{
 		"attn.to_q", "attn.to_k", "attn.to_v", "attn.to_out.0",
 		"attn.add_q_proj", "attn.add_k_proj", "attn.add_v_proj", "attn.to_add_out",
 		"ff.net.0.proj", "ff.net.2", "ff_context.net.0.proj", "ff_context.net.2",

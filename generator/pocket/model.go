@@ -162,7 +162,7 @@ func (g *Generator) Decode(latents *Node) *Node {
 // attention is adapted: the layers behind it repaint a picture before they move
 // anything in it.
 func (g *Generator) Preset() dualprocess.Preset {
-	return dualprocess.Preset{LearningRate: 1.5e-3, Targets: []string{"to_q", "to_k", "to_v", "to_out.0"}}
+	return dualprocess.Preset{LearningRate: 1.5e-3, Prefix: "transformer", Targets: []string{"to_q", "to_k", "to_v", "to_out.0"}}
 }
 
 // flow is the grid of the noise levels, of which the transformer is told.

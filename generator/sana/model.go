@@ -172,6 +172,7 @@ func (g *Generator) Decode(latents *Node) *Node {
 func (g *Generator) Preset() dualprocess.Preset {
 	return dualprocess.Preset{
 		LearningRate: 5e-6,
+		Prefix:       "transformer",
 		Targets:      []string{"to_k", "to_q", "to_v", "to_out.0", "ff.conv_inverted", "ff.conv_depth", "ff.conv_point"},
 	}
 }

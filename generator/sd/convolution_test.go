@@ -57,7 +57,7 @@ func TestConvolutions(t *testing.T) {
 	}
 
 	path := filepath.Join(t.TempDir(), "convolutions.safetensors")
-	require.NoError(t, a.Save(path, lora.SaveOptions{Prefix: AdapterPrefix}))
+	require.NoError(t, a.Save(path, lora.SaveOptions{Prefix: g.Preset().Prefix}))
 	again, err := lora.Load(path, layers)
 	require.NoError(t, err)
 	require.Equal(t, a, again)

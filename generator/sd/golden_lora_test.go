@@ -28,9 +28,9 @@ func (r *reference) testLora(t *testing.T) {
 		r.Compare(t, "lora.inmem.w1.image_raw", picture, tolerance)
 	})
 	t.Run("round trip", func(t *testing.T) {
-		pipelinetest.RoundTrip(t, start, lora.SaveOptions{Prefix: AdapterPrefix}, layers)
+		pipelinetest.RoundTrip(t, start, lora.SaveOptions{Prefix: g.Preset().Prefix}, layers)
 	})
 	r.Write(t, start, map[string]lora.SaveOptions{
-		"diffusers": {Prefix: AdapterPrefix}, "baked": {Prefix: AdapterPrefix, Baked: true},
+		"diffusers": {Prefix: g.Preset().Prefix}, "baked": {Prefix: g.Preset().Prefix, Baked: true},
 	})
 }

@@ -23,10 +23,6 @@ import (
 	"github.com/dualprocess/dualprocess-go/lora"
 )
 
-// AdapterPrefix is where diffusers looks for this model's part of an adapter file:
-// what to give as lora.SaveOptions.Prefix.
-const AdapterPrefix = "unet"
-
 // Generator is Stable Diffusion on a runtime.
 type Generator struct {
 	config   Config
@@ -171,5 +167,5 @@ func (g *Generator) Decode(latents *Node) *Node {
 // Preset suggests the paper's targets: all attention, within the picture and to
 // the text.
 func (g *Generator) Preset() dualprocess.Preset {
-	return dualprocess.Preset{Targets: []string{"to_k", "to_q", "to_v", "to_out.0"}}
+	return dualprocess.Preset{Prefix: "unet", Targets: []string{"to_k", "to_q", "to_v", "to_out.0"}}
 }
