@@ -16,7 +16,7 @@
 // With the two small models that the library carries in itself:
 //
 //	rt, err := backends.Open(ctx, backends.Options{})
-//	generator, err := pocketgenerator.Open(rt)
+//	generator, err := pocketgenerator.Open(ctx, rt, pocketgenerator.Options{})
 //	verifier, err := pocketverifier.Open(rt)
 //	line := overlay.HorizonLine{Row: 0.3}.Draw(64, 64)
 //	adapter, err := dualprocess.Distill(ctx, dualprocess.Task{

@@ -24,7 +24,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer rt.Close()
-	generator, err := pocketgenerator.Open(rt)
+	generator, err := pocketgenerator.Open(ctx, rt, pocketgenerator.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -64,7 +64,7 @@ func open[G dualprocess.Generator, O any](ctx context.Context, rt *backends.Runt
 	return g, nil
 }
 
-// openPocket opens a folder of the pocket generator, which has no options.
-func openPocket(_ context.Context, rt *backends.Runtime, folder string, _ struct{}) (*pocket.Generator, error) {
-	return pocket.OpenFS(rt, os.DirFS(folder))
+// openPocket opens a folder of the pocket generator.
+func openPocket(ctx context.Context, rt *backends.Runtime, folder string, o pocket.Options) (*pocket.Generator, error) {
+	return pocket.OpenFS(ctx, rt, os.DirFS(folder), o)
 }

@@ -71,10 +71,10 @@ func TestOpenNil(t *testing.T) {
 		require.Equal(t, 1, strings.Count(err.Error(), "open ")+strings.Count(err.Error(), ErrUnsupported.Error()), err)
 	}
 	_, err := Open(t.Context(), nil, folderOf(t, flux.Pipeline), Options{})
-	require.ErrorIs(t, err, ErrOptions)
+	require.ErrorIs(t, err, dualprocess.ErrTask)
 	var none context.Context
 	_, err = Open(none, rt, folderOf(t, flux.Pipeline), Options{})
-	require.ErrorIs(t, err, ErrOptions)
+	require.ErrorIs(t, err, dualprocess.ErrTask)
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = Open(ended, rt, folderOf(t, flux.Pipeline), Options{})

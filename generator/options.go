@@ -8,9 +8,8 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 )
 
-// ErrOptions says that the options, or another argument of Open, make no sense, or
-// that the model has no such thing. The error names the field. The models' own
-// ErrOptions are this one.
+// ErrOptions says that a field of Options is out of its range, or one that the model
+// does not have; the error names it. The models' own ErrOptions are this one.
 var ErrOptions = pipeline.ErrOptions
 
 // Options of Open: what several models have. The zero value suits the model; its

@@ -39,7 +39,7 @@ func commonsense(ctx context.Context, run *show.Run) error {
 		return err
 	}
 	defer rt.Close()
-	g, err := generator.Open(rt)
+	g, err := generator.Open(ctx, rt, generator.Options{})
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,7 @@ func horizon(ctx context.Context, run *show.Run, lines []float64) error {
 		return err
 	}
 	defer rt.Close()
-	g, err := generator.Open(rt)
+	g, err := generator.Open(ctx, rt, generator.Options{})
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func latents(ctx context.Context, run *show.Run) error {
 		return err
 	}
 	defer rt.Close()
-	g, err := generator.Open(rt)
+	g, err := generator.Open(ctx, rt, generator.Options{})
 	if err != nil {
 		return err
 	}

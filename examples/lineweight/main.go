@@ -37,7 +37,7 @@ func lineweight(ctx context.Context, run *show.Run) error {
 		return err
 	}
 	defer rt.Close()
-	g, err := generator.Open(rt)
+	g, err := generator.Open(ctx, rt, generator.Options{})
 	if err != nil {
 		return err
 	}

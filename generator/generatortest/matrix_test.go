@@ -43,7 +43,7 @@ func TestDistillMatrix(t *testing.T) {
 }
 
 func openGenerators(t *testing.T, rt *backends.Runtime) map[string]dualprocess.Generator {
-	own, err := pocket.Open(rt)
+	own, err := pocket.Open(t.Context(), rt, pocket.Options{})
 	require.NoError(t, err)
 	all := map[string]dualprocess.Generator{"pocket": own}
 	for _, f := range golden.Fixtures(t, golden.Generator) {

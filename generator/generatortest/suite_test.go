@@ -55,7 +55,9 @@ func backend() string {
 // U-Net's lowest resolution has a choice.
 func TestGenerators(t *testing.T) {
 	t.Run("pocket", func(t *testing.T) {
-		generatortest.Run(t, func(_ context.Context, rt *backends.Runtime) (dualprocess.Generator, error) { return pocket.Open(rt) },
+		generatortest.Run(t, func(ctx context.Context, rt *backends.Runtime) (dualprocess.Generator, error) {
+			return pocket.Open(ctx, rt, pocket.Options{})
+		},
 			generatortest.Options{Prompts: []string{"a meadow at day", "a meadow at night with a tree", "a tree"}, Backend: backend()})
 	})
 	for _, f := range golden.Fixtures(t, golden.Generator) {

@@ -17,7 +17,7 @@ func ExampleOpen() {
 		return
 	}
 	defer rt.Close()
-	g, err := pocket.Open(rt)
+	g, err := pocket.Open(ctx, rt, pocket.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -45,7 +45,7 @@ func ExampleGenerator_Encode() {
 		return
 	}
 	defer rt.Close()
-	g, err := pocket.Open(rt)
+	g, err := pocket.Open(ctx, rt, pocket.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -40,6 +40,9 @@ var (
 	ErrUnknownWord = tokenizer.ErrUnknownWord
 )
 
+// name of the package, for errors.
+const name = "pocket generator"
+
 // Generator is the pocket generator on a runtime.
 type Generator struct {
 	config      Config
@@ -56,71 +59,77 @@ var (
 	_ dualprocess.Noiser    = (*Generator)(nil)
 )
 
+// Options of Open, as other generators have them. There are none: the model was
+// trained for one size of pictures and one number of steps.
+type Options struct{}
+
 // Open loads the embedded weights.
-func Open(rt *backends.Runtime) (*Generator, error) {
+func Open(ctx context.Context, rt *backends.Runtime, o Options) (*Generator, error) {
 	sub, err := fs.Sub(embedded, "weights")
 	if err != nil {
-		return nil, fmt.Errorf("pocket generator: %w", err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return OpenFS(rt, sub)
+	return OpenFS(ctx, rt, sub, o)
 }
 
 // OpenFS loads a pocket generator from a folder of the same layout.
-func OpenFS(rt *backends.Runtime, fsys fs.FS) (*Generator, error) {
-	g := &Generator{runtime: rt}
-	for name, part := range map[string]any{
-		"transformer/config.json":         &g.config.Transformer,
-		"vae/config.json":                 &g.config.Decoder,
-		"scheduler/scheduler_config.json": &g.config.Scheduler,
-	} {
-		if err := hf.ReadConfig(fsys, name, part); err != nil {
-			return nil, fmt.Errorf("pocket generator: %w", err)
-		}
-	}
-	if err := g.config.Validate(); err != nil {
-		return nil, fmt.Errorf("pocket generator: %w", err)
-	}
-	g.flow = g.config.Scheduler.flow()
-	if err := g.load(fsys); err != nil {
-		return nil, fmt.Errorf("pocket generator: %w", err)
-	}
-	return g, nil
+func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*Generator, error) {
+	return pipeline.OpenFS(ctx, rt, name, fsys, o, open)
 }
 
-func (g *Generator) load(fsys fs.FS) (err error) {
-	if g.tokenizer, err = tokenizer.Open(fsys, "tokenizer"); err != nil {
-		return err
+func open(ctx context.Context, p *pipeline.Opening, _ Options) (*Generator, error) {
+	g := &Generator{runtime: p.Runtime}
+	var err error
+	if g.config, err = readConfig(p.Files); err != nil {
+		return nil, err
+	}
+	if g.tokenizer, err = tokenizer.Open(p.Files, "tokenizer"); err != nil {
+		return nil, err
 	}
 	if have, want := g.tokenizer.Size(), g.config.Transformer.VocabSize; have > want {
-		return fmt.Errorf("transformer.vocab_size is %d, the tokenizer has %d words", want, have)
+		return nil, fmt.Errorf("transformer.vocab_size is %d, the tokenizer has %d words", want, have)
 	}
-	root := weights.Root(g.runtime.Store, "/generator")
-	if err := weights.Load(fsys, "transformer", g.runtime.Store, root+"/transformer", nil, func(c weights.Cursor) {
-		g.transformer = NewTransformer(c, g.config.Transformer)
-	}); err != nil {
-		return err
+	g.flow = g.config.Scheduler.flow()
+	return g, p.Load(ctx,
+		pipeline.Weights{Folder: "transformer", Read: func(c weights.Cursor) { g.transformer = NewTransformer(c, g.config.Transformer) }},
+		pipeline.Weights{Folder: "vae", Read: func(c weights.Cursor) { g.decoder = NewDecoder(c.In("decoder"), g.config.Decoder) }},
+	)
+}
+
+// readConfig reads the JSON files of the folder.
+func readConfig(fsys fs.FS) (c Config, err error) {
+	for _, part := range []struct {
+		file   string
+		config any
+	}{
+		{"transformer/config.json", &c.Transformer}, {"vae/config.json", &c.Decoder}, {pipeline.SchedulerFile, &c.Scheduler},
+	} {
+		if err := hf.ReadConfig(fsys, part.file, part.config); err != nil {
+			return c, err
+		}
 	}
-	return weights.Load(fsys, "vae", g.runtime.Store, root+"/vae", nil, func(c weights.Cursor) {
-		g.decoder = NewDecoder(c.In("decoder"), g.config.Decoder)
-	})
+	return c, c.Validate()
 }
 
 // Encode returns the ids of the prompt's words, int32 [1, words]. A word that
 // the model does not know is an error that wraps ErrUnknownWord and names it.
-func (g *Generator) Encode(_ context.Context, prompt string) (dualprocess.Inputs, error) {
+func (g *Generator) Encode(ctx context.Context, prompt string) (dualprocess.Inputs, error) {
+	if err := pipeline.CheckCall(ctx, g.runtime); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
 	ids, err := g.tokenizer.Encode(prompt)
 	if err != nil {
-		return nil, fmt.Errorf("pocket generator: prompt %q: %w", prompt, err)
+		return nil, fmt.Errorf("%s: prompt %q: %w", name, prompt, err)
 	}
 	limit := g.config.Transformer.MaxWords
 	if len(ids) > limit {
-		return nil, fmt.Errorf("pocket generator: %w: %q has %d words, the model reads %d", ErrPromptTooLong, prompt, len(ids), limit)
+		return nil, fmt.Errorf("%s: %w: %q has %d words, the model reads %d", name, ErrPromptTooLong, prompt, len(ids), limit)
 	}
 	padded := make([]int32, limit)
 	for i, id := range ids {
 		padded[i] = int32(id)
 	}
-	return dualprocess.Inputs{tensors.FromFlatDataAndDimensions(padded, 1, limit)}, nil
+	return dualprocess.Inputs{pipeline.Row(padded)}, nil
 }
 
 // Latents returns Gaussian noise, float32 [seeds, height, width, channels].

@@ -44,7 +44,7 @@ func folder(t *testing.T) fstest.MapFS {
 }
 
 func TestEncode(t *testing.T) {
-	g, err := Open(runtime(t))
+	g, err := Open(t.Context(), runtime(t), Options{})
 	require.NoError(t, err)
 	in, err := g.Encode(context.Background(), "A Meadow at day")
 	require.NoError(t, err)
@@ -61,7 +61,7 @@ func TestEncode(t *testing.T) {
 }
 
 func TestLatents(t *testing.T) {
-	g, err := Open(runtime(t))
+	g, err := Open(t.Context(), runtime(t), Options{})
 	require.NoError(t, err)
 	both, err := g.Latents(7, 8)
 	require.NoError(t, err)
@@ -75,7 +75,7 @@ func TestLatents(t *testing.T) {
 // estimate is the clean latents, and so is the end.
 func TestSchedule(t *testing.T) {
 	rt := runtime(t)
-	g, err := Open(rt)
+	g, err := Open(t.Context(), rt, Options{})
 	require.NoError(t, err)
 	assert.Equal(t, float32(1), g.flow.Sigmas[0])
 	assert.Equal(t, float32(0), g.flow.Next[g.Steps()-1])
@@ -128,7 +128,7 @@ func TestOpenNamesWhatIsWrong(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			files := folder(t)
 			test.spoil(files)
-			_, err := OpenFS(runtime(t), files)
+			_, err := OpenFS(t.Context(), runtime(t), files, Options{})
 			require.Error(t, err)
 			assert.ErrorContains(t, err, test.says)
 			if test.is != nil {
@@ -142,17 +142,17 @@ func TestOpenNamesWhatIsWrong(t *testing.T) {
 func TestTwoOfAKind(t *testing.T) {
 	rt := runtime(t)
 	none := rt.Store.NumVariables() // the store's own random state
-	_, err := Open(rt)
+	_, err := Open(t.Context(), rt, Options{})
 	require.NoError(t, err)
 	one := rt.Store.NumVariables() - none
-	_, err = Open(rt)
+	_, err = Open(t.Context(), rt, Options{})
 	require.NoError(t, err)
 	assert.Equal(t, 2*one, rt.Store.NumVariables()-none)
 }
 
 func TestDecoderIsFiniteFarFromItsLatents(t *testing.T) {
 	rt := runtime(t)
-	g, err := Open(rt)
+	g, err := Open(t.Context(), rt, Options{})
 	require.NoError(t, err)
 	exec, err := model.NewExec(rt.Backend, rt.Store, func(_ *model.Scope, in []*Node) []*Node {
 		return []*Node{g.Decode(MulScalar(in[0], 50))}

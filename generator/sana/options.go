@@ -8,8 +8,8 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 )
 
-// ErrOptions says that an argument of Open makes no sense, or not for this
-// checkpoint; the error names the field. It is generator.ErrOptions.
+// ErrOptions says that the options make no sense, or not for this checkpoint; the
+// error names the field. It is generator.ErrOptions.
 var ErrOptions = pipeline.ErrOptions
 
 // Options of Open. The zero value suits the checkpoint.

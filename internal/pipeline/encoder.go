@@ -46,7 +46,7 @@ func NewEncoder[P comparable](ctx context.Context, p *Opening, e Encoding[P]) (*
 // the next, float32. They belong to the caller.
 func (e *Encoder[P]) Encode(ctx context.Context, prompts ...P) (dualprocess.Inputs, error) {
 	if ctx == nil {
-		return nil, fmt.Errorf("%s: %w: the context is nil", e.opening.name, dualprocess.ErrTask)
+		return nil, fmt.Errorf("%s: %w: Context: must be given", e.opening.name, dualprocess.ErrTask)
 	}
 	var inputs dualprocess.Inputs
 	for _, prompt := range prompts {

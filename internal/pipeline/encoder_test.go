@@ -115,13 +115,13 @@ func TestOpen(t *testing.T) {
 		require.Nil(t, s)
 		return err.Error()
 	}
-	require.Contains(t, refused(t.Context(), rt, fs.ErrNotExist, "unet", "vae"), "scaler: open: ")
+	require.Contains(t, refused(t.Context(), rt, fs.ErrNotExist, "unet", "vae"), "scaler: ")
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
 	refused(ended, rt, context.Canceled)
 	var none context.Context
-	refused(none, rt, ErrOptions)
-	require.Equal(t, "scaler: open: invalid options: the runtime is nil", refused(t.Context(), nil, ErrOptions))
+	require.Contains(t, refused(none, rt, dualprocess.ErrTask), "Context")
+	require.Contains(t, refused(t.Context(), nil, dualprocess.ErrTask), "Runtime")
 	_, err := Open(t.Context(), rt, "scaler", "/no/such/folder", nil, openScaler)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.ErrorContains(t, err, "scaler: open /no/such/folder: ")

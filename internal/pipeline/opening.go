@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
@@ -25,35 +26,42 @@ type Opening struct {
 // Where that fails, nothing stays in the runtime's store, the generator is nil, and
 // the error begins with the names of the package and of the folder.
 func Open[G, O any](ctx context.Context, rt *backends.Runtime, name, folder string, o O, open func(context.Context, *Opening, O) (*G, error)) (*G, error) {
-	return opened(ctx, &Opening{Runtime: rt, Files: os.DirFS(folder), name: name}, "open "+folder, o, open)
+	g, err := opened(ctx, &Opening{Runtime: rt, Files: os.DirFS(folder), name: name}, o, open)
+	if err != nil {
+		return nil, fmt.Errorf("%s: open %s: %w", name, folder, err)
+	}
+	return g, nil
 }
 
 // OpenFS is Open for any file system.
 func OpenFS[G, O any](ctx context.Context, rt *backends.Runtime, name string, fsys fs.FS, o O, open func(context.Context, *Opening, O) (*G, error)) (*G, error) {
-	return opened(ctx, &Opening{Runtime: rt, Files: fsys, name: name}, "open", o, open)
-}
-
-func opened[G, O any](ctx context.Context, p *Opening, doing string, o O, open func(context.Context, *Opening, O) (*G, error)) (*G, error) {
-	err := CheckCall(ctx, p.Runtime)
-	if err == nil {
-		p.root = weights.Root(p.Runtime.Store, "/generator")
-		var g *G
-		if g, err = open(ctx, p, o); err == nil {
-			return g, nil
-		}
-		err = errors.Join(err, p.Runtime.Store.DeleteVariablesInScope(p.root))
+	g, err := opened(ctx, &Opening{Runtime: rt, Files: fsys, name: name}, o, open)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return nil, fmt.Errorf("%s: %s: %w", p.name, doing, err)
+	return g, nil
 }
 
-// CheckCall returns an error if an argument that every Open has is nil, or if the
-// context has ended.
+func opened[G, O any](ctx context.Context, p *Opening, o O, open func(context.Context, *Opening, O) (*G, error)) (*G, error) {
+	if err := CheckCall(ctx, p.Runtime); err != nil {
+		return nil, err
+	}
+	p.root = weights.Root(p.Runtime.Store, "/generator")
+	g, err := open(ctx, p, o)
+	if err != nil {
+		return nil, errors.Join(err, p.Runtime.Store.DeleteVariablesInScope(p.root))
+	}
+	return g, nil
+}
+
+// CheckCall returns an error that wraps dualprocess.ErrTask if an argument that every
+// Open has is nil, or the context's own if that has ended.
 func CheckCall(ctx context.Context, rt *backends.Runtime) error {
 	switch {
 	case ctx == nil:
-		return fmt.Errorf("%w: the context is nil", ErrOptions)
-	case rt == nil:
-		return fmt.Errorf("%w: the runtime is nil", ErrOptions)
+		return fmt.Errorf("%w: Context: must be given", dualprocess.ErrTask)
+	case rt == nil || rt.Backend == nil || rt.Store == nil:
+		return fmt.Errorf("%w: Runtime: must be an open runtime", dualprocess.ErrTask)
 	}
 	return ctx.Err()
 }

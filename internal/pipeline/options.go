@@ -7,8 +7,8 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 )
 
-// ErrOptions says that the options of a generator, or another argument of its Open,
-// make no sense, or not for the checkpoint. The error names the field.
+// ErrOptions says that the options of a generator make no sense, or not for the
+// checkpoint. The error names the field.
 var ErrOptions = errors.New("invalid options")
 
 // Options are those that generators have in common, with their defaults filled in.

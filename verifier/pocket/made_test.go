@@ -17,7 +17,7 @@ import (
 // latents and never quite like a drawn scene.
 func TestMadePictures(t *testing.T) {
 	v, n := open(t)
-	g, err := generator.Open(v.runtime)
+	g, err := generator.Open(t.Context(), v.runtime, generator.Options{})
 	require.NoError(t, err)
 	rng := rand.New(rand.NewPCG(heldOut, 79))
 	perFamily := n / 60
