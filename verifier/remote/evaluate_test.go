@@ -37,7 +37,7 @@ func TestEvaluate(t *testing.T) {
 	rt, err := backends.Open(t.Context(), backends.Options{Backend: "go"})
 	require.NoError(t, err)
 	defer rt.Close()
-	g, err := pocket.Open(rt)
+	g, err := pocket.Open(t.Context(), rt, pocket.Options{})
 	require.NoError(t, err)
 
 	line := overlay.Solid{Picture: overlay.HorizonLine{Row: 0.04, Color: color.NRGBA{0, 0, 255, 255}}.Draw(64, 64)}
