@@ -11,7 +11,8 @@
 // Every component type, and every field of it, is known here or refused with an error that names its place in
 // the file: a setting that is silently ignored is a wrong id, and a wrong id is a model that quietly gets worse.
 //
-// Tokenizer files are untrusted. Sizes are bounded, the work on a text of n bytes is O(n log n) for every model,
-// and the regular expressions run on an engine with a budget (see package regex). A [Tokenizer] does not change
-// after Open and may be used by many goroutines.
+// Tokenizer files are untrusted. Sizes are bounded, and the work on a text of n bytes is O(n log n) for every model.
+// Regular expressions run on Go's engine, which never backtracks: the published ones take time in proportion to the
+// text, and the worst one in proportion to its square. A [Tokenizer] does not change after Open and may be used by
+// many goroutines.
 package tokenizer

@@ -64,19 +64,17 @@ func (o object) child(name string) object {
 }
 
 // fill reads the fields of an object, each of which may be given once. If model isn't nil, the field of that name fills
-// model.
+// model instead of being kept.
 func (o *object) fill(d *json.Decoder, model *object) error {
 	o.fields = map[string]json.RawMessage{}
-	switch open, err := d.Token(); {
-	case err != nil:
-		return o.malformed("", "not JSON: %w", err)
-	case open != json.Delim('{'):
+	open, err := d.Token()
+	if err == nil && open != json.Delim('{') {
 		return o.malformed("", "not a JSON object")
 	}
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return o.malformed("", "not JSON: %w", err)
+	for err == nil && d.More() {
+		var key json.Token
+		if key, err = d.Token(); err != nil {
+			break
 		}
 		name, _ := key.(string)
 		if _, twice := o.fields[name]; twice {
@@ -85,18 +83,20 @@ func (o *object) fill(d *json.Decoder, model *object) error {
 		var value json.RawMessage
 		if model != nil && name == "model" {
 			*model = o.child(name)
-			err = model.fill(d, nil)
-		} else if err = d.Decode(&value); err != nil {
-			err = o.malformed("", "not JSON: %w", err)
-		}
-		if err != nil {
-			return err
+			if err := model.fill(d, nil); err != nil {
+				return err
+			}
+		} else {
+			err = d.Decode(&value)
 		}
 		if o.fields[name] = value; len(o.fields) > maxFields {
 			return o.malformed("", "not an object of at most %d fields", maxFields)
 		}
 	}
-	if _, err := d.Token(); err != nil {
+	if err == nil {
+		_, err = d.Token() // the closing brace
+	}
+	if err != nil {
 		return o.malformed("", "not JSON: %w", err)
 	}
 	return nil
@@ -164,20 +164,20 @@ func (o object) only(ignored ...string) error {
 }
 
 // read decodes the fields of o into the struct v, which holds the defaults. A field that may be absent has the option
-// omitempty in its tag; one that v lacks is an error.
+// omitempty in its tag. One that v lacks is an error.
 func read[T any](o object, v T) (T, error) {
 	s := reflect.ValueOf(&v).Elem()
 	for i := range s.NumField() {
 		name, option, _ := strings.Cut(s.Type().Field(i).Tag.Get("json"), ",")
-		raw := o.take(name)
-		switch {
-		case raw == nil && name != "" && option != "omitempty":
-			return v, o.malformed(name, "missing")
-		case raw == nil:
+		if name == "" {
 			continue
 		}
-		if err := decode(raw, s.Field(i).Addr().Interface()); err != nil {
-			return v, o.wrap(name, err)
+		if raw := o.take(name); raw != nil {
+			if err := decode(raw, s.Field(i).Addr().Interface()); err != nil {
+				return v, o.wrap(name, err)
+			}
+		} else if option != "omitempty" {
+			return v, o.malformed(name, "missing")
 		}
 	}
 	return v, o.only()
@@ -208,7 +208,7 @@ func (o object) list(name string) ([]json.RawMessage, error) {
 // checkCount bounds the items of a list or an object by what separates them, before memory is spent on decoding them.
 func checkCount(raw []byte, separator string, most int) error {
 	if bytes.Count(raw, []byte(separator)) > most {
-		return fmt.Errorf("more than %d times %q", most, separator)
+		return errors.New("too many items")
 	}
 	return nil
 }

@@ -79,7 +79,7 @@ func openLegacy(fsys fs.FS, dir string, c *config) (*Tokenizer, error) {
 	return t, err
 }
 
-// readFile reads a file of at most maxFile bytes of UTF-8.
+// readFile reads a file of at most maxFile bytes.
 func readFile(fsys fs.FS, name string) ([]byte, error) {
 	f, err := fsys.Open(name)
 	if err != nil {
@@ -98,32 +98,41 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 
 // parseTokenizer reads a tokenizer.json.
 func parseTokenizer(raw []byte) (*Tokenizer, error) {
-	o, model, err := openFile(raw)
+	o, modelObject, err := openFile(raw)
 	if err != nil {
 		return nil, err
 	}
 	t := &Tokenizer{}
-	var errs [6]error
+	var tokens []addedToken
+	var errs [7]error
 	t.norm, errs[0] = component[normalizer](o, "normalizer", parseNormalizer, normalizers(nil))
 	t.pre, errs[1] = component[preTokenizer](o, "pre_tokenizer", parsePreTokenizer, preTokenizers(nil))
 	t.post, errs[2] = component(o, "post_processor", parsePostProcessor, template{})
 	t.decode, errs[3] = component(o, "decoder", parseDecoder, spaced())
-	t.model, errs[4] = parseModel(model)
-	o.take("model")
-	tokens, err := parseAddedTokens(o)
+	t.model, errs[4] = parseModel(modelObject)
+	tokens, errs[5] = parseAddedTokens(o)
 	// How long a prompt may be and how it is padded is said by the caller, as in transformers.
-	f, errFile := read(o, struct {
-		Version    string  `json:"version,omitempty"`
+	_, errs[6] = read(o, struct {
+		Version    version `json:"version,omitempty"`
 		Truncation ignored `json:"truncation,omitempty"`
 		Padding    ignored `json:"padding,omitempty"`
-	}{Version: "1.0"})
-	if f.Version != "1.0" {
-		errs[5] = o.unsupported("version", "%q", f.Version)
-	}
-	if err := cmp.Or(append(errs[:], err, errFile)...); err != nil {
+		Model      ignored `json:"model,omitempty"` // read above
+	}{})
+	if err := cmp.Or(errs[:]...); err != nil {
 		return nil, err
 	}
 	return t, t.add(tokens)
+}
+
+// version is that of the file's format, of which there is one.
+type version struct{}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (version) UnmarshalJSON(raw []byte) error {
+	if string(raw) != `"1.0"` {
+		return fmt.Errorf("%w: %s", ErrUnsupported, raw)
+	}
+	return nil
 }
 
 // parseModel reads the field "model".

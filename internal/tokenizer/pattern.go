@@ -20,7 +20,7 @@ type pattern struct {
 
 const (
 	maxPattern = 4096    // bytes
-	maxProgram = 1 << 20 // bytes about: Go writes repetitions out, and the ranges of every class
+	maxProgram = 1 << 20 // bytes, about: Go writes out repetitions, and the ranges of every class
 )
 
 // UnmarshalJSON reads {"String": "…"} or {"Regex": "…"}.
@@ -33,8 +33,8 @@ func (p *pattern) UnmarshalJSON(raw []byte) error {
 	switch {
 	case len(kinds) != 1 || literal == "" && expression == "":
 		return errors.New("neither a String nor a Regex")
-	case len(literal) > maxToken || len(expression) > maxPattern:
-		return fmt.Errorf("longer than %d bytes", len(literal)+len(expression)-1)
+	case len(literal+expression) > maxPattern:
+		return fmt.Errorf("longer than %d bytes", maxPattern)
 	case literal != "":
 		*p = literally(literal)
 		return nil

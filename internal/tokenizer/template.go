@@ -13,8 +13,7 @@ func (t template) apply(ids []int) []int {
 	if len(t.before)+len(t.after) == 0 {
 		return ids
 	}
-	out := make([]int, 0, len(t.before)+len(ids)+len(t.after))
-	return append(append(append(out, t.before...), ids...), t.after...)
+	return slices.Concat(t.before, ids, t.after)
 }
 
 // Affixes returns the ids that Encode puts before and after those of a text (<s>, </s>), for callers who encode

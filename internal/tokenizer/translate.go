@@ -27,18 +27,20 @@ var (
 )
 
 // The syntax that can be translated. Left out, and so refused, are anchors, sets within sets, every group but (…),
-// (?:…), (?i:…) and (?-i:…), references, {,n}, and a + or ? behind {n}, which Oniguruma has a meaning of its own for.
+// (?:…), (?i:…) and (?-i:…), references, {,n}, and a + or ? behind {n}, which has a meaning of Oniguruma's own.
 const (
+	lookAheadSyntax  = `\\s\+\(\?!\\S\)\|\\s\+?`
 	escapeSyntax     = `\\(?:[pP]\{[^{}]*\}|x\{[0-9A-Fa-f]+\}|x[0-7][0-9A-Fa-f]|u[0-9A-Fa-f]{4}|[swdDnrtfv]|[^0-9A-Za-z])`
+	bracketSyntax    = `\[\^?(?:[^\[\]\\]|` + escapeSyntax + `)+\]`
+	otherSyntax      = `[^\\\[({^$*+?]|\(\?-?i:|\(\?:|\(` // a character, or a part of the structure
 	quantifierSyntax = `[*+?][?+]?|\{\d+\}|\{\d+,\d*\}\??`
 )
 
 var (
 	escapes = regexp.MustCompile(escapeSyntax)
-	// terms takes the first term off an expression: the look-ahead, a bracket, an escape, a character or a part of
-	// the structure, and the quantifier behind it.
-	terms = regexp.MustCompile(`^(?:(\\s\+\(\?!\\S\)\|\\s\+?)|(\[\^?(?:[^\[\]\\]|` + escapeSyntax + `)+\])|(\\[SW]|` + escapeSyntax +
-		`)|([^\\\[({^$*+?]|\(\?-?i:|\(\?:|\())(` + quantifierSyntax + `)?`)
+	// terms takes the first term off an expression, with its quantifier.
+	terms = regexp.MustCompile(`^(?:(` + lookAheadSyntax + `)|(` + bracketSyntax + `)|(\\[SW]|` + escapeSyntax + `)|(` + otherSyntax +
+		`))(` + quantifierSyntax + `)?`)
 )
 
 // term is a set of characters, a part of the structure ("(?:", "|", ")") or the look-ahead, in Go's syntax.
@@ -140,18 +142,22 @@ func checkRepeated(group, quantifier string) error {
 // them never leads anywhere.
 func neverGivesBack(all []term) bool {
 	held := characters(all[0].text)
+	if held == nil {
+		return false
+	}
 	for _, next := range all[1:] {
 		if next.text == "|" {
-			break
+			return true
 		}
-		if theirs := characters(next.text); theirs == nil || held == nil || overlap(held, theirs) {
+		theirs := characters(next.text)
+		if theirs == nil || overlap(held, theirs) {
 			return false
 		}
-		if optional := strings.HasPrefix(next.quantifier, "*") || strings.HasPrefix(next.quantifier, "?") || strings.HasPrefix(next.quantifier, "{0"); !optional {
-			break
+		if required := next.quantifier == "" || next.quantifier[0] == '+'; required {
+			return true
 		}
 	}
-	return held != nil
+	return true
 }
 
 // characters returns the ranges of a term that matches one character, as pairs; nil for any other term.
