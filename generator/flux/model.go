@@ -15,6 +15,7 @@ import (
 	"os"
 
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
@@ -64,10 +65,12 @@ type Generator struct {
 }
 
 var (
-	_ dualprocess.Generator = (*Generator)(nil)
-	_ dualprocess.Presetter = (*Generator)(nil)
-	_ dualprocess.Leveler   = (*Generator)(nil)
-	_ dualprocess.Releaser  = (*Generator)(nil)
+	_ dualprocess.Generator   = (*Generator)(nil)
+	_ dualprocess.Presetter   = (*Generator)(nil)
+	_ dualprocess.Runtimer    = (*Generator)(nil)
+	_ dualprocess.Conditioner = (*Generator)(nil)
+	_ dualprocess.Leveler     = (*Generator)(nil)
+	_ dualprocess.Releaser    = (*Generator)(nil)
 )
 
 // Open loads the generator in folder. Its weights become frozen variables of the
@@ -184,6 +187,17 @@ func (g *Generator) Encode(ctx context.Context, prompt string) (dualprocess.Inpu
 		return nil, fmt.Errorf("flux: %w", err)
 	}
 	return inputs, nil
+}
+
+// Runtime is the one that the generator was opened with.
+func (g *Generator) Runtime() *backends.Runtime { return g.runtime }
+
+// Conditions are the shapes of what Encode returns.
+func (g *Generator) Conditions() []shapes.Shape {
+	return []shapes.Shape{
+		shapes.Make(dtypes.Float32, 1, g.encoders.t5Words.Length(), g.config.T5.Width),
+		shapes.Make(dtypes.Float32, 1, g.config.CLIP.Width),
+	}
 }
 
 // Release frees the text encoders' weights; an Encode of a new prompt loads them

@@ -14,6 +14,7 @@ import (
 	"os"
 
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
@@ -41,6 +42,8 @@ type Generator struct {
 var (
 	_ dualprocess.Generator    = (*Generator)(nil)
 	_ dualprocess.Presetter    = (*Generator)(nil)
+	_ dualprocess.Runtimer     = (*Generator)(nil)
+	_ dualprocess.Conditioner  = (*Generator)(nil)
 	_ dualprocess.Leveler      = (*Generator)(nil)
 	_ dualprocess.Multistepper = (*Generator)(nil)
 	_ dualprocess.Releaser     = (*Generator)(nil)
@@ -118,6 +121,19 @@ func (g *Generator) Encode(ctx context.Context, prompt string) (dualprocess.Inpu
 		return nil, fmt.Errorf("sana: %w", err)
 	}
 	return inputs, nil
+}
+
+// Runtime is the one that the generator was opened with.
+func (g *Generator) Runtime() *backends.Runtime { return g.runtime }
+
+// Conditions are the shapes of what Encode returns.
+func (g *Generator) Conditions() []shapes.Shape {
+	words := g.encoder.plain.Length()
+	one := []shapes.Shape{shapes.Make(dtypes.Float32, 1, words, g.config.Gemma.Hidden), shapes.Make(dtypes.Float32, 1, words)}
+	if g.guided() {
+		return append(one, one...)
+	}
+	return one
 }
 
 // Release frees the text encoder's weights; an Encode of a new prompt loads them

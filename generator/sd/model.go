@@ -14,6 +14,7 @@ import (
 	"os"
 
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
@@ -65,10 +66,12 @@ type Generator struct {
 }
 
 var (
-	_ dualprocess.Generator = (*Generator)(nil)
-	_ dualprocess.Presetter = (*Generator)(nil)
-	_ dualprocess.Leveler   = (*Generator)(nil)
-	_ dualprocess.Releaser  = (*Generator)(nil)
+	_ dualprocess.Generator   = (*Generator)(nil)
+	_ dualprocess.Presetter   = (*Generator)(nil)
+	_ dualprocess.Runtimer    = (*Generator)(nil)
+	_ dualprocess.Conditioner = (*Generator)(nil)
+	_ dualprocess.Leveler     = (*Generator)(nil)
+	_ dualprocess.Releaser    = (*Generator)(nil)
 )
 
 // Open loads the generator in folder. Its weights become frozen variables of the
@@ -179,6 +182,18 @@ func (g *Generator) Encode(ctx context.Context, prompt string) (dualprocess.Inpu
 		inputs = append(inputs, states)
 	}
 	return inputs, nil
+}
+
+// Runtime is the one that the generator was opened with.
+func (g *Generator) Runtime() *backends.Runtime { return g.runtime }
+
+// Conditions are the shapes of what Encode returns.
+func (g *Generator) Conditions() []shapes.Shape {
+	states := shapes.Make(dtypes.Float32, 1, g.encoder.prompter.Length(), g.config.CLIP.Width)
+	if g.guided() {
+		return []shapes.Shape{states, states}
+	}
+	return []shapes.Shape{states}
 }
 
 // Release frees the text encoder's weights; an Encode of a new prompt loads them
