@@ -172,7 +172,7 @@ func (r *Runtime) Close() error {
 }
 
 // Try calls f, which builds graphs, and returns what it panicked with as an error: GoMLX's graph functions panic
-// where Go would return an error. An error that was the panic's value is wrapped as it is.
+// where Go would return an error. An error that was the panic's value is returned as it is.
 func Try(f func()) error {
 	switch e := exceptions.Try(f).(type) {
 	case nil:
@@ -180,7 +180,7 @@ func Try(f func()) error {
 	case error:
 		return e
 	default:
-		return fmt.Errorf("backends: panic: %v", e)
+		return fmt.Errorf("%v", e)
 	}
 }
 

@@ -2,10 +2,15 @@ package dualprocess
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
+	"github.com/dualprocess/dualprocess-go/internal/quote"
 )
 
 // conditions are encoded prompts, stacked: prompt k is row k of every table. A
@@ -14,12 +19,28 @@ type conditions struct {
 	tables []*tensors.Tensor // [prompts, ...]
 }
 
+// inputs lists the tables for a program.
+func (c *conditions) inputs() []any { return []any{c.tables} }
+
+// take reads the tables in a graph.
+func (c *conditions) take(in *cursor) []*Node { return in.take(len(c.tables)) }
+
+// pick gathers the rows of tables that a batch wants: what Predict is given,
+// [batch, ...].
+func pick(tables []*Node, rows *Node) []*Node {
+	picked := make([]*Node, len(tables))
+	for k, table := range tables {
+		picked[k] = Gather(table, ExpandDims(rows, -1))
+	}
+	return picked
+}
+
 // encode prepares prompts; all must encode to the same shapes.
 func encode(ctx context.Context, g Generator, prompts []string) (*conditions, error) {
 	var encoded []Inputs
 	defer func() {
 		for _, in := range encoded {
-			release(in...)
+			graphs.Release(in...)
 		}
 	}()
 	for _, prompt := range prompts {
@@ -27,24 +48,15 @@ func encode(ctx context.Context, g Generator, prompts []string) (*conditions, er
 			return nil, err
 		}
 		in, err := g.Encode(ctx, prompt)
-		if err != nil {
-			return nil, fmt.Errorf("dualprocess: encode prompt %q: %w", prompt, err)
+		if err == nil {
+			encoded = append(encoded, in)
+			err = sameShapes(encoded[0], in)
 		}
-		encoded = append(encoded, in)
-		if err := sameShapes(encoded[0], in); err != nil {
-			return nil, fmt.Errorf("dualprocess: encode prompt %q: %w", prompt, err)
+		if err != nil {
+			return nil, fmt.Errorf("encode prompt %s: %w", quote.Short(prompt), err)
 		}
 	}
-	c := &conditions{}
-	for k := range encoded[0] {
-		table, err := stack(encoded, k)
-		if err != nil {
-			c.release()
-			return nil, fmt.Errorf("dualprocess: stack encoded prompts: %w", err)
-		}
-		c.tables = append(c.tables, table)
-	}
-	return c, nil
+	return stack(encoded)
 }
 
 // sameShapes returns an error unless both have tensors of the same shapes with a
@@ -54,6 +66,9 @@ func sameShapes(first, in Inputs) error {
 		return fmt.Errorf("%d tensors where the first prompt has %d", len(in), len(first))
 	}
 	for k, t := range in {
+		if !t.Ok() {
+			return fmt.Errorf("tensor %d is nil or was freed", k)
+		}
 		if t.Rank() == 0 || t.Shape().Dimensions[0] != 1 {
 			return fmt.Errorf("tensor %d has shape %s without a leading axis of 1", k, t.Shape())
 		}
@@ -64,43 +79,41 @@ func sameShapes(first, in Inputs) error {
 	return nil
 }
 
-// stack joins tensor k of every prompt along the leading axis.
-func stack(encoded []Inputs, k int) (*tensors.Tensor, error) {
-	shape := encoded[0][k].Shape().Clone()
-	shape.Dimensions[0] = len(encoded)
-	table := tensors.FromShape(shape)
-	var rows []byte
-	for _, in := range encoded {
-		if err := in[k].ConstBytes(func(data []byte) { rows = append(rows, data...) }); err != nil {
-			return nil, err
+// stack joins the tensors of prompts along the leading axis.
+func stack(encoded []Inputs) (*conditions, error) {
+	c := &conditions{}
+	for k, first := range encoded[0] {
+		shape := first.Shape().Clone()
+		shape.Dimensions[0] = len(encoded)
+		table := tensors.FromShape(shape)
+		c.tables = append(c.tables, table)
+		var rows []byte
+		var errs []error
+		for _, in := range encoded {
+			errs = append(errs, in[k].ConstBytes(func(data []byte) { rows = append(rows, data...) }))
+		}
+		errs = append(errs, table.MutableBytes(func(data []byte) { copy(data, rows) }))
+		if err := errors.Join(errs...); err != nil {
+			c.release()
+			return nil, fmt.Errorf("stack encoded prompts: %w", err)
 		}
 	}
-	return table, table.MutableBytes(func(data []byte) { copy(data, rows) })
+	return c, nil
 }
 
-// inputs lists the tables with the rows that a batch wants, for a program.
-func (c *conditions) inputs(rows []int32) []any {
-	return []any{c.tables, rows}
-}
-
-// take reads the nodes of inputs in a graph and returns those for Predict,
-// [batch, ...].
-func (c *conditions) take(in *cursor) []*Node {
-	tables := in.take(len(c.tables))
-	return pick(tables, in.one())
-}
-
-// pick gathers rows of tables.
-func pick(tables []*Node, rows *Node) []*Node {
-	picked := make([]*Node, len(tables))
-	for k, table := range tables {
-		picked[k] = Gather(table, ExpandDims(rows, -1))
+// shapes are those of one prompt, with a leading axis of 1.
+func (c *conditions) shapes() []shapes.Shape {
+	var all []shapes.Shape
+	for _, table := range c.tables {
+		shape := table.Shape().Clone()
+		shape.Dimensions[0] = 1
+		all = append(all, shape)
 	}
-	return picked
+	return all
 }
 
 func (c *conditions) release() {
 	if c != nil {
-		release(c.tables...)
+		graphs.Release(c.tables...)
 	}
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/optim"
 	"github.com/dualprocess/dualprocess-go/lora"
 )
@@ -28,12 +29,15 @@ const patience = 3
 // so far together with the context's error. So it does with other errors that
 // come after the first update has begun, among them one that wraps ErrNotFinite
 // when several updates in a row were not finite: the adapter is then the one from
-// before them. Errors that come earlier, such as those that wrap ErrTask, come with
-// a nil adapter.
-func Distill(ctx context.Context, t Task) (*lora.Adapter, error) {
+// before them. Errors that come earlier come with a nil adapter: those that wrap
+// ErrTask, ErrPrompt for words that a model does not know, and the models' own.
+func Distill(ctx context.Context, t Task) (adapter *lora.Adapter, err error) {
+	defer named(&err)
 	began := time.Now()
-	t, err := t.resolved()
-	if err != nil {
+	if err := checkContext(ctx); err != nil {
+		return nil, err
+	}
+	if t, err = t.resolved(); err != nil {
 		return nil, err
 	}
 	d, err := newDistiller(ctx, t)
@@ -45,15 +49,22 @@ func Distill(ctx context.Context, t Task) (*lora.Adapter, error) {
 	return d.train(ctx)
 }
 
-// distiller is a task under way.
+// distiller is a task under way. It goes through the files in this order: prompts
+// are encoded (conditions.go) and become latents without gradient (denoise.go,
+// batch.go); from there on there is a gradient (loss.go): latents become a picture,
+// the questions' overlays are laid over it and the verifier is asked (exam.go), the
+// answers are weighed (shares.go), and the adapter is updated (update.go). What was
+// measured on the way comes back in one vector (metrics.go).
 type distiller struct {
 	Task      // with every default filled in
 	adapter   *lora.Adapter
 	optimizer optim.AdamW
 
 	conditions *conditions // of the prompts and, behind them, the preserved ones
-	exam       *exam
 	denoiser   *denoiser
+	exam       *exam
+	shares     *shares
+	metrics    metrics
 	programs   programs
 
 	draws    draws
@@ -64,12 +75,6 @@ type distiller struct {
 	began        time.Time
 	skipped      int // updates in all
 	skippedInRow int
-}
-
-// state is all that training changes, on the device.
-type state struct {
-	params, m, v []*tensors.Tensor
-	taken        int // updates that were not skipped
 }
 
 // adapted is the adapter as it is now, at its weight in training.
@@ -116,7 +121,7 @@ func (d *distiller) trained(err error) (*lora.Adapter, error) {
 func (d *distiller) snapshot() (*lora.Adapter, error) {
 	a, err := d.adapter.WithParams(d.state.params)
 	if err != nil {
-		return nil, fmt.Errorf("dualprocess: bring the adapter to the host: %w", err)
+		return nil, fmt.Errorf("bring the adapter to the host: %w", err)
 	}
 	return a, nil
 }
@@ -124,12 +129,12 @@ func (d *distiller) snapshot() (*lora.Adapter, error) {
 // update makes update n, counted from 0.
 func (d *distiller) update(ctx context.Context, n int) (Update, error) {
 	rate := d.learningRate(n)
-	step, keptStep := d.drawSteps()
-	metrics, err := d.step(ctx, step, keptStep, rate)
+	step, keptStep := d.draws.steps(&d.Task)
+	values, err := d.descend(ctx, step, keptStep, rate)
 	if err != nil {
-		return Update{}, fmt.Errorf("dualprocess: update %d: %w", n+1, err)
+		return Update{}, fmt.Errorf("update %d: %w", n+1, err)
 	}
-	u := readMetrics(metrics, len(d.Questions))
+	u := d.metrics.read(values)
 	u.Number, u.Total, u.Step, u.LearningRate = n+1, d.Updates, step, rate
 	if u.Skipped {
 		d.skipped++
@@ -142,78 +147,16 @@ func (d *distiller) update(ctx context.Context, n int) (Update, error) {
 	return u, nil
 }
 
-// step computes one update from as many micro-batches as the task asks for, takes
-// it into the state, and returns its measurements.
-func (d *distiller) step(ctx context.Context, step, keptStep int, rate float64) ([]float32, error) {
-	var in []any
-	var free []*tensors.Tensor
-	var err error
-	program := d.programs.update
-	if d.Accumulate == 1 {
-		in, free, err = d.batch(ctx, step, keptStep)
-	} else {
-		program = d.programs.finish
-		free, err = d.accumulated(ctx, step, keptStep)
-		in = []any{d.state.params, free}
+// learningRate is that of update n, counted from 0.
+func (t *Task) learningRate(n int) float64 {
+	rate := t.LearningRate
+	if n < t.WarmUp {
+		rate *= float64(n+1) / float64(t.WarmUp)
 	}
-	if err != nil {
-		return nil, err
+	if left := t.Updates - 1 - n; left < t.Decay {
+		rate *= t.DecayTo + (1-t.DecayTo)*float64(left)/float64(t.Decay)
 	}
-	defer release(free...)
-	out, err := program.run(ctx, append(in, d.state.m, d.state.v, float32(d.state.taken+1), float32(rate))...)
-	if err != nil {
-		return nil, err
-	}
-	return d.take(out)
-}
-
-// accumulated runs the micro-batches and returns the mean gradients and, behind
-// them, the mean measurements.
-func (d *distiller) accumulated(ctx context.Context, step, keptStep int) ([]*tensors.Tensor, error) {
-	sums := d.zeroSums
-	for k := range d.Accumulate {
-		next, err := d.addBatch(ctx, sums, step, keptStep)
-		if k > 0 {
-			release(sums...)
-		}
-		if err != nil {
-			return nil, err
-		}
-		sums = next
-	}
-	return sums, nil
-}
-
-// addBatch runs one micro-batch and returns the sums with its share added.
-func (d *distiller) addBatch(ctx context.Context, sums []*tensors.Tensor, step, keptStep int) ([]*tensors.Tensor, error) {
-	in, free, err := d.batch(ctx, step, keptStep)
-	if err != nil {
-		return nil, err
-	}
-	defer release(free...)
-	return d.programs.accumulate.run(ctx, append([]any{sums}, in...)...)
-}
-
-// take replaces the state by an update's results and returns the measurements.
-// Those are read first: should the device have failed, the state is as before.
-func (d *distiller) take(out []*tensors.Tensor) ([]float32, error) {
-	last := len(out) - 1
-	metrics, err := tensors.CopyFlatData[float32](out[last])
-	release(out[last])
-	if err != nil {
-		release(out...)
-		return nil, fmt.Errorf("read the measurements: %w", err)
-	}
-	n := last / 3
-	d.state.release()
-	d.state.params, d.state.m, d.state.v = out[:n:n], out[n:2*n:2*n], out[2*n:last]
-	return metrics, nil
-}
-
-func (s *state) release() {
-	release(s.params...)
-	release(s.m...)
-	release(s.v...)
+	return rate
 }
 
 // report tells the caller and the log about an update.
@@ -239,9 +182,10 @@ func (d *distiller) close() {
 		return
 	}
 	d.state.release()
-	release(d.zeroSums...)
+	graphs.Release(d.zeroSums...)
 	d.conditions.release()
 	d.exam.release()
+	d.shares.release()
 	d.denoiser.close()
 	d.programs.close()
 }

@@ -10,15 +10,27 @@
 //
 //	task := dualprocess.Task{
 //		Runtime: rt, Generator: g, Verifier: v,
-//		Prompts:   []string{"a sea at sunset"},
-//		Questions: []dualprocess.Question{{Text: "Is the horizon on the red line?", Answer: "Yes", Overlay: line}},
+//		Prompts: []string{"a sea at sunset", "a meadow by day"},
+//		Questions: []dualprocess.Question{{
+//			Text: "Is the horizon on the red line?", Answer: "Yes",
+//			Overlay: overlay.Solid{Picture: overlay.HorizonLine{Row: 0.3}},
+//		}},
 //	}
 //	adapter, err := dualprocess.Distill(ctx, task)
 //	images, err := dualprocess.Sample(ctx, rt, g, "a snowy field", dualprocess.SampleOptions{Adapter: adapter})
 //
 // The package knows no model: whatever has the methods of Generator and Verifier
-// will do. Its files follow the algorithm: batch.go makes latents, loss.go is the
-// graph of one update, distill.go the loop around it; exam.go asks the questions.
+// will do. Models that it has besides are in the folders generator and verifier.
+//
+// # Adapters
+//
+// An adapter is saved by its method Save and read by lora.Load, which compares it
+// with the Layers of the generator.
+//
+// # Several controls at once
+//
+// Questions may have weights, and may name the prompts that they are for: two
+// controls, each with prompts of its own, are trained together into one adapter.
 //
 // # Over-optimisation
 //
@@ -31,6 +43,15 @@
 //
 // Everything that changes between updates is an input of the compiled programs:
 // step, weight, learning rate, prompts. Nothing recompiles inside a loop. Latents
-// between steps, the adapter and its moments stay on the device. An update's
-// results are taken only when it has succeeded, and only when they are finite.
+// between steps, the adapter and its moments stay on the device. Text encoders are
+// let go once the prompts are encoded. An update's results are taken only when it
+// has succeeded, and only when they are finite.
+//
+// # Errors
+//
+// What a caller got wrong is an error that wraps ErrTask, names the field, and comes
+// before any work where that is possible: the memory that pictures and adapters
+// take is only known when the generator has been looked at. Words that a model does
+// not know are ErrPrompt, numbers that are none ErrNotFinite. Panics of graph
+// methods become errors. Other errors are the context's and the models' own.
 package dualprocess

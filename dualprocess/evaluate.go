@@ -6,9 +6,8 @@ import (
 	"image"
 	"math"
 
-	"github.com/gomlx/gomlx/core/tensors"
-
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/lora"
 )
 
@@ -36,17 +35,22 @@ type Rating struct {
 	Prompt string
 	Seed   int64
 	Weight float64      // of the adapter; 0 is the base model
-	P      []float64    // P(answer) of each question, in [0, 1]
+	P      []float64    // P(answer) of each question, in [0, 1]; NaN if it is not for the prompt
 	Image  *image.NRGBA // clamped to 8 bits, without overlay
 }
 
-// MeanP returns the mean P(answer) over all questions of the ratings that were
-// made at a weight, NaN if there are none.
+// MeanP returns the mean P(answer) over all questions asked about the pictures
+// that were made at a weight, NaN if there are none.
 func MeanP(ratings []Rating, weight float64) float64 {
 	var all []float64
 	for _, r := range ratings {
-		if r.Weight == weight {
-			all = append(all, r.P...)
+		if r.Weight != weight {
+			continue
+		}
+		for _, p := range r.P {
+			if !math.IsNaN(p) {
+				all = append(all, p)
+			}
 		}
 	}
 	return mean(all)
@@ -57,17 +61,23 @@ func MeanP(ratings []Rating, weight float64) float64 {
 // come with it.
 //
 // Like its training, a rating by a Verifier sees the picture before rounding to 8
-// bits; a Scorer sees 8 bits, with the overlay.
-func Evaluate(ctx context.Context, e Evaluation) ([]Rating, error) {
-	if err := e.resolve(); err != nil {
+// bits; a Scorer sees 8 bits, with the overlay. A Scorer is asked only what is for
+// a picture's prompt.
+//
+// Errors wrap ErrTask for a setting that is wrong, ErrPrompt for words that a model
+// does not know, and ErrNotFinite for a pixel or an answer that is no number; or
+// they are the context's or a model's.
+func Evaluate(ctx context.Context, e Evaluation) (ratings []Rating, err error) {
+	defer named(&err)
+	if err := firstError(checkContext(ctx), e.resolve()); err != nil {
 		return nil, err
 	}
-	s, err := NewSampler(e.Runtime, e.Generator, e.Adapter, e.Batch)
-	if err != nil {
-		return nil, err
-	}
+	s := newSampler(e.Runtime, e.Generator, e.Adapter, e.Batch)
 	defer s.Close()
-	if err := s.prepare(ctx, e.Prompts); err != nil {
+	if err := s.prepare(ctx, e.Prompts...); err != nil {
+		return nil, err
+	}
+	if err := s.plan.checkBatch("Batch", e.Runtime, e.Batch); err != nil {
 		return nil, err
 	}
 	r, err := e.newRater(ctx, s.plan)
@@ -75,17 +85,26 @@ func Evaluate(ctx context.Context, e Evaluation) ([]Rating, error) {
 		return nil, err
 	}
 	defer r.close()
-	if err := freeEncoders(e.Generator, e.Verifier); err != nil {
+	if err := freeEncoders(e.Verifier); err != nil {
 		return nil, err
 	}
-
-	var ratings []Rating
 	for _, weight := range e.Weights {
 		if ratings, err = e.atWeight(ctx, s, r, weight, ratings); err != nil {
 			return ratings, err
 		}
 	}
 	return ratings, nil
+}
+
+func (e *Evaluation) newRater(ctx context.Context, p *plan) (rater, error) {
+	if e.Scorer != nil {
+		return newScorerRater(e.Runtime, e.Scorer, e.Questions), nil
+	}
+	r, err := newVerifierRater(ctx, e.Runtime, e.Verifier, e.Questions, p.height, p.width)
+	if err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // atWeight appends the ratings of all pictures at one weight.
@@ -101,17 +120,21 @@ func (e *Evaluation) atWeight(ctx context.Context, s *Sampler, r rater, weight f
 		if err != nil {
 			return err
 		}
-		defer release(pictures)
+		defer graphs.Release(pictures)
 		images, err := toImages(pictures, used)
 		if err != nil {
 			return err
 		}
-		p, err := r.rate(ctx, pictures, used)
+		prompts := make([]string, used)
+		for k := range prompts {
+			prompts[k] = e.Prompts[rows[k]]
+		}
+		p, err := r.rate(ctx, pictures, prompts)
 		if err != nil {
 			return err
 		}
-		for k := range used {
-			rating := Rating{Prompt: e.Prompts[rows[k]], Seed: seeds[k], Weight: weight, P: p[k], Image: images[k]}
+		for k, prompt := range prompts {
+			rating := Rating{Prompt: prompt, Seed: seeds[k], Weight: weight, P: p[k], Image: images[k]}
 			ratings = append(ratings, rating)
 			if e.Progress != nil {
 				e.Progress(rating)
@@ -122,25 +145,26 @@ func (e *Evaluation) atWeight(ctx context.Context, s *Sampler, r rater, weight f
 	return ratings, err
 }
 
-// resolve fills in defaults and checks what NewSampler does not.
+// resolve fills in defaults and checks everything.
 func (e *Evaluation) resolve() error {
-	if (e.Verifier == nil) == (e.Scorer == nil) {
-		return invalid("Verifier", "exactly one of Verifier and Scorer must be given")
-	}
-	if len(e.Seeds) == 0 {
-		return invalid("Seeds", "at least one is needed")
-	}
-	if err := firstError(checkPrompts("Prompts", e.Prompts), checkQuestions(e.Questions)); err != nil {
-		return err
-	}
+	setDefault(&e.Batch, 1)
 	if e.Weights == nil {
 		e.Weights = []float64{0}
 		if e.Adapter != nil {
 			e.Weights = append(e.Weights, e.Adapter.Weight())
 		}
 	}
+	if err := firstError(checkSampler(e.Runtime, e.Generator, e.Batch), e.checkJudge()); err != nil {
+		return err
+	}
+	if len(e.Seeds) == 0 {
+		return invalid("Seeds", "at least one is needed")
+	}
+	if err := firstError(checkPrompts("Prompts", e.Prompts), checkQuestions(e.Questions, e.Prompts...)); err != nil {
+		return err
+	}
 	for k, weight := range e.Weights {
-		if err := inRange(fmt.Sprintf("Weights[%d]", k), weight, -math.MaxFloat32, math.MaxFloat32); err != nil {
+		if err := isFinite(fmt.Sprintf("Weights[%d]", k), weight); err != nil {
 			return err
 		}
 		if weight != 0 && e.Adapter == nil {
@@ -150,44 +174,15 @@ func (e *Evaluation) resolve() error {
 	return nil
 }
 
-// Score rates given pictures, all of one size: P(answer) per picture and question,
-// in [0, 1]. What is transparent is laid over white.
-func Score(ctx context.Context, rt *backends.Runtime, v Verifier, questions []Question, images ...image.Image) ([][]float64, error) {
+// checkJudge checks who rates the pictures.
+func (e *Evaluation) checkJudge() error {
 	switch {
-	case rt == nil || rt.Backend == nil:
-		return nil, invalid("Runtime", "must be an open runtime")
-	case v == nil:
-		return nil, invalid("Verifier", "must be given")
-	case len(images) == 0:
-		return nil, invalid("Images", "at least one is needed")
+	case (e.Verifier == nil) == (e.Scorer == nil):
+		return invalid("Verifier", "exactly one of Verifier and Scorer must be given")
+	case e.Scorer == nil:
+		return checkModel("Verifier", e.Runtime, e.Verifier)
+	case isNil(e.Scorer):
+		return invalid("Scorer", "must be given%s", ofType(e.Scorer))
 	}
-	if err := checkQuestions(questions); err != nil {
-		return nil, err
-	}
-	pictures, err := fromImages(images)
-	if err != nil {
-		return nil, err
-	}
-	defer release(pictures)
-	size := images[0].Bounds().Size()
-	r, err := newVerifierRater(ctx, rt, v, questions, &plan{height: size.Y, width: size.X})
-	if err != nil {
-		return nil, err
-	}
-	defer r.close()
-	return r.rate(ctx, pictures, len(images))
-}
-
-// rater says P(answer) per picture and question, for the first of a batch of
-// pictures on the device.
-type rater interface {
-	rate(ctx context.Context, pictures *tensors.Tensor, used int) ([][]float64, error)
-	close()
-}
-
-func (e *Evaluation) newRater(ctx context.Context, p *plan) (rater, error) {
-	if e.Scorer != nil {
-		return newScorerRater(e.Runtime, e.Scorer, e.Questions)
-	}
-	return newVerifierRater(ctx, e.Runtime, e.Verifier, e.Questions, p)
+	return nil // on whatever runtime: it is given images
 }

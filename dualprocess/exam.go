@@ -8,6 +8,9 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/support/exceptions"
+
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
+	"github.com/dualprocess/dualprocess-go/internal/quote"
 )
 
 // exam is a verifier with its questions prepared for pictures of one size.
@@ -18,40 +21,51 @@ type exam struct {
 	prepared  []Inputs // per question
 }
 
-// newExam prepares the questions for pictures of height x width pixels.
-func newExam(ctx context.Context, v Verifier, questions []Question, height, width int) (*exam, error) {
-	e := &exam{verifier: v, questions: questions, groups: groupByOverlay(questions)}
-	for _, q := range questions {
-		if err := ctx.Err(); err != nil {
-			e.release()
-			return nil, err
-		}
-		in, err := v.Prepare(ctx, q, height, width)
-		if err != nil {
-			e.release()
-			return nil, fmt.Errorf("dualprocess: prepare question %q: %w", q.Text, err)
-		}
-		e.prepared = append(e.prepared, in)
-	}
-	return e, nil
-}
-
 // inputs lists the prepared tensors of all questions, in order.
-func (e *exam) inputs() []*tensors.Tensor {
-	var all []*tensors.Tensor
+func (e *exam) inputs() []any {
+	var all []any
 	for _, in := range e.prepared {
-		all = append(all, in...)
+		all = append(all, []*tensors.Tensor(in))
 	}
 	return all
 }
 
-// take reads the nodes of inputs in a graph, per question.
+// take reads inputs in a graph, per question.
 func (e *exam) take(in *cursor) [][]*Node {
 	nodes := make([][]*Node, len(e.prepared))
 	for k := range e.prepared {
 		nodes[k] = in.take(len(e.prepared[k]))
 	}
 	return nodes
+}
+
+// newExam prepares the questions for pictures of height x width pixels.
+func newExam(ctx context.Context, v Verifier, questions []Question, height, width int) (*exam, error) {
+	e := &exam{verifier: v, questions: questions, groups: groupByOverlay(questions)}
+	for _, q := range questions {
+		if err := e.prepare(ctx, q, height, width); err != nil {
+			e.release()
+			return nil, err
+		}
+	}
+	return e, nil
+}
+
+func (e *exam) prepare(ctx context.Context, q Question, height, width int) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	in, err := e.verifier.Prepare(ctx, q, height, width)
+	if err != nil {
+		return fmt.Errorf("prepare question %s: %w", quote.Short(q.Text), err)
+	}
+	e.prepared = append(e.prepared, in)
+	for k, t := range in {
+		if !t.Ok() {
+			return fmt.Errorf("prepare question %s: tensor %d is nil or was freed", quote.Short(q.Text), k)
+		}
+	}
+	return nil
 }
 
 // logP asks every question about pictures [batch, height, width, 3] and returns
@@ -91,8 +105,33 @@ func (e *exam) rate(in *cursor) []*Node {
 	return []*Node{Exp(logP)}
 }
 
+// ask rates pictures on the device by a program of rate, and returns P(answer)
+// per picture and question for the first of them.
+func (e *exam) ask(ctx context.Context, rate *graphs.Program, pictures *tensors.Tensor, used int) ([][]float64, error) {
+	out, err := rate.Run(ctx, pictures, e.inputs())
+	if err != nil {
+		return nil, err
+	}
+	defer graphs.Release(out...)
+	flat, err := tensors.CopyFlatData[float32](out[0])
+	if err != nil {
+		return nil, fmt.Errorf("read the ratings: %w", err)
+	}
+	batch := len(flat) / len(e.questions)
+	ratings := make([][]float64, used)
+	for k := range ratings {
+		for q := range e.questions {
+			ratings[k] = append(ratings[k], float64(flat[q*batch+k]))
+		}
+	}
+	return ratings, nil
+}
+
 func (e *exam) release() {
-	if e != nil {
-		release(e.inputs()...)
+	if e == nil {
+		return
+	}
+	for _, in := range e.prepared {
+		graphs.Release(in...)
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"os"
+	"path/filepath"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
@@ -84,6 +86,56 @@ func ExampleSample() {
 	}
 	fmt.Println(len(images), images[0].Bounds())
 	// Output: 3 (0,0)-(4,4)
+}
+
+// A saved adapter is read with the layers of the generator that it is for: a file
+// for another generator is then an error that names the first layer that differs.
+func ExampleLayers() {
+	ctx := context.Background()
+	rt, g, v := models(ctx)
+	defer rt.Close()
+	folder, err := os.MkdirTemp("", "")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer os.RemoveAll(folder)
+	file := filepath.Join(folder, "red.safetensors")
+	train(ctx, rt, g, v, file) // one program distils an adapter and saves it,
+
+	layers, err := dualprocess.Layers(rt, g) // another one loads it
+	if err != nil {
+		log.Fatal(err)
+	}
+	adapter, err := lora.Load(file, layers)
+	if err != nil {
+		log.Fatal(err)
+	}
+	images, err := dualprocess.Sample(ctx, rt, g, "sea", dualprocess.SampleOptions{Adapter: adapter})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(layers)
+	fmt.Println(adapter)
+	fmt.Println(len(images), "picture")
+	// Output:
+	// [mix 8→8 out 8→8]
+	// 2 layers, rank 4, 128 numbers, weight 5
+	// 1 picture
+}
+
+// train distils an adapter and saves it.
+func train(ctx context.Context, rt *backends.Runtime, g dualprocess.Generator, v dualprocess.Verifier, file string) {
+	adapter, err := dualprocess.Distill(ctx, dualprocess.Task{
+		Runtime: rt, Generator: g, Verifier: v, Prompts: []string{"sea"},
+		Questions: []dualprocess.Question{{Text: "red", Answer: "Yes"}},
+		Adapter:   lora.Config{Rank: 4}, Updates: 5,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := adapter.Save(file, lora.SaveOptions{}); err != nil {
+		log.Fatal(err)
+	}
 }
 
 func ExampleOptimizeLatents() {

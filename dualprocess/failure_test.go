@@ -172,10 +172,12 @@ func TestUnknownWords(t *testing.T) {
 	task.Prompts = []string{"sea", "zebra"}
 	a, err := dualprocess.Distill(background, task)
 	assert.Nil(t, a)
-	assert.ErrorContains(t, err, `"zebra"`)
+	assert.ErrorIs(t, err, dualprocess.ErrPrompt)
+	assert.EqualError(t, err, `dualprocess: encode prompt "zebra": toy: unreadable text: unknown word "zebra"`)
 	task.Prompts = []string{"sea"}
 	task.Questions[0].Text = "xylophone"
 	a, err = dualprocess.Distill(background, task)
 	assert.Nil(t, a)
-	assert.ErrorContains(t, err, `"xylophone"`)
+	assert.ErrorIs(t, err, dualprocess.ErrPrompt)
+	assert.EqualError(t, err, `dualprocess: prepare question "xylophone": toy: unreadable text: unknown word "xylophone"`)
 }

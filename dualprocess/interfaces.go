@@ -4,9 +4,11 @@ import (
 	"context"
 	"image"
 
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/lora"
 )
 
@@ -34,7 +36,7 @@ type Generator interface {
 	// Encode returns what Predict needs to know of the prompt. Each tensor has a
 	// leading axis of 1; a batch is made by stacking the tensors of its prompts
 	// along that axis, so all prompts encode to the same shapes (pad the text).
-	// Words that the model cannot read are an error.
+	// Words that the model cannot read are an error that wraps ErrPrompt.
 	Encode(ctx context.Context, prompt string) (Inputs, error)
 
 	// Latents returns the noise where step 0 starts, float32 [len(seeds), ...].
@@ -76,7 +78,7 @@ type Verifier interface {
 	// pictures of the given height and width in pixels: token ids, masks,
 	// positions. The same prepared question serves every picture of a batch, so
 	// the tensors have no batch axis (or one of 1). Words that the model cannot
-	// read are an error.
+	// read are an error that wraps ErrPrompt.
 	Prepare(ctx context.Context, q Question, height, width int) (Inputs, error)
 
 	// LogProbs returns, for each question, float32 [batch]: the natural logarithm
@@ -106,8 +108,31 @@ type Overlay interface {
 	Apply(image *graph.Node) *graph.Node
 }
 
-// The interfaces below are upgrades that a Generator may have; Distill asks for
-// them by type assertion.
+// The interfaces below are upgrades that a Generator, a Verifier or an Overlay may
+// have; this package asks for them by type assertion.
+
+// Runtimer is a Generator or Verifier that knows the Runtime that it was opened
+// with. One that was opened with another Runtime than the task's is then an error
+// before any work is done, and not a missing variable in the middle of it.
+type Runtimer interface {
+	Runtime() *backends.Runtime
+}
+
+// Conditioner is a Generator that knows what Encode returns without encoding
+// anything: with it Layers needs no text encoder.
+type Conditioner interface {
+	// Conditions returns the shapes of the tensors that Encode returns for every
+	// prompt, each with a leading axis of 1.
+	Conditions() []shapes.Shape
+}
+
+// Validator is an Overlay that can tell whether it is sound before it is laid over
+// a picture.
+type Validator interface {
+	// Validate returns an error that says what is wrong: a picture that is missing
+	// or has no pixels, an opacity out of its range.
+	Validate() error
+}
 
 // Presetter is a Generator that knows which settings suit it.
 type Presetter interface {
@@ -157,8 +182,8 @@ type Multistepper interface {
 // Releaser is a Generator or Verifier that holds weights which only the host
 // methods need, such as text encoders.
 type Releaser interface {
-	// Release frees those weights from the device. It is called when all prompts
-	// and questions of a task are prepared; a later Encode or Prepare loads them
+	// Release frees those weights from the device. It is called when the prompts
+	// and questions at hand are prepared; a later Encode or Prepare loads them
 	// again.
 	Release() error
 }

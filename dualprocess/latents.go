@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"image"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/optim"
 )
 
@@ -63,10 +65,13 @@ type LatentResult struct {
 // holds for these seeds and this prompt alone.
 //
 // When the context ends, the best latents so far are returned, without pictures
-// After, together with the context's error. ErrNotFinite is as for Distill.
-func OptimizeLatents(ctx context.Context, t LatentTask) (*LatentResult, error) {
+// After, together with the context's error. Errors are otherwise as for Distill:
+// ErrTask and ErrPrompt come with a nil result, ErrNotFinite with the best latents
+// from before, if any update was made.
+func OptimizeLatents(ctx context.Context, t LatentTask) (r *LatentResult, err error) {
+	defer named(&err)
 	began := time.Now()
-	if err := t.resolve(); err != nil {
+	if err := firstError(checkContext(ctx), t.resolve()); err != nil {
 		return nil, err
 	}
 	o, err := newLatentOptimizer(ctx, t)
@@ -74,7 +79,7 @@ func OptimizeLatents(ctx context.Context, t LatentTask) (*LatentResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &LatentResult{Seeds: t.Seeds}
+	r = &LatentResult{Seeds: t.Seeds}
 	if r.Initial, err = latentsOf(t.Generator, t.Seeds); err != nil {
 		return nil, err
 	}
@@ -82,7 +87,7 @@ func OptimizeLatents(ctx context.Context, t LatentTask) (*LatentResult, error) {
 		return nil, err
 	}
 	sampled := time.Now()
-	if _, err = o.sampler.Render(ctx, t.Prompt, 0, r.Initial); err != nil {
+	if _, err = o.sampler.render(ctx, 0, r.Initial); err != nil {
 		return nil, err
 	}
 	r.SampleTime = time.Since(sampled)
@@ -100,14 +105,15 @@ func (t *LatentTask) resolve() error {
 	setDefault(&t.LearningRate, 0.05)
 	setDefault(&t.Updates, 100)
 	setDefault(&t.Clip, 1)
-	switch {
-	case t.Runtime == nil || t.Runtime.Backend == nil:
-		return invalid("Runtime", "must be an open runtime")
-	case t.Generator == nil:
-		return invalid("Generator", "must be given")
-	case t.Verifier == nil:
-		return invalid("Verifier", "must be given")
-	case len(t.Seeds) == 0:
+	if err := firstError(
+		checkRuntime(t.Runtime),
+		checkModel("Generator", t.Runtime, t.Generator),
+		checkModel("Verifier", t.Runtime, t.Verifier),
+		checkQuestions(t.Questions, t.Prompt),
+	); err != nil {
+		return err
+	}
+	if len(t.Seeds) == 0 {
 		return invalid("Seeds", "at least one is needed")
 	}
 	steps := t.Generator.Steps()
@@ -116,10 +122,9 @@ func (t *LatentTask) resolve() error {
 	}
 	setDefault(&t.Unroll, 1)
 	return firstError(
-		checkQuestions(t.Questions),
 		inRange("LearningRate", t.LearningRate, math.SmallestNonzeroFloat64, math.MaxFloat32),
 		inRange("Updates", float64(t.Updates), 1, math.MaxInt32),
-		inRange("Clip", t.Clip, -math.MaxFloat32, math.MaxFloat32),
+		isFinite("Clip", t.Clip),
 		inRange("Unroll", float64(t.Unroll), 1, float64(steps)),
 		inRange("Prior", t.Prior, 0, math.MaxFloat32),
 	)
@@ -131,27 +136,32 @@ type latentOptimizer struct {
 	optimizer  optim.AdamW
 	sampler    *Sampler
 	rater      *verifierRater
-	program    *program
+	shares     *shares
+	metrics    metrics
+	program    *graphs.Program
 }
 
 // newLatentOptimizer prepares prompt, questions and programs. What it returns is
 // to be closed even if there is an error.
 func newLatentOptimizer(ctx context.Context, t LatentTask) (o *latentOptimizer, err error) {
-	o = &latentOptimizer{LatentTask: t}
-	if o.sampler, err = NewSampler(t.Runtime, t.Generator, nil, len(t.Seeds)); err != nil {
+	o = &latentOptimizer{LatentTask: t, sampler: newSampler(t.Runtime, t.Generator, nil, len(t.Seeds))}
+	if err = o.sampler.prepare(ctx, t.Prompt); err != nil {
 		return o, err
 	}
-	if err = o.sampler.prepare(ctx, []string{t.Prompt}); err != nil {
+	plan := o.sampler.plan
+	if err = plan.checkBatch("Seeds", t.Runtime, len(t.Seeds)); err != nil {
 		return o, err
 	}
-	if o.rater, err = newVerifierRater(ctx, t.Runtime, t.Verifier, t.Questions, o.sampler.plan); err != nil {
+	if o.rater, err = newVerifierRater(ctx, t.Runtime, t.Verifier, t.Questions, plan.height, plan.width); err != nil {
 		return o, err
 	}
-	if err = freeEncoders(t.Generator, t.Verifier); err != nil {
+	if err = freeEncoders(t.Verifier); err != nil {
 		return o, err
 	}
-	o.program, err = newProgram(t.Runtime, "update of latents", o.update)
-	return o, err
+	o.shares = newShares(t.Questions, []string{t.Prompt})
+	o.metrics = newMetrics(t.Questions, o.shares)
+	o.program = newProgram(t.Runtime, "gradient", o.update)
+	return o, nil
 }
 
 // look samples pictures from latents in full and rates them.
@@ -160,12 +170,12 @@ func (o *latentOptimizer) look(ctx context.Context, latents *tensors.Tensor) ([]
 	if err != nil {
 		return nil, nil, err
 	}
-	defer release(pictures)
+	defer graphs.Release(pictures)
 	images, err := appendImages(nil, pictures, len(o.Seeds))
 	if err != nil {
 		return nil, nil, err
 	}
-	p, err := o.rater.rate(ctx, pictures, len(o.Seeds))
+	p, err := o.rater.rate(ctx, pictures, slices.Repeat([]string{o.Prompt}, len(o.Seeds)))
 	return images, p, err
 }
 
@@ -174,13 +184,13 @@ func (o *latentOptimizer) look(ctx context.Context, latents *tensors.Tensor) ([]
 func (o *latentOptimizer) optimize(ctx context.Context, initial *tensors.Tensor, began time.Time) (*tensors.Tensor, error) {
 	state, err := newLatentState(initial)
 	if err != nil {
-		return nil, fmt.Errorf("dualprocess: copy latents: %w", err)
+		return nil, fmt.Errorf("copy latents: %w", err)
 	}
 	inRow := 0
 	for n := range o.Updates {
 		u, err := o.step(ctx, state, n)
 		if err != nil {
-			return state.finish(fmt.Errorf("dualprocess: update %d of latents: %w", n+1, err))
+			return finish(state, fmt.Errorf("update %d of latents: %w", n+1, err))
 		}
 		u.Elapsed = time.Since(began)
 		if o.Progress != nil {
@@ -190,19 +200,18 @@ func (o *latentOptimizer) optimize(ctx context.Context, initial *tensors.Tensor,
 			inRow = 0
 		}
 		if inRow >= patience {
-			return state.finish(fmt.Errorf("%w: %s, in %d updates in a row up to update %d of %d",
+			return finish(state, fmt.Errorf("%w: %s, in %d updates in a row up to update %d of %d",
 				ErrNotFinite, u.Fault, inRow, u.Number, u.Total))
 		}
 	}
-	return state.finish(nil)
+	return finish(state, nil)
 }
 
 func (o *latentOptimizer) close() {
-	if o.sampler != nil {
+	if o != nil {
 		o.sampler.Close()
-	}
-	if o.rater != nil {
 		o.rater.close()
+		o.shares.release()
+		o.program.Close()
 	}
-	o.program.close()
 }

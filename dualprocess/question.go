@@ -1,31 +1,57 @@
 package dualprocess
 
-import "reflect"
+import (
+	"reflect"
+	"slices"
+	"strings"
+)
 
-// YesOrNo is the suffix that the paper appends to every question.
+// YesOrNo is the suffix that the paper appends to its questions.
 const YesOrNo = " Answer with Yes or No."
 
 // Question is one thing that the verifier shall find true of the pictures.
 type Question struct {
 	Text   string // asked about each picture; must not be empty
 	Answer string // the wanted answer, word for word; must not be empty
-	Suffix string // appended to Text; empty = YesOrNo
+	Suffix string // appended to Text; empty = YesOrNo where the answer is Yes or No, else nothing
 	Bare   bool   // append nothing
 
 	// Overlay is laid over each picture first; nil = none. Questions with equal
 	// overlays are asked together about the same overlaid picture.
 	Overlay Overlay
+
+	// Weight is that of the question's -log P(answer) in a picture's loss, relative
+	// to the other questions'; 0 = 1.
+	Weight float64
+	// Prompts are those whose pictures the question is asked about, word for word
+	// as the task has them; nil = all. The verifier reads all questions about all
+	// pictures even so: what is not asked takes time and counts for nothing.
+	Prompts []string
 }
 
 // Prompt returns the full text put to the model: the text and its suffix.
 func (q Question) Prompt() string {
+	answer := strings.TrimSpace(q.Answer)
 	switch {
 	case q.Bare:
 		return q.Text
 	case q.Suffix != "":
 		return q.Text + q.Suffix
+	case strings.EqualFold(answer, "Yes") || strings.EqualFold(answer, "No"):
+		return q.Text + YesOrNo
 	}
-	return q.Text + YesOrNo
+	return q.Text
+}
+
+// isFor tells whether the question is asked about pictures of a prompt.
+func (q Question) isFor(prompt string) bool {
+	return len(q.Prompts) == 0 || slices.Contains(q.Prompts, prompt)
+}
+
+// weight is Weight with its default.
+func (q Question) weight() float64 {
+	setDefault(&q.Weight, 1)
+	return q.Weight
 }
 
 // overlayGroup is an overlay with the indices of the questions asked under it.

@@ -4,39 +4,57 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
+	"github.com/dualprocess/dualprocess-go/internal/quote"
 )
+
+// rater says P(answer) per picture and question, for the first of a batch of
+// pictures on the device, as many as there are prompts that they were made from.
+// Of a question that is not for a picture's prompt, it is NaN.
+type rater interface {
+	rate(ctx context.Context, pictures *tensors.Tensor, prompts []string) ([][]float64, error)
+	close()
+}
 
 // verifierRater rates with a local model.
 type verifierRater struct {
 	exam    *exam
-	program *program
+	program *graphs.Program
 }
 
-func newVerifierRater(ctx context.Context, rt *backends.Runtime, v Verifier, questions []Question, p *plan) (*verifierRater, error) {
-	e, err := newExam(ctx, v, questions, p.height, p.width)
+func newVerifierRater(ctx context.Context, rt *backends.Runtime, v Verifier, questions []Question, height, width int) (*verifierRater, error) {
+	e, err := newExam(ctx, v, questions, height, width)
 	if err != nil {
 		return nil, err
 	}
-	program, err := newProgram(rt, "rate pictures", e.rate)
-	if err != nil {
-		e.release()
-		return nil, err
-	}
-	return &verifierRater{e, program}, nil
+	return &verifierRater{e, newProgram(rt, "rate pictures", e.rate)}, nil
 }
 
-func (r *verifierRater) rate(ctx context.Context, pictures *tensors.Tensor, used int) ([][]float64, error) {
-	return r.exam.ask(ctx, r.program, pictures, used)
+func (r *verifierRater) rate(ctx context.Context, pictures *tensors.Tensor, prompts []string) ([][]float64, error) {
+	p, err := r.exam.ask(ctx, r.program, pictures, len(prompts))
+	for k := range p {
+		for q, question := range r.exam.questions {
+			if !question.isFor(prompts[k]) {
+				p[k][q] = math.NaN()
+			} else if math.IsNaN(p[k][q]) {
+				return nil, fmt.Errorf("%w: P(answer) of question %s", ErrNotFinite, quote.Short(question.Text))
+			}
+		}
+	}
+	return p, err
 }
 
 func (r *verifierRater) close() {
-	r.exam.release()
-	r.program.close()
+	if r != nil {
+		r.exam.release()
+		r.program.Close()
+	}
 }
 
 // scorerRater asks a Scorer, about pictures as a verifier would see them.
@@ -44,14 +62,13 @@ type scorerRater struct {
 	scorer    Scorer
 	questions []Question
 	groups    []overlayGroup
-	program   *program // lays all overlays over a batch of pictures
+	program   *graphs.Program // lays all overlays over a batch of pictures
 }
 
-func newScorerRater(rt *backends.Runtime, s Scorer, questions []Question) (*scorerRater, error) {
+func newScorerRater(rt *backends.Runtime, s Scorer, questions []Question) *scorerRater {
 	r := &scorerRater{scorer: s, questions: questions, groups: groupByOverlay(questions)}
-	var err error
-	r.program, err = newProgram(rt, "overlay", r.overlay)
-	return r, err
+	r.program = newProgram(rt, "overlay", r.overlay)
+	return r
 }
 
 // overlay is a graph function: pictures in, one overlaid version per group out.
@@ -68,24 +85,24 @@ func (r *scorerRater) overlay(in *cursor) []*Node {
 	return out
 }
 
-func (r *scorerRater) rate(ctx context.Context, pictures *tensors.Tensor, used int) ([][]float64, error) {
-	overlaid, err := r.program.run(ctx, pictures)
+func (r *scorerRater) rate(ctx context.Context, pictures *tensors.Tensor, prompts []string) ([][]float64, error) {
+	overlaid, err := r.program.Run(ctx, pictures)
 	if err != nil {
 		return nil, err
 	}
-	defer release(overlaid...)
-	p := make([][]float64, used)
+	defer graphs.Release(overlaid...)
+	p := make([][]float64, len(prompts))
 	for k := range p {
 		p[k] = make([]float64, len(r.questions))
 	}
 	for g, group := range r.groups {
-		images, err := toImages(overlaid[g], used)
+		images, err := toImages(overlaid[g], len(prompts))
 		if err != nil {
 			return nil, err
 		}
 		for _, q := range group.questions {
 			for k, img := range images {
-				if p[k][q], err = r.score(ctx, img, r.questions[q]); err != nil {
+				if p[k][q], err = r.score(ctx, img, r.questions[q], prompts[k]); err != nil {
 					return nil, err
 				}
 			}
@@ -94,19 +111,23 @@ func (r *scorerRater) rate(ctx context.Context, pictures *tensors.Tensor, used i
 	return p, nil
 }
 
-// score asks once and checks the answer's range.
-func (r *scorerRater) score(ctx context.Context, img image.Image, q Question) (float64, error) {
+// score asks once, unless the question is not for the picture's prompt, and checks
+// the answer's range.
+func (r *scorerRater) score(ctx context.Context, img image.Image, q Question, prompt string) (float64, error) {
+	if !q.isFor(prompt) {
+		return math.NaN(), nil
+	}
 	if err := ctx.Err(); err != nil {
 		return 0, err
 	}
 	p, err := r.scorer.Score(ctx, img, q)
-	if err != nil {
-		return 0, fmt.Errorf("dualprocess: score question %q: %w", q.Text, err)
+	if err == nil && !(p >= 0 && p <= 1) {
+		err = fmt.Errorf("%T says %g, which is no probability", r.scorer, p)
 	}
-	if !(p >= 0 && p <= 1) {
-		return 0, fmt.Errorf("dualprocess: score question %q: %T says %g, which is no probability", q.Text, r.scorer, p)
+	if err != nil {
+		return 0, fmt.Errorf("score question %s: %w", quote.Short(q.Text), err)
 	}
 	return p, nil
 }
 
-func (r *scorerRater) close() { r.program.close() }
+func (r *scorerRater) close() { r.program.Close() }

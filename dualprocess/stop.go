@@ -4,8 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/gomlx/gomlx/core/tensors"
-
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/lora"
 )
 
@@ -31,7 +30,7 @@ func (d *distiller) shouldStop(ctx context.Context, u *Update) (bool, error) {
 	}
 	p, err := d.validate(ctx)
 	if err != nil {
-		return false, fmt.Errorf("dualprocess: validate after update %d: %w", u.Number, err)
+		return false, fmt.Errorf("validate after update %d: %w", u.Number, err)
 	}
 	u.Validated, u.Validation = true, p
 	if s.best == nil || !(p <= s.bestP) { // anything is better than NaN
@@ -56,7 +55,7 @@ func (s *stopper) window(u *Update) bool {
 }
 
 // validate returns the mean P(answer) of pictures made in full with the adapter
-// as it is now.
+// as it is now, over the questions that each is asked.
 func (d *distiller) validate(ctx context.Context) (float64, error) {
 	jobs := make([]job, len(d.StopAt.Seeds))
 	for k, seed := range d.StopAt.Seeds {
@@ -68,15 +67,19 @@ func (d *distiller) validate(ctx context.Context) (float64, error) {
 		if err != nil {
 			return err
 		}
-		defer release(clean)
-		pictures, err := d.programs.decode.run(ctx, clean)
+		defer graphs.Release(clean)
+		pictures, err := d.programs.decode.Run(ctx, clean)
 		if err != nil {
 			return err
 		}
-		defer release(pictures...)
+		defer graphs.Release(pictures...)
 		ratings, err := d.exam.ask(ctx, d.programs.rate, pictures[0], used)
-		for _, p := range ratings {
-			all = append(all, p...)
+		for k, p := range ratings {
+			for q, question := range d.Questions {
+				if question.isFor(d.Prompts[rows[k]]) {
+					all = append(all, p[q])
+				}
+			}
 		}
 		return err
 	})
@@ -105,26 +108,4 @@ func eachBatch(jobs []job, size int, do func(seeds []int64, rows []int32, used i
 		}
 	}
 	return nil
-}
-
-// ask rates pictures on the device by a program of rate, and returns P(answer)
-// per picture and question for the first of them.
-func (e *exam) ask(ctx context.Context, rate *program, pictures *tensors.Tensor, used int) ([][]float64, error) {
-	out, err := rate.run(ctx, pictures, e.inputs())
-	if err != nil {
-		return nil, err
-	}
-	defer release(out...)
-	flat, err := tensors.CopyFlatData[float32](out[0])
-	if err != nil {
-		return nil, fmt.Errorf("dualprocess: read the ratings: %w", err)
-	}
-	batch := len(flat) / len(e.questions)
-	ratings := make([][]float64, used)
-	for k := range ratings {
-		for q := range e.questions {
-			ratings[k] = append(ratings[k], float64(flat[q*batch+k]))
-		}
-	}
-	return ratings, nil
 }

@@ -1,24 +1,11 @@
 package dualprocess
 
 import (
-	"errors"
 	"log/slog"
 	"time"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/lora"
-)
-
-var (
-	// ErrTask is wrapped by every error about the settings of a Task, an
-	// Evaluation, a LatentTask or SampleOptions; the message begins with the
-	// field's name.
-	ErrTask = errors.New("dualprocess: invalid task")
-
-	// ErrNotFinite is wrapped by the error of Distill and OptimizeLatents when
-	// the picture, the loss or the gradient was not finite in several updates in
-	// a row. What was trained before comes with it.
-	ErrNotFinite = errors.New("dualprocess: not finite")
 )
 
 // Task says what to distil, from which verifier, into which generator. Its zero
@@ -32,9 +19,9 @@ type Task struct {
 	// Prompts are cycled through, one per picture. Together with the seeds every
 	// pair is visited before one is repeated.
 	Prompts   []string
-	Questions []Question // the loss is the mean over them
+	Questions []Question // the loss of a picture is the mean over those for its prompt, by their weights
 
-	Adapter lora.Config   // of a new adapter; zero = rank 16, alpha 8, seeded by Seed
+	Adapter lora.Config   // of a new adapter; zero = rank 16, alpha 8, seeded by Seed; the rank is at most 16,384
 	Start   *lora.Adapter // goes on from this adapter, which is not changed; nil = a new one
 	Weight  float64       // of the adapter while training; 0 = that of Start, else 5
 
@@ -44,8 +31,8 @@ type Task struct {
 	DecayTo      float64 // fraction of LearningRate at the last update, in [0, 1]
 
 	Updates    int // at most; 0 = 100
-	Batch      int // pictures at once on the device; 0 = 1
-	Accumulate int // batches whose mean gradient makes one update; 0 = 1
+	Batch      int // pictures at once on the device, at most 65,536; 0 = 1
+	Accumulate int // batches whose mean gradient makes one update, at most 2^20; 0 = 1
 
 	Clip        float64 // largest global norm of the gradient; 0 = 1, negative = no clipping
 	Beta1       float64 // of AdamW; 0 = 0.9
@@ -54,7 +41,7 @@ type Task struct {
 	WeightDecay float64 // of AdamW; 0 = none
 
 	Seeds     []int64   // of the training pictures; nil = SeedCount seeds drawn from Seed
-	SeedCount int       // 0 = as many as there are pictures: none is seen twice
+	SeedCount int       // at most 2^24; 0 = as many as there are pictures: none is seen twice
 	SeedOrder SeedOrder // Cycled or Drawn
 
 	Timesteps Timesteps // Subsample or Renoise
@@ -114,7 +101,8 @@ type StopAt struct {
 	// 0 = 6.
 	Window int
 	// Seeds of the validation pictures, made in full with all the task's prompts
-	// in turn. The adapter returned is the one of the best validation.
+	// in turn and asked what is for their prompts. The adapter returned is the one of
+	// the best validation.
 	Seeds []int64
 	// Every so many updates, and after the last, there is a validation; 0 = 5.
 	Every int
@@ -125,9 +113,9 @@ type Update struct {
 	Number int // of this update, from 1
 	Total  int // most updates that there will be
 
-	Loss  float64   // mean over questions and pictures of -log P(answer), in nats; without the guards' terms
-	P     []float64 // P(answer) of each question, mean over the pictures, in [0, 1]
-	MeanP float64   // mean of P
+	Loss  float64   // mean over pictures and questions of -log P(answer), in nats; without the guards' terms
+	P     []float64 // P(answer) of each question, mean over its pictures, in [0, 1]; NaN where no picture is of its prompts
+	MeanP float64   // mean of P over the questions that were asked
 
 	Step         int     // of the generator, or its level, where the gradient was taken
 	GradientNorm float64 // before clipping

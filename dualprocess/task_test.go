@@ -105,9 +105,3 @@ func TestPresetFillsWhatIsLeftOpen(t *testing.T) {
 	assert.Equal(t, .001, updates[0].LearningRate)
 	assert.Zero(t, updates[11].Step)
 }
-
-func TestQuestionPrompt(t *testing.T) {
-	assert.Equal(t, "Is it red? Answer with Yes or No.", dualprocess.Question{Text: "Is it red?"}.Prompt())
-	assert.Equal(t, "Is it red?", dualprocess.Question{Text: "Is it red?", Bare: true}.Prompt())
-	assert.Equal(t, "Is it red? In one word.", dualprocess.Question{Text: "Is it red?", Suffix: " In one word."}.Prompt())
-}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
@@ -65,11 +66,15 @@ func newToyGenerator(rt *backends.Runtime) (*toyGenerator, error) {
 func (g *toyGenerator) Encode(_ context.Context, prompt string) (dualprocess.Inputs, error) {
 	k := slices.Index(toyPrompts, prompt)
 	if k < 0 {
-		return nil, fmt.Errorf("unknown word %q", prompt)
+		return nil, fmt.Errorf("toy: %w: unknown word %q", dualprocess.ErrPrompt, prompt)
 	}
 	oneHot := make([]float32, len(toyPrompts))
 	oneHot[k] = 1
 	return dualprocess.Inputs{tensors.FromFlatDataAndDimensions(oneHot, 1, len(oneHot))}, nil
+}
+
+func (g *toyGenerator) Conditions() []shapes.Shape {
+	return []shapes.Shape{shapes.Make(dtypes.Float32, 1, len(toyPrompts))}
 }
 
 func (g *toyGenerator) Latents(seeds ...int64) (*tensors.Tensor, error) {
@@ -127,7 +132,7 @@ var toyColours = map[string][]float32{"red": {2, -1, -1}, "green": {-1, 2, -1}, 
 func (v *toyVerifier) Prepare(_ context.Context, q dualprocess.Question, _, _ int) (dualprocess.Inputs, error) {
 	colours, ok := toyColours[q.Text]
 	if !ok {
-		return nil, fmt.Errorf("unknown word %q", q.Text)
+		return nil, fmt.Errorf("toy: %w: unknown word %q", dualprocess.ErrPrompt, q.Text)
 	}
 	sign := float32(1)
 	if strings.EqualFold(q.Answer, "no") {

@@ -20,8 +20,9 @@ import (
 // one. Where a file says nothing, alpha is the rank, as in diffusers; beside a
 // file of PEFT, adapter_config.json is read.
 //
-// layers are those of the generator: a tensor that fits none of them is an error
-// that names it and wraps [ErrMismatch]. nil takes the file as it is. A file in
+// layers are those of the generator, from dualprocess.Layers: a tensor that fits
+// none of them is an error that names it and wraps [ErrMismatch]. nil takes the file
+// as it is. A file in
 // kohya's naming can be read with the generator's published names, fused.
 func Load(file string, layers []Layer, fused ...Fused) (*Adapter, error) {
 	dir, base := filepath.Split(file)

@@ -3,6 +3,8 @@ package flux
 import (
 	"context"
 
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/dualprocess/dualprocess-go/internal/nn"
@@ -36,6 +38,10 @@ func newEncoder(ctx context.Context, p *pipeline.Opening, c Config, tokens int) 
 			}
 			ids, err := clipIDs.IDs(prompt)
 			return []any{pipeline.Row(words), pipeline.Row(ids), int32(c.CLIP.Summary(ids))}, err
+		},
+		Shapes: []shapes.Shape{
+			shapes.Make(dtypes.Float32, 1, t5IDs.Length(), c.T5.Width),
+			shapes.Make(dtypes.Float32, 1, c.CLIP.Width),
 		},
 		Graph: func(in []*Node) []*Node {
 			words := t5.Apply(nn.Pass{}, in[0], p.Runtime.DType)

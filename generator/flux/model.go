@@ -12,6 +12,7 @@ import (
 	"io/fs"
 
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
@@ -37,10 +38,12 @@ type Generator struct {
 }
 
 var (
-	_ dualprocess.Generator = (*Generator)(nil)
-	_ dualprocess.Presetter = (*Generator)(nil)
-	_ dualprocess.Leveler   = (*Generator)(nil)
-	_ dualprocess.Releaser  = (*Generator)(nil)
+	_ dualprocess.Generator   = (*Generator)(nil)
+	_ dualprocess.Presetter   = (*Generator)(nil)
+	_ dualprocess.Runtimer    = (*Generator)(nil)
+	_ dualprocess.Conditioner = (*Generator)(nil)
+	_ dualprocess.Leveler     = (*Generator)(nil)
+	_ dualprocess.Releaser    = (*Generator)(nil)
 )
 
 // Open loads the generator in folder. Its weights become frozen variables of the
@@ -96,6 +99,12 @@ func (g *Generator) activations() int {
 func (g *Generator) Encode(ctx context.Context, prompt string) (dualprocess.Inputs, error) {
 	return g.encoder.Encode(ctx, prompt)
 }
+
+// Runtime is the one that the generator was opened with.
+func (g *Generator) Runtime() *backends.Runtime { return g.runtime }
+
+// Conditions are the shapes of what Encode returns.
+func (g *Generator) Conditions() []shapes.Shape { return g.encoder.Conditions(1) }
 
 // Release frees the text encoders' weights; an Encode of a new prompt loads them
 // again.

@@ -31,6 +31,39 @@ func (s *subject) testEncode(t *testing.T) {
 	s.requireSame(t, s.encode(t, s.prompts[0]))
 }
 
+// testConditions: a Conditioner knows beforehand what Encode returns.
+func (s *subject) testConditions(t *testing.T) {
+	c, ok := s.g.(dualprocess.Conditioner)
+	if !ok {
+		t.Skip("not a dualprocess.Conditioner")
+	}
+	shapes := c.Conditions()
+	require.Len(t, shapes, len(s.cond[0]))
+	for k, x := range s.cond[0] {
+		require.True(t, x.Shape().Equal(shapes[k]), "tensor %d is %s, not %s", k, x.Shape(), shapes[k])
+	}
+}
+
+// testLayers: Layers finds them with nothing but the generator, which is a
+// Conditioner or reads the empty prompt.
+func (s *subject) testLayers(t *testing.T) {
+	layers, err := dualprocess.Layers(s.rt, s.g)
+	if _, ok := s.g.(dualprocess.Conditioner); !ok && err != nil {
+		t.Skipf("neither a dualprocess.Conditioner nor a reader of the empty prompt: %v", err)
+	}
+	require.NoError(t, err)
+	require.Equal(t, s.layers(t), layers)
+}
+
+// testRuntime: a Runtimer says which runtime it was opened with.
+func (s *subject) testRuntime(t *testing.T) {
+	r, ok := s.g.(dualprocess.Runtimer)
+	if !ok {
+		t.Skip("not a dualprocess.Runtimer")
+	}
+	require.Same(t, s.rt, r.Runtime())
+}
+
 func (s *subject) encode(t *testing.T, prompt string) dualprocess.Inputs {
 	cond, err := s.g.Encode(t.Context(), prompt)
 	require.NoError(t, err, "Encode %q", prompt)

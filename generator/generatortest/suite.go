@@ -53,6 +53,9 @@ func Run(t *testing.T, open Open, o Options) {
 		test func(t *testing.T)
 	}{
 		{"Encode gives equal shapes", s.testEncode},
+		{"Conditions are the shapes of Encode", s.testConditions},
+		{"Layers are those that Predict adapts", s.testLayers},
+		{"it knows its runtime", s.testRuntime},
 		{"latents depend on their seed alone", s.testLatents},
 		{"a batch equals its rows", s.testBatch},
 		{"Predict heeds prompt, step and latents", s.testInputs},

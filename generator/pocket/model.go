@@ -16,6 +16,7 @@ import (
 	"io/fs"
 
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
@@ -32,7 +33,7 @@ import (
 //go:embed weights
 var embedded embed.FS
 
-// Errors of Encode.
+// Errors of Encode. They come with dualprocess.ErrPrompt.
 var (
 	// ErrPromptTooLong says that a prompt has more words than the model reads.
 	ErrPromptTooLong = errors.New("prompt too long")
@@ -54,9 +55,11 @@ type Generator struct {
 }
 
 var (
-	_ dualprocess.Generator = (*Generator)(nil)
-	_ dualprocess.Presetter = (*Generator)(nil)
-	_ dualprocess.Noiser    = (*Generator)(nil)
+	_ dualprocess.Generator   = (*Generator)(nil)
+	_ dualprocess.Presetter   = (*Generator)(nil)
+	_ dualprocess.Runtimer    = (*Generator)(nil)
+	_ dualprocess.Conditioner = (*Generator)(nil)
+	_ dualprocess.Noiser      = (*Generator)(nil)
 )
 
 // Options of Open, as other generators have them. There are none: the model was
@@ -111,25 +114,34 @@ func readConfig(fsys fs.FS) (c Config, err error) {
 	return c, c.Validate()
 }
 
-// Encode returns the ids of the prompt's words, int32 [1, words]. A word that
-// the model does not know is an error that wraps ErrUnknownWord and names it.
+// Encode returns the ids of the prompt's words, int32 [1, words]. A word that the
+// model does not know is an error that wraps ErrUnknownWord and
+// dualprocess.ErrPrompt, and names it.
 func (g *Generator) Encode(ctx context.Context, prompt string) (dualprocess.Inputs, error) {
 	if err := pipeline.CheckCall(ctx, g.runtime); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	ids, err := g.tokenizer.Encode(prompt)
 	if err != nil {
-		return nil, fmt.Errorf("%s: prompt %q: %w", name, prompt, err)
+		return nil, fmt.Errorf("%s: %w: %w", name, dualprocess.ErrPrompt, err)
 	}
 	limit := g.config.Transformer.MaxWords
 	if len(ids) > limit {
-		return nil, fmt.Errorf("%s: %w: %q has %d words, the model reads %d", name, ErrPromptTooLong, prompt, len(ids), limit)
+		return nil, fmt.Errorf("%s: %w: %w: %d words, the model reads %d", name, dualprocess.ErrPrompt, ErrPromptTooLong, len(ids), limit)
 	}
 	padded := make([]int32, limit)
 	for i, id := range ids {
 		padded[i] = int32(id)
 	}
 	return dualprocess.Inputs{pipeline.Row(padded)}, nil
+}
+
+// Runtime is the one that the generator was opened with.
+func (g *Generator) Runtime() *backends.Runtime { return g.runtime }
+
+// Conditions are the shapes of what Encode returns.
+func (g *Generator) Conditions() []shapes.Shape {
+	return []shapes.Shape{shapes.Make(dtypes.Int32, 1, g.config.Transformer.MaxWords)}
 }
 
 // Latents returns Gaussian noise, float32 [seeds, height, width, channels].

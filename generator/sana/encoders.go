@@ -7,6 +7,7 @@ import (
 	"unicode"
 
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"golang.org/x/text/cases"
 	"golang.org/x/text/language"
@@ -80,6 +81,10 @@ func newEncoder(ctx context.Context, p *pipeline.Opening, c Config, o Options) (
 				valid[i] = true
 			}
 			return []any{pipeline.Row(ids), pipeline.Row(valid)}, err
+		},
+		Shapes: []shapes.Shape{
+			shapes.Make(dtypes.Float32, 1, plain.Length(), c.Gemma.Hidden),
+			shapes.Make(dtypes.Float32, 1, plain.Length()),
 		},
 		Graph: func(in []*Node) []*Node {
 			states, mask := gemma.Apply(nn.Pass{}, in[0], in[1], p.Runtime.DType), ConvertDType(in[1], dtypes.Float32)

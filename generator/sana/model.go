@@ -11,6 +11,7 @@ import (
 	"io/fs"
 
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
@@ -37,6 +38,8 @@ type Generator struct {
 var (
 	_ dualprocess.Generator    = (*Generator)(nil)
 	_ dualprocess.Presetter    = (*Generator)(nil)
+	_ dualprocess.Runtimer     = (*Generator)(nil)
+	_ dualprocess.Conditioner  = (*Generator)(nil)
 	_ dualprocess.Leveler      = (*Generator)(nil)
 	_ dualprocess.Multistepper = (*Generator)(nil)
 	_ dualprocess.Releaser     = (*Generator)(nil)
@@ -92,6 +95,17 @@ func (g *Generator) Encode(ctx context.Context, words string) (dualprocess.Input
 		prompts = append(prompts, prompt{"", clean(g.options.NegativePrompt)})
 	}
 	return g.encoder.Encode(ctx, prompts...)
+}
+
+// Runtime is the one that the generator was opened with.
+func (g *Generator) Runtime() *backends.Runtime { return g.runtime }
+
+// Conditions are the shapes of what Encode returns.
+func (g *Generator) Conditions() []shapes.Shape {
+	if pipeline.Guides(*g.options.Guidance) {
+		return g.encoder.Conditions(2)
+	}
+	return g.encoder.Conditions(1)
 }
 
 // Release frees the text encoder's weights; an Encode of a new prompt loads them

@@ -3,6 +3,8 @@ package sd
 import (
 	"context"
 
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/dualprocess/dualprocess-go/internal/nn"
@@ -26,6 +28,7 @@ func newEncoder(ctx context.Context, p *pipeline.Opening, c text.CLIPConfig) (*p
 			ids, err := prompter.IDs(prompt)
 			return []any{pipeline.Row(ids)}, err
 		},
-		Graph: func(in []*Node) []*Node { return []*Node{clip.Apply(nn.Pass{}, in[0], p.Runtime.DType)} },
+		Shapes: []shapes.Shape{shapes.Make(dtypes.Float32, 1, prompter.Length(), c.Width)},
+		Graph:  func(in []*Node) []*Node { return []*Node{clip.Apply(nn.Pass{}, in[0], p.Runtime.DType)} },
 	})
 }

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
@@ -25,6 +27,9 @@ type Encoding[P comparable] struct {
 	// Graph returns the conditions, each with a leading axis of 1. It is a graph
 	// function.
 	Graph func(in []*Node) []*Node
+
+	// Shapes are those of the conditions, which are the same for every prompt.
+	Shapes []shapes.Shape
 }
 
 // Encoder encodes prompts. The latest are remembered. The weights can be let go and
@@ -57,6 +62,11 @@ func (e *Encoder[P]) Encode(ctx context.Context, prompts ...P) (dualprocess.Inpu
 		inputs = append(inputs, conditions...)
 	}
 	return inputs, nil
+}
+
+// Conditions returns the shapes of what Encode returns for so many prompts.
+func (e *Encoder[P]) Conditions(prompts int) []shapes.Shape {
+	return slices.Repeat(e.encoding.Shapes, prompts)
 }
 
 func (e *Encoder[P]) compute(ctx context.Context, prompt P) ([]*tensors.Tensor, error) {

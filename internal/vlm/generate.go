@@ -11,7 +11,9 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/pixels"
 )
 
 // Generate lets the model answer in its own words: at each token the likeliest, up
@@ -26,7 +28,7 @@ func (v *Verifier) Generate(ctx context.Context, img image.Image, question strin
 	if _, err := v.view(size.Y, size.X); err != nil {
 		return "", fmt.Errorf("%s: %w", v.setup.Name, err)
 	}
-	ids, err := v.generate(ctx, pixels(img), question, tokens, v.setup.Ends)
+	ids, err := v.generate(ctx, pixels.FromImages(img), question, tokens, v.setup.Ends)
 	if err != nil {
 		err = fmt.Errorf("%s: generate: %w", v.setup.Name, err)
 	}
@@ -54,7 +56,7 @@ func (v *Verifier) generate(ctx context.Context, picture *tensors.Tensor, questi
 	state, err := v.run(ctx, fmt.Sprintf("prompt %dx%d %d %d", height, width, length, capacity),
 		func(in []*Node) []*Node { return v.first(in[0], in[1], in[2], capacity) },
 		picture, padded(prompt, length), int32(len(prompt)))
-	defer func() { release(state) }()
+	defer func() { graphs.Release(state...) }()
 	for err == nil {
 		id := int(tensors.MustCopyFlatData[int32](state[0])[0])
 		if slices.Contains(ends, id) {
@@ -65,8 +67,8 @@ func (v *Verifier) generate(ctx context.Context, picture *tensors.Tensor, questi
 		}
 		var next []*tensors.Tensor
 		next, err = v.run(ctx, fmt.Sprintf("token %dx%d %d", height, width, capacity),
-			func(in []*Node) []*Node { return v.next(w, in[0], in[1:]) }, anys(state)...)
-		release(state)
+			func(in []*Node) []*Node { return v.next(w, in[0], in[1:]) }, state)
+		graphs.Release(state...)
 		state = next
 	}
 	return ids, err
@@ -108,12 +110,4 @@ func padded(ids []int, length int) *tensors.Tensor {
 		out[i] = int32(id)
 	}
 	return tensors.FromFlatDataAndDimensions(out, length)
-}
-
-func anys(values []*tensors.Tensor) []any {
-	out := make([]any, len(values))
-	for i, x := range values {
-		out[i] = x
-	}
-	return out
 }

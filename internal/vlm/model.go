@@ -2,10 +2,12 @@ package vlm
 
 import (
 	"errors"
+	"fmt"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
@@ -19,7 +21,7 @@ var (
 	ErrPictureSize = errors.New("unsupported picture size")
 	// ErrQuestion says that a question or an answer cannot be put to the model:
 	// it is empty, or not UTF-8.
-	ErrQuestion = errors.New("unusable question or answer")
+	ErrQuestion = fmt.Errorf("%w: unusable question or answer", dualprocess.ErrPrompt)
 )
 
 // Options of a verifier. The zero value is the model as its makers use it.

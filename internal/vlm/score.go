@@ -4,13 +4,15 @@ import (
 	"context"
 	"fmt"
 	"image"
-	"image/draw"
 	"math"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
+	"github.com/dualprocess/dualprocess-go/internal/pixels"
+	"github.com/dualprocess/dualprocess-go/internal/quote"
 )
 
 // Score returns P(answer) of a picture, over which the question's overlay already
@@ -57,11 +59,11 @@ func (v *Verifier) rate(ctx context.Context, img image.Image, sum bool, question
 			asked[k] = in[1+4*k : 5+4*k]
 		}
 		return []*Node{Concatenate(v.LogProbs(in[0], asked), 0)}
-	}, append([]any{pixels(img)}, inputs...)...)
+	}, append([]any{pixels.FromImages(img)}, inputs...)...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: score: %w", v.setup.Name, err)
 	}
-	defer release(out)
+	defer graphs.Release(out...)
 	logP := make([]float64, len(questions))
 	for k, x := range tensors.MustCopyFlatData[float32](out[0]) {
 		logP[k] = float64(x)
@@ -77,7 +79,7 @@ func (v *Verifier) questions(sum bool, questions []dualprocess.Question) (inputs
 	all, length, labels := make([]asked, len(questions)), 0, 0
 	for k, q := range questions {
 		if all[k], err = v.ask(q); err != nil {
-			return nil, "", fmt.Errorf("%s: question %q, answer %q: %w", v.setup.Name, q.Prompt(), q.Answer, err)
+			return nil, "", fmt.Errorf("%s: question %s, answer %s: %w", v.setup.Name, quote.Short(q.Prompt()), quote.Short(q.Answer), err)
 		}
 		length, labels = max(length, len(all[k].ids)), max(labels, all[k].labels)
 	}
@@ -101,26 +103,3 @@ const (
 )
 
 func step(n, by int) int { return (n + by - 1) / by * by }
-
-// pixels is a picture as the graph wants it, float32 [1, height, width, 3] in
-// [0, 1]. What is transparent is laid over white.
-func pixels(img image.Image) *tensors.Tensor {
-	size := img.Bounds().Size()
-	opaque := image.NewNRGBA(image.Rectangle{Max: size})
-	draw.Draw(opaque, opaque.Bounds(), image.White, image.Point{}, draw.Src)
-	draw.Draw(opaque, opaque.Bounds(), img, img.Bounds().Min, draw.Over)
-	values := make([]float32, 0, size.X*size.Y*3)
-	for p := 0; p < len(opaque.Pix); p += 4 {
-		for c := range 3 {
-			values = append(values, float32(opaque.Pix[p+c])/255)
-		}
-	}
-	return tensors.FromFlatDataAndDimensions(values, 1, size.Y, size.X, 3)
-}
-
-// release frees tensors on the device at once.
-func release(values []*tensors.Tensor) {
-	for _, t := range values {
-		_ = t.FinalizeAll() // of a tensor already freed: nothing to do
-	}
-}

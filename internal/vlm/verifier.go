@@ -11,6 +11,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
+	"github.com/dualprocess/dualprocess-go/internal/quote"
 )
 
 // Verifier is a vision-language model on a runtime. It answers questions about
@@ -30,6 +31,7 @@ var (
 	_ dualprocess.Verifier = (*Verifier)(nil)
 	_ dualprocess.Scorer   = (*Verifier)(nil)
 	_ dualprocess.Releaser = (*Verifier)(nil)
+	_ dualprocess.Runtimer = (*Verifier)(nil)
 )
 
 // New makes a verifier of its pieces.
@@ -60,6 +62,9 @@ func (v *Verifier) check() error {
 	return v.options.Checkpoint.Validate()
 }
 
+// Runtime is the one that the verifier was opened with.
+func (v *Verifier) Runtime() *backends.Runtime { return v.runtime }
+
 // Prepare returns what LogProbs needs to know of a question: ids of the tokens
 // behind the picture, answer included, int32 [S]; the places among them that
 // predict the answer's tokens, int32 [n]; those tokens' ids, int32 [n]; and their
@@ -76,7 +81,7 @@ func (v *Verifier) Prepare(ctx context.Context, q dualprocess.Question, height, 
 	}
 	t, err := v.ask(q)
 	if err != nil {
-		return nil, fmt.Errorf("%s: question %q, answer %q: %w", v.setup.Name, q.Prompt(), q.Answer, err)
+		return nil, fmt.Errorf("%s: question %s, answer %s: %w", v.setup.Name, quote.Short(q.Prompt()), quote.Short(q.Answer), err)
 	}
 	return t.inputs(), nil
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/quote"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
@@ -31,7 +32,7 @@ import (
 //go:embed weights
 var embedded embed.FS
 
-// Errors of Prepare.
+// Errors of Prepare. Those about words come with dualprocess.ErrPrompt.
 var (
 	// ErrQuestionTooLong says that a question has more words than the model reads.
 	ErrQuestionTooLong = errors.New("question too long")
@@ -57,7 +58,10 @@ type Verifier struct {
 	language  *Language
 }
 
-var _ dualprocess.Verifier = (*Verifier)(nil)
+var (
+	_ dualprocess.Verifier = (*Verifier)(nil)
+	_ dualprocess.Runtimer = (*Verifier)(nil)
+)
 
 // Open loads the embedded weights.
 func Open(rt *backends.Runtime) (*Verifier, error) {
@@ -101,9 +105,13 @@ func (v *Verifier) load(fsys fs.FS) (err error) {
 	})
 }
 
+// Runtime is the one that the verifier was opened with.
+func (v *Verifier) Runtime() *backends.Runtime { return v.runtime }
+
 // Prepare returns the ids of the question, int32 [1, words], with the answer's
 // place behind it, and the id of the answer, int32 [1]. A word that the model
-// does not know is an error that wraps ErrUnknownWord and names it.
+// does not know is an error that wraps ErrUnknownWord and dualprocess.ErrPrompt, and
+// names it.
 // Pictures must be square, and their side a multiple of the model's.
 func (v *Verifier) Prepare(_ context.Context, q dualprocess.Question, height, width int) (dualprocess.Inputs, error) {
 	if height != width || height < v.config.ImageSize || height%v.config.ImageSize != 0 {
@@ -112,18 +120,18 @@ func (v *Verifier) Prepare(_ context.Context, q dualprocess.Question, height, wi
 	}
 	ids, err := v.tokenizer.Encode(q.Prompt())
 	if err != nil {
-		return nil, fmt.Errorf("pocket verifier: question %q: %w", q.Prompt(), err)
+		return nil, fmt.Errorf("pocket verifier: %w: %w", dualprocess.ErrPrompt, err)
 	}
 	if len(ids)+1 > v.config.MaxWords {
-		return nil, fmt.Errorf("pocket verifier: %w: %q has %d words, the model reads %d",
-			ErrQuestionTooLong, q.Prompt(), len(ids), v.config.MaxWords-1)
+		return nil, fmt.Errorf("pocket verifier: %w: %w: %d words, the model reads %d",
+			dualprocess.ErrPrompt, ErrQuestionTooLong, len(ids), v.config.MaxWords-1)
 	}
 	answer, err := v.tokenizer.Encode(q.Answer)
 	if err != nil {
-		return nil, fmt.Errorf("pocket verifier: answer %q: %w", q.Answer, err)
+		return nil, fmt.Errorf("pocket verifier: answer %s: %w: %w", quote.Short(q.Answer), dualprocess.ErrPrompt, err)
 	}
 	if len(answer) != 1 {
-		return nil, fmt.Errorf("pocket verifier: %w: %q has %d", ErrAnswer, q.Answer, len(answer))
+		return nil, fmt.Errorf("pocket verifier: %w: %w: %s has %d", dualprocess.ErrPrompt, ErrAnswer, quote.Short(q.Answer), len(answer))
 	}
 	padded := make([]int32, v.config.MaxWords) // on the left: the answer's place is the last
 	for i, id := range append(ids, v.answerID) {

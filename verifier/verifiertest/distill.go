@@ -10,17 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/pixels"
 )
 
 // image is the first picture in 8 bits.
-func (s *subject) image() *image.NRGBA {
-	img := image.NewNRGBA(image.Rect(0, 0, s.Width, s.Height))
-	for i, x := range flat(s.pictures[0]) {
-		img.Pix[i/3*4+i%3] = uint8(math.Round(255 * float64(x)))
-	}
-	for i := 3; i < len(img.Pix); i += 4 {
-		img.Pix[i] = 255
-	}
+func (s *subject) image(t *testing.T) image.Image {
+	img, err := pixels.ToImage(flat(s.pictures[0]), s.Height, s.Width)
+	require.NoError(t, err)
 	return img
 }
 
@@ -41,7 +37,7 @@ func (s *subject) testEvaluate(t *testing.T) {
 			require.True(t, p > 0 && p <= 1.00001, "P(answer) is %v", p)
 		}
 	}
-	scores, err := dualprocess.Score(t.Context(), s.rt, s.v, s.Questions[:2], s.image())
+	scores, err := dualprocess.Score(t.Context(), s.rt, s.v, s.Questions[:2], s.image(t))
 	require.NoError(t, err)
 	for k, logP := range s.rater(t, 0, 1)(s.pictures[0]) {
 		const rounding = 0.1 // of the picture to 8 bits, in nats
@@ -49,7 +45,7 @@ func (s *subject) testEvaluate(t *testing.T) {
 	}
 	if scorer, ok := s.v.(dualprocess.Scorer); ok {
 		for k, q := range s.Questions[:2] {
-			p, err := scorer.Score(t.Context(), s.image(), q)
+			p, err := scorer.Score(t.Context(), s.image(t), q)
 			require.NoError(t, err)
 			s.near(t, float32(math.Log(scores[0][k])), float32(math.Log(p)), "by its own Score")
 		}

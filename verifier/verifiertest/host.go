@@ -27,6 +27,15 @@ func (s *subject) requireSame(t *testing.T, in dualprocess.Inputs) {
 	}
 }
 
+// testRuntime: a Runtimer says which runtime it was opened with.
+func (s *subject) testRuntime(t *testing.T) {
+	r, ok := s.v.(dualprocess.Runtimer)
+	if !ok {
+		t.Skip("not a dualprocess.Runtimer")
+	}
+	require.Same(t, s.rt, r.Runtime())
+}
+
 func (s *subject) testSizes(t *testing.T) {
 	for _, size := range append([][2]int{{0, s.Width}, {s.Height, 0}, {-1, -1}}, s.Refused...) {
 		_, err := s.v.Prepare(t.Context(), s.Questions[0], size[0], size[1])
@@ -44,7 +53,7 @@ func (s *subject) testCancelled(t *testing.T) {
 	_, err := dualprocess.Evaluate(ended, s.evaluation(t))
 	require.ErrorIs(t, err, context.Canceled)
 	if scorer, ok := s.v.(dualprocess.Scorer); ok {
-		_, err := scorer.Score(ended, s.image(), s.Questions[0])
+		_, err := scorer.Score(ended, s.image(t), s.Questions[0])
 		require.ErrorIs(t, err, context.Canceled)
 	}
 }

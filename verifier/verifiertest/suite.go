@@ -72,6 +72,7 @@ func Run(t *testing.T, open Open, o Options) {
 		test func(t *testing.T)
 	}{
 		{"Prepare gives the caller tensors of his own", s.testPrepare},
+		{"it knows its runtime", s.testRuntime},
 		{"sizes that make no picture are refused", s.testSizes},
 		{"answers are log-probabilities", s.testLogProbs},
 		{"the same inputs give the same bits", s.testSameBits},

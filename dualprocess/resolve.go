@@ -1,17 +1,10 @@
 package dualprocess
 
 import (
-	"fmt"
 	"math"
-	"slices"
 
 	"github.com/dualprocess/dualprocess-go/lora"
 )
-
-// invalid returns an error about one field of a task.
-func invalid(field, format string, args ...any) error {
-	return fmt.Errorf("%w: %s: %s", ErrTask, field, fmt.Sprintf(format, args...))
-}
 
 // resolved returns the task with every default filled in, or an error that names
 // the first field at fault. Nothing has been computed yet by then.
@@ -27,29 +20,47 @@ func (t Task) resolved() (Task, error) {
 }
 
 func (t *Task) resolveModels() error {
-	switch {
-	case t.Runtime == nil || t.Runtime.Backend == nil:
-		return invalid("Runtime", "must be an open runtime")
-	case t.Generator == nil:
-		return invalid("Generator", "must be given")
-	case t.Verifier == nil:
-		return invalid("Verifier", "must be given")
-	case t.Start != nil && (t.Adapter.Rank != 0 || t.Adapter.Alpha != 0 || t.Adapter.Targets != nil):
-		return invalid("Adapter", "cannot configure an adapter that Start already has")
-	}
-	if err := checkPrompts("Prompts", t.Prompts); err != nil {
+	if err := firstError(
+		checkRuntime(t.Runtime),
+		checkModel("Generator", t.Runtime, t.Generator),
+		checkModel("Verifier", t.Runtime, t.Verifier),
+		checkPrompts("Prompts", t.Prompts),
+		checkQuestions(t.Questions, t.Prompts...),
+	); err != nil {
 		return err
 	}
-	if err := checkQuestions(t.Questions); err != nil {
-		return err
+	return t.resolveAdapter()
+}
+
+// resolveAdapter fills in the settings of a new adapter and checks them, all but
+// the targets, which are only known with the generator's layers.
+func (t *Task) resolveAdapter() error {
+	if t.Start != nil {
+		switch a := t.Adapter; {
+		case a.Rank != 0 || a.Alpha != 0 || a.Targets != nil || a.Prefix != "":
+			return invalid("Adapter", "cannot configure an adapter that Start already has")
+		case len(t.Start.Layers()) == 0:
+			return invalid("Start", "has no layers")
+		}
+		return nil
 	}
-	if t.Start == nil && t.Adapter.Targets == nil {
-		t.Adapter.Targets = preset(t.Generator).Targets
+	suggested := preset(t.Generator)
+	if t.Adapter.Targets == nil {
+		t.Adapter.Targets = suggested.Targets
+	}
+	if t.Adapter.Prefix == "" {
+		t.Adapter.Prefix = suggested.Prefix
 	}
 	if t.Adapter.Seed == 0 {
 		t.Adapter.Seed = t.Seed
 	}
-	return nil
+	if t.Adapter.Rank > mostRank {
+		return invalid("Adapter.Rank", "must be at most %d, not %d", mostRank, t.Adapter.Rank)
+	}
+	trial := t.Adapter
+	trial.Targets = nil
+	_, err := lora.New(trial, []lora.Layer{{Name: "any", In: 1, Out: 1}})
+	return invalidBecause("Adapter", err)
 }
 
 // preset returns the generator's suggestions, or none.
@@ -58,30 +69,6 @@ func preset(g Generator) Preset {
 		return p.Preset()
 	}
 	return Preset{}
-}
-
-func checkPrompts(field string, prompts []string) error {
-	if len(prompts) == 0 {
-		return invalid(field, "at least one is needed")
-	}
-	return nil
-}
-
-func checkQuestions(questions []Question) error {
-	if len(questions) == 0 {
-		return invalid("Questions", "at least one is needed")
-	}
-	for k, q := range questions {
-		switch {
-		case q.Text == "":
-			return invalid(fmt.Sprintf("Questions[%d].Text", k), "must not be empty")
-		case q.Answer == "":
-			return invalid(fmt.Sprintf("Questions[%d].Answer", k), "must not be empty")
-		case q.Bare && q.Suffix != "":
-			return invalid(fmt.Sprintf("Questions[%d].Suffix", k), "a bare question has none")
-		}
-	}
-	return nil
 }
 
 func (t *Task) resolveOptimizer() error {
@@ -108,8 +95,8 @@ func (t *Task) resolveOptimizer() error {
 		inRange("WarmUp", float64(t.WarmUp), 0, float64(t.Updates)),
 		inRange("Decay", float64(t.Decay), 0, float64(t.Updates-t.WarmUp)),
 		inRange("DecayTo", t.DecayTo, 0, 1),
-		inRange("Batch", float64(t.Batch), 1, math.MaxInt32),
-		inRange("Accumulate", float64(t.Accumulate), 1, math.MaxInt32),
+		inRange("Batch", float64(t.Batch), 1, mostBatch),
+		inRange("Accumulate", float64(t.Accumulate), 1, mostAccumulate),
 		inRange("Clip", t.Clip, -math.MaxFloat32, math.MaxFloat32),
 		inRange("Beta1", t.Beta1, 0, 1-1e-9),
 		inRange("Beta2", t.Beta2, 0, 1-1e-9),
@@ -131,8 +118,12 @@ func (t *Task) resolveSeeds() error {
 		}
 		return nil
 	}
-	setDefault(&t.SeedCount, t.Updates*t.Batch*t.Accumulate)
-	if err := inRange("SeedCount", float64(t.SeedCount), 1, math.MaxInt32); err != nil {
+	pictures := float64(t.Updates) * float64(t.Batch) * float64(t.Accumulate)
+	if t.SeedCount == 0 && pictures > mostSeeds {
+		return invalid("SeedCount", "must be given: the updates make %g pictures, and more than %d seeds are not drawn", pictures, mostSeeds)
+	}
+	setDefault(&t.SeedCount, int(pictures))
+	if err := inRange("SeedCount", float64(t.SeedCount), 1, mostSeeds); err != nil {
 		return err
 	}
 	random := stream(t.Seed, "seeds")
@@ -195,30 +186,4 @@ func (t *Task) levels() int {
 		return l.Levels()
 	}
 	return 0
-}
-
-// setDefault gives a field left at zero its default.
-func setDefault[T int | float64](field *T, value T) {
-	if *field == 0 {
-		*field = value
-	}
-}
-
-// inRange returns an error unless low <= value <= high; NaN is in no range.
-func inRange(field string, value, low, high float64) error {
-	if value >= low && value <= high {
-		return nil
-	}
-	if low == math.SmallestNonzeroFloat64 {
-		return invalid(field, "must be positive and finite, not %g", value)
-	}
-	return invalid(field, "must be in [%g, %g], not %g", low, high, value)
-}
-
-// firstError returns the first error that is not nil.
-func firstError(errs ...error) error {
-	if k := slices.IndexFunc(errs, func(err error) bool { return err != nil }); k >= 0 {
-		return errs[k]
-	}
-	return nil
 }

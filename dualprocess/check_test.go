@@ -1,0 +1,385 @@
+package dualprocess_test
+
+import (
+	"context"
+	"errors"
+	"image"
+	"math"
+	"strings"
+	"testing"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/lora"
+)
+
+var noContext context.Context // nil
+
+// requireMistake checks that an error says, once, which package and which field.
+func requireMistake(t *testing.T, err error, field string) {
+	t.Helper()
+	require.ErrorIs(t, err, dualprocess.ErrTask)
+	require.True(t, strings.HasPrefix(err.Error(), "dualprocess: invalid task: "+field+": "), "%v", err)
+	require.Equal(t, 1, strings.Count(err.Error(), "dualprocess: "), "%v", err)
+}
+
+// open returns another runtime.
+func open(t *testing.T) *backends.Runtime {
+	rt, err := backends.Open(background, backends.Options{Backend: "go", NoDownload: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, rt.Close()) })
+	return rt
+}
+
+// closed returns a runtime that is.
+func closed(t *testing.T) *backends.Runtime {
+	rt := open(t)
+	require.NoError(t, rt.Close())
+	return rt
+}
+
+// homely are models that know their runtime.
+type (
+	homelyGenerator struct {
+		*toyGenerator
+		rt *backends.Runtime
+	}
+	homelyVerifier struct {
+		*toyVerifier
+		rt *backends.Runtime
+	}
+)
+
+func (h homelyGenerator) Runtime() *backends.Runtime { return h.rt }
+func (h homelyVerifier) Runtime() *backends.Runtime  { return h.rt }
+
+// faulty is an overlay that says that it is not sound.
+type faulty struct{ bar }
+
+var errFaulty = errors.New("no picture")
+
+func (faulty) Validate() error { return errFaulty }
+
+func TestDistillFindsMistakes(t *testing.T) {
+	w, other := newToy(t, "go"), open(t)
+	nan, one := math.NaN(), []dualprocess.Question{{Text: "red", Answer: "Yes"}}
+	for _, test := range []struct {
+		field string
+		spoil func(k *dualprocess.Task)
+	}{
+		{"Runtime", func(k *dualprocess.Task) { k.Runtime = &backends.Runtime{} }},
+		{"Runtime", func(k *dualprocess.Task) { k.Runtime = closed(t) }},
+		{"Generator", func(k *dualprocess.Task) { k.Generator = (*toyGenerator)(nil) }},
+		{"Generator", func(k *dualprocess.Task) { k.Generator = homelyGenerator{w.g, other} }},
+		{"Generator", func(k *dualprocess.Task) { k.Generator = homelyGenerator{w.g, nil} }},
+		{"Verifier", func(k *dualprocess.Task) { k.Verifier = (*toyVerifier)(nil) }},
+		{"Verifier", func(k *dualprocess.Task) { k.Verifier = homelyVerifier{w.v, other} }},
+		{"Questions[0].Overlay", func(k *dualprocess.Task) { k.Questions[0].Overlay = (*bar)(nil) }},
+		{"Questions[0].Overlay", func(k *dualprocess.Task) { k.Questions[0].Overlay = faulty{} }},
+		{"Questions[0].Weight", func(k *dualprocess.Task) { k.Questions[0].Weight = nan }},
+		{"Questions[0].Weight", func(k *dualprocess.Task) { k.Questions[0].Weight = -1 }},
+		{"Questions[0].Weight", func(k *dualprocess.Task) { k.Questions[0].Weight = math.Inf(1) }},
+		{"Questions[0].Prompts[1]", func(k *dualprocess.Task) { k.Questions[0].Prompts = []string{"sea", "see"} }},
+		{"Prompts[1]", func(k *dualprocess.Task) {
+			k.Prompts, k.Questions[0].Prompts = []string{"sea", "meadow"}, []string{"sea"}
+		}},
+		{"Adapter.Rank", func(k *dualprocess.Task) { k.Adapter.Rank = 1e9 }},
+		{"Adapter", func(k *dualprocess.Task) { k.Adapter.Rank = -1 }},
+		{"Adapter", func(k *dualprocess.Task) { k.Adapter.Alpha = nan }},
+		{"Start", func(k *dualprocess.Task) { k.Adapter, k.Start = lora.Config{}, (&lora.Adapter{}).WithWeight(1) }},
+		{"Weight", func(k *dualprocess.Task) { k.Weight = nan }},
+		{"Batch", func(k *dualprocess.Task) { k.Batch = 1e9 }},
+		{"Accumulate", func(k *dualprocess.Task) { k.Accumulate = 1e9 }},
+		{"SeedCount", func(k *dualprocess.Task) { k.Updates = math.MaxInt32 }},
+		{"SeedCount", func(k *dualprocess.Task) { k.SeedCount = 1e9 }},
+	} {
+		task := w.task()
+		task.Questions = append([]dualprocess.Question(nil), one...)
+		test.spoil(&task)
+		a, err := dualprocess.Distill(background, task)
+		assert.Nil(t, a)
+		requireMistake(t, err, test.field)
+	}
+	_, err := dualprocess.Distill(noContext, w.task())
+	requireMistake(t, err, "Context")
+	assert.Zero(t, w.g.predicts, "found before any work")
+
+	task := w.task()
+	task.Questions[0].Overlay = faulty{}
+	_, err = dualprocess.Distill(background, task)
+	require.ErrorIs(t, err, errFaulty)
+	task.Generator, task.Verifier = homelyGenerator{w.g, w.rt}, homelyVerifier{w.v, w.rt}
+	task.Questions[0].Overlay = bar{1, .5}
+	task.Updates = 1
+	distil(t, task)
+}
+
+func TestMemoryIsAskedForFirst(t *testing.T) {
+	w := newToy(t, "go")
+	task := w.task()
+	task.Generator = wide{w.g}
+	task.Adapter.Rank = 1 << 14
+	_, err := dualprocess.Distill(background, task)
+	requireMistake(t, err, "Adapter.Rank")
+
+	task = w.task()
+	task.Generator = huge{w.g}
+	task.Batch = 1 << 16
+	_, err = dualprocess.Distill(background, task)
+	requireMistake(t, err, "Batch")
+	_, err = dualprocess.Sample(background, w.rt, huge{w.g}, "sea", dualprocess.SampleOptions{Batch: 1 << 16})
+	requireMistake(t, err, "Batch")
+	_, err = dualprocess.Evaluate(background, dualprocess.Evaluation{
+		Runtime: w.rt, Generator: huge{w.g}, Verifier: w.v, Batch: 1 << 16,
+		Prompts: task.Prompts, Seeds: []int64{1}, Questions: task.Questions,
+	})
+	requireMistake(t, err, "Batch")
+}
+
+// wide has a layer of many inputs, which nothing reads.
+type wide struct{ *toyGenerator }
+
+func (g wide) Predict(d *lora.Delta, latents, i *Node, cond []*Node) *Node {
+	many := BroadcastToDims(ReduceAndKeep(latents, ReduceSum, 1), latents.Shape().Dim(0), 1<<21)
+	y := ReduceAndKeep(many, ReduceSum, 1)
+	return Add(g.toyGenerator.Predict(d, latents, i, cond), MulScalar(d.Linear("wide", many, y), 0))
+}
+
+// huge draws pictures of many pixels.
+type huge struct{ *toyGenerator }
+
+func (g huge) Decode(latents *Node) *Node {
+	small := g.toyGenerator.Decode(latents)
+	return BroadcastToDims(ReduceAndKeep(small, ReduceMean, 1, 2), small.Shape().Dim(0), 1<<12, 1<<12, 3)
+}
+
+func TestEvaluateFindsMistakes(t *testing.T) {
+	w, other := newToy(t, "go"), open(t)
+	for _, test := range []struct {
+		field string
+		spoil func(e *dualprocess.Evaluation)
+	}{
+		{"Runtime", func(e *dualprocess.Evaluation) { e.Runtime = closed(t) }},
+		{"Generator", func(e *dualprocess.Evaluation) { e.Generator = (*toyGenerator)(nil) }},
+		{"Generator", func(e *dualprocess.Evaluation) { e.Generator = homelyGenerator{w.g, other} }},
+		{"Verifier", func(e *dualprocess.Evaluation) { e.Verifier = (*toyVerifier)(nil) }},
+		{"Verifier", func(e *dualprocess.Evaluation) { e.Verifier = homelyVerifier{w.v, other} }},
+		{"Verifier", func(e *dualprocess.Evaluation) { e.Scorer = scorerFunc(nil) }},
+		{"Scorer", func(e *dualprocess.Evaluation) { e.Verifier, e.Scorer = nil, scorerFunc(nil) }},
+		{"Questions[0].Overlay", func(e *dualprocess.Evaluation) { e.Questions[0].Overlay = faulty{} }},
+		{"Questions[0].Prompts[0]", func(e *dualprocess.Evaluation) { e.Questions[0].Prompts = []string{"see"} }},
+		{"Weights[1]", func(e *dualprocess.Evaluation) { e.Weights = []float64{0, math.NaN()} }},
+		{"Batch", func(e *dualprocess.Evaluation) { e.Batch = 1e9 }},
+	} {
+		e := dualprocess.Evaluation{
+			Runtime: w.rt, Generator: w.g, Verifier: w.v, Prompts: []string{"sea"}, Seeds: []int64{1},
+			Questions: []dualprocess.Question{{Text: "red", Answer: "Yes"}},
+		}
+		test.spoil(&e)
+		_, err := dualprocess.Evaluate(background, e)
+		requireMistake(t, err, test.field)
+	}
+	_, err := dualprocess.Evaluate(noContext, dualprocess.Evaluation{})
+	requireMistake(t, err, "Context")
+	assert.Zero(t, w.g.predicts)
+}
+
+func TestSampleFindsMistakes(t *testing.T) {
+	w := newToy(t, "go")
+	foreign, err := lora.New(lora.Config{Rank: 2}, []lora.Layer{{Name: "other", In: 8, Out: 8}})
+	require.NoError(t, err)
+	for _, test := range []struct {
+		field string
+		ctx   context.Context
+		rt    *backends.Runtime
+		g     dualprocess.Generator
+		o     dualprocess.SampleOptions
+	}{
+		{"Context", noContext, w.rt, w.g, dualprocess.SampleOptions{}},
+		{"Runtime", background, nil, w.g, dualprocess.SampleOptions{}},
+		{"Generator", background, w.rt, nil, dualprocess.SampleOptions{}},
+		{"Generator", background, w.rt, (*toyGenerator)(nil), dualprocess.SampleOptions{}},
+		{"Generator", background, w.rt, homelyGenerator{w.g, open(t)}, dualprocess.SampleOptions{}},
+		{"Weight", background, w.rt, w.g, dualprocess.SampleOptions{Weight: new(math.NaN())}},
+		{"Batch", background, w.rt, w.g, dualprocess.SampleOptions{Batch: -1}},
+		{"Batch", background, w.rt, w.g, dualprocess.SampleOptions{Batch: 1e9}},
+		{"Adapter", background, w.rt, w.g, dualprocess.SampleOptions{Adapter: foreign}},
+	} {
+		images, err := dualprocess.Sample(test.ctx, test.rt, test.g, "sea", test.o)
+		assert.Nil(t, images)
+		requireMistake(t, err, test.field)
+	}
+}
+
+func TestSamplerFindsMistakes(t *testing.T) {
+	w := newToy(t, "go")
+	for field, make := range map[string]func() (*dualprocess.Sampler, error){
+		"Runtime":   func() (*dualprocess.Sampler, error) { return dualprocess.NewSampler(nil, w.g, nil, 0) },
+		"Generator": func() (*dualprocess.Sampler, error) { return dualprocess.NewSampler(w.rt, nil, nil, 0) },
+		"Batch":     func() (*dualprocess.Sampler, error) { return dualprocess.NewSampler(w.rt, w.g, nil, -1) },
+	} {
+		s, err := make()
+		assert.Nil(t, s)
+		requireMistake(t, err, field)
+	}
+	noise, err := w.g.Latents(1)
+	require.NoError(t, err)
+	s, err := dualprocess.NewSampler(w.rt, w.g, nil, 0)
+	require.NoError(t, err)
+	freed := tensors.FromScalar(float32(1))
+	freed.MustFinalizeAll()
+	for name, latents := range map[string]*tensors.Tensor{
+		"nil": nil, "freed": freed, "zero": {}, "scalar": tensors.FromScalar(float32(1)),
+		"short": tensors.FromFlatDataAndDimensions(make([]float32, 7), 1, 7),
+		"ints":  tensors.FromFlatDataAndDimensions(make([]int32, 8), 1, 8),
+		"empty": tensors.FromFlatDataAndDimensions([]float32{}, 0, 8),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := s.Render(background, "sea", 0, latents)
+			requireMistake(t, err, "Latents")
+		})
+	}
+	for _, call := range []func(ctx context.Context, weight float64) error{
+		func(ctx context.Context, weight float64) error { _, err := s.Sample(ctx, "sea", weight, 1); return err },
+		func(ctx context.Context, weight float64) error {
+			_, err := s.Render(ctx, "sea", weight, noise)
+			return err
+		},
+	} {
+		require.NoError(t, call(background, 0))
+		requireMistake(t, call(noContext, 0), "Context")
+		requireMistake(t, call(background, math.NaN()), "Weight")
+		requireMistake(t, call(background, math.Inf(-1)), "Weight")
+	}
+	s.Close()
+	s.Close()
+	for _, s := range []*dualprocess.Sampler{s, {}, nil} {
+		_, err := s.Sample(background, "sea", 0, 1)
+		requireMistake(t, err, "Sampler")
+		_, err = s.Render(background, "sea", 0, noise)
+		requireMistake(t, err, "Sampler")
+		s.Close()
+	}
+}
+
+func TestScoreFindsMistakes(t *testing.T) {
+	w := newToy(t, "go")
+	red := []dualprocess.Question{{Text: "red", Answer: "Yes"}}
+	img := image.NewGray(image.Rect(0, 0, 4, 4))
+	for _, test := range []struct {
+		field     string
+		ctx       context.Context
+		rt        *backends.Runtime
+		v         dualprocess.Verifier
+		questions []dualprocess.Question
+		images    []image.Image
+	}{
+		{"Context", noContext, w.rt, w.v, red, []image.Image{img}},
+		{"Runtime", background, nil, w.v, red, []image.Image{img}},
+		{"Verifier", background, w.rt, nil, red, []image.Image{img}},
+		{"Verifier", background, w.rt, (*toyVerifier)(nil), red, []image.Image{img}},
+		{"Verifier", background, w.rt, homelyVerifier{w.v, open(t)}, red, []image.Image{img}},
+		{"Questions", background, w.rt, w.v, nil, []image.Image{img}},
+		{"Questions[0].Overlay", background, w.rt, w.v, []dualprocess.Question{{Text: "red", Answer: "Yes", Overlay: faulty{}}}, []image.Image{img}},
+		{"Images", background, w.rt, w.v, red, nil},
+		{"Images[1]", background, w.rt, w.v, red, []image.Image{img, nil}},
+		{"Images[0]", background, w.rt, w.v, red, []image.Image{(*image.Gray)(nil)}},
+		{"Images[0]", background, w.rt, w.v, red, []image.Image{&image.Gray{}}},
+		{"Images[0]", background, w.rt, w.v, red, []image.Image{image.White}}, // endless
+		{"Images[1]", background, w.rt, w.v, red, []image.Image{img, image.NewGray(image.Rect(0, 0, 4, 5))}},
+	} {
+		_, err := dualprocess.Score(test.ctx, test.rt, test.v, test.questions, test.images...)
+		requireMistake(t, err, test.field)
+	}
+}
+
+func TestOptimizeLatentsFindsMistakes(t *testing.T) {
+	w, other := newToy(t, "go"), open(t)
+	for _, test := range []struct {
+		field string
+		spoil func(l *dualprocess.LatentTask)
+	}{
+		{"Runtime", func(l *dualprocess.LatentTask) { l.Runtime = closed(t) }},
+		{"Generator", func(l *dualprocess.LatentTask) { l.Generator = (*toyGenerator)(nil) }},
+		{"Generator", func(l *dualprocess.LatentTask) { l.Generator = homelyGenerator{w.g, other} }},
+		{"Verifier", func(l *dualprocess.LatentTask) { l.Verifier = (*toyVerifier)(nil) }},
+		{"Verifier", func(l *dualprocess.LatentTask) { l.Verifier = homelyVerifier{w.v, other} }},
+		{"Questions[0].Overlay", func(l *dualprocess.LatentTask) { l.Questions[0].Overlay = faulty{} }},
+		{"Questions[0].Prompts[0]", func(l *dualprocess.LatentTask) { l.Questions[0].Prompts = []string{"meadow"} }},
+		{"Clip", func(l *dualprocess.LatentTask) { l.Clip = math.NaN() }},
+	} {
+		task := w.latentTask(1)
+		test.spoil(&task)
+		r, err := dualprocess.OptimizeLatents(background, task)
+		assert.Nil(t, r)
+		requireMistake(t, err, test.field)
+	}
+	_, err := dualprocess.OptimizeLatents(noContext, w.latentTask(1))
+	requireMistake(t, err, "Context")
+	assert.Zero(t, w.g.predicts)
+
+	task := w.latentTask(make([]int64, 10000)...)
+	task.Generator = huge{w.g}
+	_, err = dualprocess.OptimizeLatents(background, task)
+	requireMistake(t, err, "Seeds")
+}
+
+func TestLayersFindsMistakes(t *testing.T) {
+	w := newToy(t, "go")
+	_, err := dualprocess.Layers(nil, w.g)
+	requireMistake(t, err, "Runtime")
+	_, err = dualprocess.Layers(w.rt, nil)
+	requireMistake(t, err, "Generator")
+	_, err = dualprocess.Layers(open(t), homelyGenerator{w.g, w.rt})
+	requireMistake(t, err, "Generator")
+}
+
+func TestErrorsSayThePackageOnce(t *testing.T) {
+	w := newToy(t, "go")
+	cause := errors.New("a cause")
+	for _, b := range []dualprocess.Generator{breaking{w.g, cause}, late{w.g, cause}} {
+		task := w.task()
+		task.Generator = b
+		_, distil := dualprocess.Distill(background, task)
+		_, sample := dualprocess.Sample(background, w.rt, b, "sea", dualprocess.SampleOptions{})
+		_, evaluate := dualprocess.Evaluate(background, dualprocess.Evaluation{
+			Runtime: w.rt, Generator: b, Verifier: w.v, Prompts: task.Prompts, Seeds: []int64{1}, Questions: task.Questions,
+		})
+		latents := w.latentTask(1)
+		latents.Generator = b
+		_, optimize := dualprocess.OptimizeLatents(background, latents)
+		for _, err := range []error{distil, sample, evaluate, optimize} {
+			require.ErrorIs(t, err, cause)
+			assert.Equal(t, 1, strings.Count(err.Error(), "dualprocess:"), "%v", err)
+			assert.NotContains(t, err.Error(), "failed")
+			assert.NotContains(t, err.Error(), "panic")
+			assert.True(t, strings.HasSuffix(err.Error(), "a cause"), "%v", err)
+		}
+	}
+	task := w.task()
+	task.Generator = late{w.g, cause}
+	_, err := dualprocess.Distill(background, task)
+	assert.Regexp(t, `^dualprocess: update 1: (step \d: denoise|gradient): a cause$`, err.Error())
+	task.Prompts = []string{"sea " + strings.Repeat("upon sea ", 1000) + "at last"}
+	_, err = dualprocess.Distill(background, task)
+	assert.ErrorContains(t, err, `encode prompt "sea upon sea`)
+	assert.ErrorContains(t, err, `sea at last":`)
+}
+
+// late is a generator whose Predict panics when it is no longer traced.
+type late struct {
+	*toyGenerator
+	with any
+}
+
+func (l late) Predict(d *lora.Delta, latents, i *Node, cond []*Node) *Node {
+	if latents.Graph().Name() != "trace" {
+		panic(l.with)
+	}
+	return l.toyGenerator.Predict(d, latents, i, cond)
+}
