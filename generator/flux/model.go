@@ -26,7 +26,7 @@ import (
 
 // Generator is FLUX.1 on a runtime.
 type Generator struct {
-	config      Config
+	config      config
 	options     Options // with every default filled in
 	runtime     *backends.Runtime
 	encoder     *pipeline.Encoder[string]
@@ -58,7 +58,7 @@ func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*
 func open(ctx context.Context, p *pipeline.Opening, o Options) (*Generator, error) {
 	g := &Generator{runtime: p.Runtime}
 	var err error
-	if g.config, err = ReadConfig(p.Files); err != nil {
+	if g.config, err = readConfig(p.Files); err != nil {
 		return nil, err
 	}
 	if g.options, err = o.resolved(g.config); err != nil {
@@ -87,7 +87,7 @@ func (g *Generator) pixels() int { return 2 * g.config.Autoencoder.Factor() }
 func (g *Generator) activations() int {
 	c := g.config.Transformer
 	tokens := g.rows*g.cols + g.options.TextTokens
-	return (c.Layers + c.SingleLayers) * (30*tokens*c.Width()*g.runtime.DType.Size() + 8*c.Heads*tokens*tokens)
+	return (c.Layers + c.SingleLayers) * (30*tokens*c.width()*g.runtime.DType.Size() + 8*c.Heads*tokens*tokens)
 }
 
 // Encode returns T5's states of the prompt, float32 [1, TextTokens, width], and

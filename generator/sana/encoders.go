@@ -59,7 +59,7 @@ func openPrompters(fsys fs.FS, tokens, vocabulary int, instruction string) (plai
 
 // newEncoder opens Gemma, of whose states the transformer gets those of the prompt's
 // words, [1, tokens, width], and a mask [1, tokens], 1 for words and 0 for padding.
-func newEncoder(ctx context.Context, p *pipeline.Opening, c Config, o Options) (*pipeline.Encoder[prompt], error) {
+func newEncoder(ctx context.Context, p *pipeline.Opening, c config, o Options) (*pipeline.Encoder[prompt], error) {
 	plain, instructed, err := openPrompters(p.Files, o.TextTokens, c.Gemma.Vocabulary, *o.Instruction)
 	if err != nil {
 		return nil, err

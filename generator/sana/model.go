@@ -25,7 +25,7 @@ import (
 
 // Generator is Sana on a runtime.
 type Generator struct {
-	config      Config
+	config      config
 	options     Options // with every default filled in
 	runtime     *backends.Runtime
 	encoder     *pipeline.Encoder[prompt]
@@ -57,7 +57,7 @@ func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*
 func open(ctx context.Context, p *pipeline.Opening, o Options) (*Generator, error) {
 	g := &Generator{runtime: p.Runtime}
 	var err error
-	if g.config, err = ReadConfig(p.Files); err != nil {
+	if g.config, err = readConfig(p.Files); err != nil {
 		return nil, err
 	}
 	if g.options, err = o.resolved(g.config); err != nil {
@@ -134,7 +134,7 @@ func (g *Generator) predict(f nn.Pass, latents, times *Node, cond []*Node) *Node
 func (g *Generator) activations() int {
 	c := g.config.Transformer
 	height, width := g.size()
-	numbers := (20*c.Width() + 12*2*c.inner()) * g.runtime.DType.Size()
+	numbers := (20*c.width() + 12*2*c.inner()) * g.runtime.DType.Size()
 	return c.Layers * height * width * (numbers + 8**c.CrossHeads*g.options.TextTokens)
 }
 

@@ -25,7 +25,7 @@ import (
 
 // Generator is Stable Diffusion on a runtime.
 type Generator struct {
-	config   Config
+	config   config
 	options  Options // with every default filled in
 	runtime  *backends.Runtime
 	encoder  *pipeline.Encoder[string]
@@ -56,7 +56,7 @@ func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*
 func open(ctx context.Context, p *pipeline.Opening, o Options) (*Generator, error) {
 	g := &Generator{runtime: p.Runtime}
 	var err error
-	if g.config, err = ReadConfig(p.Files); err != nil {
+	if g.config, err = readConfig(p.Files); err != nil {
 		return nil, err
 	}
 	if g.options, err = o.resolved(g.config); err != nil {
