@@ -1,7 +1,9 @@
 // Package flux is the text-to-image generator FLUX.1 (Black Forest Labs, 2024):
 // schnell, which paints in one to four steps, and dev, which is distilled for
 // guidance and takes 28. It loads folders in diffusers' layout and does what
-// diffusers' FluxPipeline does.
+// diffusers' FluxPipeline does:
+//
+//	g, err := flux.Open(ctx, rt, "FLUX.1-schnell", flux.Options{Height: 768, Width: 1024})
 //
 // Latents are packed as in the pipeline: [batch, tokens, channels], a token being
 // a square of 2x2 latents, 16x16 pixels.
@@ -24,7 +26,8 @@ import (
 	"github.com/dualprocess/dualprocess-go/lora"
 )
 
-// Generator is FLUX.1 on a runtime.
+// Generator is FLUX.1 on a runtime: a [dualprocess.Generator]. Several goroutines may
+// use it at once.
 type Generator struct {
 	config      config
 	options     Options // with every default filled in
@@ -44,7 +47,9 @@ var (
 )
 
 // Open loads the generator in folder. Its weights become frozen variables of the
-// runtime's store, in the precision of the files.
+// runtime's store, in the precision of the files. The error wraps ErrOptions, and
+// names the field, where the options don't fit the checkpoint; any other names the
+// file with the field or the tensor at fault. Nothing is then left in the store.
 func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (*Generator, error) {
 	return pipeline.Open(ctx, rt, "flux", folder, o, open)
 }
@@ -113,7 +118,7 @@ func (g *Generator) Steps() int { return g.flow.Steps() }
 // Levels is the number of noise levels that the model was trained on.
 func (g *Generator) Levels() int { return g.flow.Levels() }
 
-// Predict returns the velocity.
+// Predict returns the velocity, with the shape of latents.
 func (g *Generator) Predict(d *lora.Delta, latents, i *Node, cond []*Node) *Node {
 	return g.predict(nn.Pass{Delta: d}, latents, g.flow.Time(i), cond)
 }
