@@ -1,6 +1,17 @@
-// Package generator opens image generators from local folders in the layout of
-// diffusers. The models themselves are in the folders below, one each, and may be
-// opened directly.
+// Package generator opens text-to-image generators from local folders in the layout
+// of diffusers:
+//
+//	flux, err := generator.Open(ctx, rt, "FLUX.1-schnell", generator.Options{})
+//
+// The models are in the folders below, where their documentation says what they can;
+// they may be opened directly, and then have options of their own:
+//
+//   - flux: FLUX.1, schnell and dev
+//   - sana: Sana
+//   - sd: Stable Diffusion 1
+//   - pocket: a small model that this project trained, embedded in the library
+//
+// Package generatortest tests a generator of your own.
 package generator
 
 import (

@@ -21,8 +21,8 @@ type stream struct {
 	feed  *nn.MLP
 }
 
-func newDoubleBlock(c weights.Cursor, cfg TransformerConfig) *doubleBlock {
-	width, attn := cfg.Width(), c.In("attn")
+func newDoubleBlock(c weights.Cursor, cfg transformerConfig) *doubleBlock {
+	width, attn := cfg.width(), c.In("attn")
 	return &doubleBlock{
 		name:      c.Path(),
 		attention: attn.Path(),
@@ -81,8 +81,8 @@ type singleBlock struct {
 	mlp, out        *nn.Linear
 }
 
-func newSingleBlock(c weights.Cursor, cfg TransformerConfig) *singleBlock {
-	width, attn := cfg.Width(), c.In("attn")
+func newSingleBlock(c weights.Cursor, cfg transformerConfig) *singleBlock {
+	width, attn := cfg.width(), c.In("attn")
 	return &singleBlock{
 		name:      c.Path(),
 		attention: attn.Path(),

@@ -14,18 +14,18 @@ import (
 // Pipeline names the FLUX generator in model_index.json.
 const Pipeline = "FluxPipeline"
 
-// Config of a FLUX generator: the JSON files of its folder.
-type Config struct {
-	Transformer TransformerConfig       // transformer/config.json
+// config of a FLUX generator: the JSON files of its folder.
+type config struct {
+	Transformer transformerConfig       // transformer/config.json
 	Autoencoder autoencoder.KLConfig    // vae/config.json
 	Scheduler   pipeline.FlowMatchEuler // scheduler/scheduler_config.json
 	CLIP        text.CLIPConfig         // text_encoder/config.json
 	T5          text.T5Config           // text_encoder_2/config.json
 }
 
-// TransformerConfig sizes the transformer. The fields are those of diffusers'
+// transformerConfig sizes the transformer. The fields are those of diffusers'
 // config.json.
-type TransformerConfig struct {
+type transformerConfig struct {
 	Class        string `json:"_class_name"`
 	PatchSize    int    `json:"patch_size"`
 	InChannels   int    `json:"in_channels"`  // numbers per token of the latents
@@ -43,8 +43,8 @@ type TransformerConfig struct {
 	NameOrPath any `json:"_name_or_path"`
 }
 
-// Width is that of the residual stream.
-func (c TransformerConfig) Width() int { return c.Heads * c.HeadWidth }
+// width is that of the residual stream.
+func (c transformerConfig) width() int { return c.Heads * c.HeadWidth }
 
 // parts are the classes that the parts of a FLUX folder must have.
 var parts = map[string]pipeline.Part{
@@ -57,13 +57,13 @@ var parts = map[string]pipeline.Part{
 	"vae":            {Classes: []string{"AutoencoderKL"}},
 }
 
-// ReadConfig reads the JSON files of a FLUX folder. Errors name the file and the
+// readConfig reads the JSON files of a FLUX folder. Errors name the file and the
 // field; those about a value wrap hf.ErrConfig.
-func ReadConfig(fsys fs.FS) (c Config, err error) {
+func readConfig(fsys fs.FS) (c config, err error) {
 	if err := pipeline.CheckIndex(fsys, parts); err != nil {
 		return c, err
 	}
-	c.Transformer = TransformerConfig{ // what diffusers fills in
+	c.Transformer = transformerConfig{ // what diffusers fills in
 		PatchSize: 1, InChannels: 64, Layers: 19, SingleLayers: 38, HeadWidth: 128, Heads: 24,
 		TextWidth: 4096, PooledWidth: 768, Axes: []int{16, 56, 56},
 	}
@@ -85,7 +85,7 @@ func ReadConfig(fsys fs.FS) (c Config, err error) {
 	return c, c.check()
 }
 
-func (c *TransformerConfig) check() error {
+func (c *transformerConfig) check() error {
 	sum, odd := 0, false
 	for _, axis := range c.Axes {
 		sum, odd = sum+axis, odd || axis < 2 || axis%2 != 0
@@ -110,7 +110,7 @@ func (c *TransformerConfig) check() error {
 }
 
 // check compares the parts with each other.
-func (c Config) check() error {
+func (c config) check() error {
 	return errors.Join(
 		hf.Equal("transformer: in_channels", c.Transformer.InChannels, "4 times vae: latent_channels", 4*c.Autoencoder.LatentChannels),
 		hf.Equal("transformer: joint_attention_dim", c.Transformer.TextWidth, "text_encoder_2: d_model", c.T5.Width),

@@ -15,7 +15,7 @@ import (
 
 // newEncoder opens T5, all of whose states the transformer gets, [1, tokens, width],
 // and CLIP, which gives one for the whole text, [1, width].
-func newEncoder(ctx context.Context, p *pipeline.Opening, c Config, tokens int) (*pipeline.Encoder[string], error) {
+func newEncoder(ctx context.Context, p *pipeline.Opening, c config, tokens int) (*pipeline.Encoder[string], error) {
 	t5IDs, err := text.OpenPrompter(p.Files, "tokenizer_2", tokens, c.T5.Vocabulary)
 	if err != nil {
 		return nil, err

@@ -64,7 +64,7 @@ func (r *reference) static(t *testing.T, steps int, guidance float64) Options {
 
 // guided is the option for a guidance, which schnell does not have.
 func (r *reference) guided(t *testing.T, guidance float64) *float64 {
-	c, err := ReadConfig(os.DirFS(r.Path("model")))
+	c, err := readConfig(os.DirFS(r.Path("model")))
 	require.NoError(t, err)
 	if !c.Transformer.Guidance {
 		return nil
@@ -73,7 +73,7 @@ func (r *reference) guided(t *testing.T, guidance float64) *float64 {
 }
 
 func (r *reference) testSchedule(t *testing.T) {
-	c, err := ReadConfig(os.DirFS(r.Path("model")))
+	c, err := readConfig(os.DirFS(r.Path("model")))
 	require.NoError(t, err)
 	static := c.Scheduler
 	static.Dynamic = false

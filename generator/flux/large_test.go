@@ -93,7 +93,7 @@ func TestLargeChild(t *testing.T) {
 // and returns the size of its weights in bytes.
 func writeLarge(t *testing.T, folder string) int64 {
 	files := fixtureWith(t, false)
-	var cfg TransformerConfig
+	var cfg transformerConfig
 	require.NoError(t, hf.ReadConfig(files, "transformer/config.json", &cfg))
 	cfg.Heads, cfg.HeadWidth, cfg.Axes, cfg.Layers, cfg.SingleLayers = 24, 128, []int{16, 56, 56}, 4, 1
 	for name, file := range files {

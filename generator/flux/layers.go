@@ -73,8 +73,8 @@ type heads struct {
 }
 
 // newHeads reads the layers of the given names at the cursor of the attention.
-func newHeads(c weights.Cursor, cfg TransformerConfig, q, k, v, normQ, normK string) heads {
-	width := cfg.Width()
+func newHeads(c weights.Cursor, cfg transformerConfig, q, k, v, normQ, normK string) heads {
+	width := cfg.width()
 	return heads{
 		q:     nn.NewLinear(c.In(q), width, width, nn.Bias),
 		k:     nn.NewLinear(c.In(k), width, width, nn.Bias),

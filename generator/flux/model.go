@@ -1,7 +1,9 @@
 // Package flux is the text-to-image generator FLUX.1 (Black Forest Labs, 2024):
 // schnell, which paints in one to four steps, and dev, which is distilled for
 // guidance and takes 28. It loads folders in diffusers' layout and does what
-// diffusers' FluxPipeline does.
+// diffusers' FluxPipeline does:
+//
+//	g, err := flux.Open(ctx, rt, "FLUX.1-schnell", flux.Options{Height: 768, Width: 1024})
 //
 // Latents are packed as in the pipeline: [batch, tokens, channels], a token being
 // a square of 2x2 latents, 16x16 pixels.
@@ -25,9 +27,10 @@ import (
 	"github.com/dualprocess/dualprocess-go/lora"
 )
 
-// Generator is FLUX.1 on a runtime.
+// Generator is FLUX.1 on a runtime: a [dualprocess.Generator]. Several goroutines may
+// use it at once.
 type Generator struct {
-	config      Config
+	config      config
 	options     Options // with every default filled in
 	runtime     *backends.Runtime
 	encoder     *pipeline.Encoder[string]
@@ -47,7 +50,9 @@ var (
 )
 
 // Open loads the generator in folder. Its weights become frozen variables of the
-// runtime's store, in the precision of the files.
+// runtime's store, in the precision of the files. The error wraps ErrOptions, and
+// names the field, where the options don't fit the checkpoint; any other names the
+// file with the field or the tensor at fault. Nothing is then left in the store.
 func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (*Generator, error) {
 	return pipeline.Open(ctx, rt, "flux", folder, o, open)
 }
@@ -61,7 +66,7 @@ func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*
 func open(ctx context.Context, p *pipeline.Opening, o Options) (*Generator, error) {
 	g := &Generator{runtime: p.Runtime}
 	var err error
-	if g.config, err = ReadConfig(p.Files); err != nil {
+	if g.config, err = readConfig(p.Files); err != nil {
 		return nil, err
 	}
 	if g.options, err = o.resolved(g.config); err != nil {
@@ -90,7 +95,7 @@ func (g *Generator) pixels() int { return 2 * g.config.Autoencoder.Factor() }
 func (g *Generator) activations() int {
 	c := g.config.Transformer
 	tokens := g.rows*g.cols + g.options.TextTokens
-	return (c.Layers + c.SingleLayers) * (30*tokens*c.Width()*g.runtime.DType.Size() + 8*c.Heads*tokens*tokens)
+	return (c.Layers + c.SingleLayers) * (30*tokens*c.width()*g.runtime.DType.Size() + 8*c.Heads*tokens*tokens)
 }
 
 // Encode returns T5's states of the prompt, float32 [1, TextTokens, width], and
@@ -122,7 +127,7 @@ func (g *Generator) Steps() int { return g.flow.Steps() }
 // Levels is the number of noise levels that the model was trained on.
 func (g *Generator) Levels() int { return g.flow.Levels() }
 
-// Predict returns the velocity.
+// Predict returns the velocity, with the shape of latents.
 func (g *Generator) Predict(d *lora.Delta, latents, i *Node, cond []*Node) *Node {
 	return g.predict(nn.Pass{Delta: d}, latents, g.flow.Time(i), cond)
 }

@@ -17,7 +17,7 @@ import (
 func fixtureWith(t testing.TB, guidance bool) fstest.MapFS {
 	for _, r := range pipelinetest.Find(t, family) {
 		files := r.Model(t, "model")
-		c, err := ReadConfig(files)
+		c, err := readConfig(files)
 		require.NoError(t, err)
 		if c.Transformer.Guidance == guidance {
 			return files
@@ -58,15 +58,15 @@ func TestReadConfigRefuses(t *testing.T) {
 		{"text_encoder_2/config.json", `"gated-gelu"`, `"relu"`, "feed_forward_proj"},
 		{"text_encoder_2/config.json", `"d_model": 32`, `"d_model": 0`, "d_model"},
 	}, func(fsys fs.FS) error {
-		_, err := ReadConfig(fsys)
+		_, err := readConfig(fsys)
 		return err
 	})
 }
 
 func TestOptions(t *testing.T) {
-	schnell, err := ReadConfig(fixtureWith(t, false))
+	schnell, err := readConfig(fixtureWith(t, false))
 	require.NoError(t, err)
-	dev, err := ReadConfig(fixtureWith(t, true))
+	dev, err := readConfig(fixtureWith(t, true))
 	require.NoError(t, err)
 
 	o, err := Options{}.resolved(schnell)

@@ -33,7 +33,7 @@ type Options struct {
 }
 
 // resolved fills in the defaults and checks what was given.
-func (o Options) resolved(c Config) (Options, error) {
+func (o Options) resolved(c config) (Options, error) {
 	o.Height, o.Width = cmp.Or(o.Height, 512), cmp.Or(o.Width, 512)
 	o.TextTokens = cmp.Or(o.TextTokens, 512)
 	switch {

@@ -15,7 +15,7 @@ import (
 // round there.
 func (g *Generator) Published() []lora.Fused {
 	c := g.config.Transformer
-	p := publisher{width: c.Width(), mlp: mlpRatio * c.Width()}
+	p := publisher{width: c.width(), mlp: mlpRatio * c.width()}
 	p.embedders(c)
 	for i := range c.Layers {
 		from, to := fmt.Sprintf("transformer_blocks.%d.", i), fmt.Sprintf("double_blocks_%d_", i)
@@ -48,7 +48,7 @@ func (p *publisher) square(name string) lora.Layer {
 }
 
 // embedders adds what stands before and behind the blocks.
-func (p *publisher) embedders(c TransformerConfig) {
+func (p *publisher) embedders(c transformerConfig) {
 	p.add("img_in", lora.Layer{Name: "x_embedder", In: c.InChannels, Out: p.width})
 	p.add("txt_in", lora.Layer{Name: "context_embedder", In: c.TextWidth, Out: p.width})
 	for _, e := range []struct {

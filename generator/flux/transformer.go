@@ -40,8 +40,8 @@ type condition struct {
 }
 
 // newTransformer reads the transformer's parameters at the root of a checkpoint.
-func newTransformer(c weights.Cursor, cfg TransformerConfig) *transformer {
-	width := cfg.Width()
+func newTransformer(c weights.Cursor, cfg transformerConfig) *transformer {
+	width := cfg.width()
 	t := &transformer{
 		imageIn: nn.NewLinear(c.In("x_embedder"), cfg.InChannels, width, nn.Bias),
 		textIn:  nn.NewLinear(c.In("context_embedder"), cfg.TextWidth, width, nn.Bias),
@@ -85,14 +85,14 @@ type conditioner struct {
 	pooled   *nn.MLP
 }
 
-func newConditioner(c weights.Cursor, cfg TransformerConfig) *conditioner {
+func newConditioner(c weights.Cursor, cfg transformerConfig) *conditioner {
 	e := &conditioner{
 		name:   c.Path(),
-		time:   newEmbedder(c.In("timestep_embedder"), waves, cfg.Width()),
-		pooled: newEmbedder(c.In("text_embedder"), cfg.PooledWidth, cfg.Width()),
+		time:   newEmbedder(c.In("timestep_embedder"), waves, cfg.width()),
+		pooled: newEmbedder(c.In("text_embedder"), cfg.PooledWidth, cfg.width()),
 	}
 	if cfg.Guidance {
-		e.guidance = newEmbedder(c.In("guidance_embedder"), waves, cfg.Width())
+		e.guidance = newEmbedder(c.In("guidance_embedder"), waves, cfg.width())
 	}
 	return e
 }

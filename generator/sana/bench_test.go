@@ -26,7 +26,7 @@ func benchGenerator(b *testing.B, rt *backends.Runtime) *Generator {
 	const vit, res = "EfficientViTBlock", "ResBlock"
 	channels, scales := []int{16, 32, 64, 64, 128, 128}, [][]int{{}, {}, {}, {5}, {5}, {5}}
 	g := &Generator{runtime: rt}
-	g.config.Transformer = TransformerConfig{
+	g.config.Transformer = transformerConfig{
 		InChannels: 32, Layers: 8, Heads: 16, HeadWidth: 32, CrossHeads: new(8), CrossHeadWidth: new(64), CrossWidth: new(512),
 		TextWidth: 256, Ratio: 2.5, Epsilon: 1e-6, TimeScale: 1, SampleSize: benchSide / 32,
 	}
@@ -35,7 +35,7 @@ func benchGenerator(b *testing.B, rt *backends.Runtime) *Generator {
 		DecoderBlocks: []string{res, res, res, vit, vit, vit}, DecoderLayers: []int{2, 2, 2, 2, 2, 2}, DecoderScales: scales,
 		Upsample: "interpolate", InShortcut: true, Scaling: 0.41407,
 	}
-	g.config.Scheduler = SchedulerConfig{Class: dpmClass, TrainTimesteps: 1000, Shift: 3}
+	g.config.Scheduler = schedulerConfig{Class: dpmClass, TrainTimesteps: 1000, Shift: 3}
 	var err error
 	g.options, err = Options{TextTokens: benchText}.resolved(g.config)
 	require.NoError(b, err)

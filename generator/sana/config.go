@@ -15,17 +15,17 @@ import (
 // Pipeline names the Sana generator in model_index.json.
 const Pipeline = "SanaPipeline"
 
-// Config of a Sana generator: the JSON files of its folder.
-type Config struct {
-	Transformer TransformerConfig    // transformer/config.json
+// config of a Sana generator: the JSON files of its folder.
+type config struct {
+	Transformer transformerConfig    // transformer/config.json
 	Autoencoder autoencoder.DCConfig // vae/config.json
-	Scheduler   SchedulerConfig      // scheduler/scheduler_config.json
+	Scheduler   schedulerConfig      // scheduler/scheduler_config.json
 	Gemma       decoder.Config       // text_encoder/config.json
 }
 
-// TransformerConfig sizes the transformer. The fields are those of diffusers'
+// transformerConfig sizes the transformer. The fields are those of diffusers'
 // config.json.
-type TransformerConfig struct {
+type transformerConfig struct {
 	Class          string   `json:"_class_name"`
 	PatchSize      int      `json:"patch_size"`
 	InChannels     int      `json:"in_channels"`
@@ -53,11 +53,11 @@ type TransformerConfig struct {
 	NameOrPath    any `json:"_name_or_path"`
 }
 
-// Width is that of the residual stream.
-func (c TransformerConfig) Width() int { return c.Heads * c.HeadWidth }
+// width is that of the residual stream.
+func (c transformerConfig) width() int { return c.Heads * c.HeadWidth }
 
 // inner is the number of channels inside the gated convolutions.
-func (c TransformerConfig) inner() int { return int(c.Ratio * float64(c.Width())) }
+func (c transformerConfig) inner() int { return int(c.Ratio * float64(c.width())) }
 
 // parts are the classes that the parts of a Sana folder must have.
 var parts = map[string]pipeline.Part{
@@ -68,13 +68,13 @@ var parts = map[string]pipeline.Part{
 	"vae":          {Classes: []string{"AutoencoderDC"}},
 }
 
-// ReadConfig reads the JSON files of a Sana folder. Errors name the file and the
+// readConfig reads the JSON files of a Sana folder. Errors name the file and the
 // field; those about a value wrap hf.ErrConfig.
-func ReadConfig(fsys fs.FS) (c Config, err error) {
+func readConfig(fsys fs.FS) (c config, err error) {
 	if err := pipeline.CheckIndex(fsys, parts); err != nil {
 		return c, err
 	}
-	c.Transformer = TransformerConfig{ // what diffusers fills in
+	c.Transformer = transformerConfig{ // what diffusers fills in
 		PatchSize: 1, InChannels: 32, OutChannels: new(32), Layers: 20, Heads: 70, HeadWidth: 32,
 		CrossHeads: new(20), CrossHeadWidth: new(112), CrossWidth: new(2240), TextWidth: 2304,
 		Ratio: 2.5, Epsilon: 1e-6, TimeScale: 1, SampleSize: 32,
@@ -94,7 +94,7 @@ func ReadConfig(fsys fs.FS) (c Config, err error) {
 	return c, c.check()
 }
 
-func (c *TransformerConfig) check() error {
+func (c *transformerConfig) check() error {
 	sizes := []hf.Size{
 		{Name: "in_channels", Value: c.InChannels, Limit: 1 << 12},
 		{Name: "num_layers", Value: c.Layers, Limit: 1 << 10},
@@ -127,7 +127,7 @@ func (c *TransformerConfig) check() error {
 		hf.Require("_class_name", c.Class, "SanaTransformer2DModel"),
 		hf.Require("patch_size", c.PatchSize, 1),
 		hf.EqualIfGiven("out_channels", c.OutChannels, "in_channels", c.InChannels),
-		hf.Equal("cross_attention_dim", *c.CrossWidth, "num_attention_heads times attention_head_dim", c.Width()),
+		hf.Equal("cross_attention_dim", *c.CrossWidth, "num_attention_heads times attention_head_dim", c.width()),
 		hf.Require("norm_elementwise_affine", c.Affine, false),
 		hf.Absent("interpolation_scale", c.Interpolation),
 		hf.Require("guidance_embeds", c.Guidance, false),
@@ -136,7 +136,7 @@ func (c *TransformerConfig) check() error {
 }
 
 // check compares the parts with each other.
-func (c Config) check() error {
+func (c config) check() error {
 	return errors.Join(
 		hf.Equal("transformer: in_channels", c.Transformer.InChannels, "vae: latent_channels", c.Autoencoder.LatentChannels),
 		hf.Equal("transformer: caption_channels", c.Transformer.TextWidth, "text_encoder: hidden_size", c.Gemma.Hidden),
@@ -149,10 +149,10 @@ const (
 	eulerClass = pipeline.FlowMatchEulerClass
 )
 
-// SchedulerConfig says how noise levels lie between 1 and 0, and by which solver a
+// schedulerConfig says how noise levels lie between 1 and 0, and by which solver a
 // sampler goes from one to the next: what is left of either class' fields in
 // scheduler_config.json when all others have the values that we support.
-type SchedulerConfig struct {
+type schedulerConfig struct {
 	Class          string
 	TrainTimesteps int
 	Shift          float64 // of the noise levels, towards noise
@@ -196,27 +196,27 @@ type dpmConfig struct {
 }
 
 // readScheduler reads the configuration of either class.
-func readScheduler(fsys fs.FS) (SchedulerConfig, error) {
+func readScheduler(fsys fs.FS) (schedulerConfig, error) {
 	const file = pipeline.SchedulerFile
 	class, err := hf.ReadField[string](fsys, file, "_class_name")
 	switch {
 	case err != nil:
-		return SchedulerConfig{}, err
+		return schedulerConfig{}, err
 	case class == eulerClass:
 		c, err := pipeline.ReadFlowMatchEuler(fsys)
 		if err == nil {
 			err = hf.Within(file, hf.Require("use_dynamic_shifting", c.Dynamic, false))
 		}
-		return SchedulerConfig{c.Class, c.TrainTimesteps, c.Shift}, err
+		return schedulerConfig{c.Class, c.TrainTimesteps, c.Shift}, err
 	case class == dpmClass:
 		c := dpmConfig{ // what diffusers fills in
 			TrainTimesteps: 1000, FlowShift: 1, Prediction: "epsilon", Algorithm: "dpmsolver++", Order: 2,
 			SolverType: "midpoint", FinalSigmas: "zero",
 		}
 		err := pipeline.ReadConfig(fsys, file, &c, c.check)
-		return SchedulerConfig{c.Class, c.TrainTimesteps, c.FlowShift}, err
+		return schedulerConfig{c.Class, c.TrainTimesteps, c.FlowShift}, err
 	}
-	return SchedulerConfig{}, hf.Within(file, hf.Require("_class_name", class, dpmClass, eulerClass))
+	return schedulerConfig{}, hf.Within(file, hf.Require("_class_name", class, dpmClass, eulerClass))
 }
 
 func (c *dpmConfig) check() error {

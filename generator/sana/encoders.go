@@ -31,9 +31,9 @@ Here are examples of how to transform or refine prompts:
 Please generate only the enhanced description for the prompt below and avoid including any additional commentary or evaluations:
 User Prompt: `
 
-// prompt is what the encoder reads: a text, as clean leaves it, and the instruction
+// wording is what the encoder reads: a prompt, as clean leaves it, and the instruction
 // before it, or "".
-type prompt struct{ instruction, text string }
+type wording struct{ instruction, prompt string }
 
 // clean is what the pipeline makes of a prompt: small letters, no space around.
 func clean(prompt string) string {
@@ -60,22 +60,22 @@ func openPrompters(fsys fs.FS, tokens, vocabulary int, instruction string) (plai
 
 // newEncoder opens Gemma, of whose states the transformer gets those of the prompt's
 // words, [1, tokens, width], and a mask [1, tokens], 1 for words and 0 for padding.
-func newEncoder(ctx context.Context, p *pipeline.Opening, c Config, o Options) (*pipeline.Encoder[prompt], error) {
+func newEncoder(ctx context.Context, p *pipeline.Opening, c config, o Options) (*pipeline.Encoder[wording], error) {
 	plain, instructed, err := openPrompters(p.Files, o.TextTokens, c.Gemma.Vocabulary, *o.Instruction)
 	if err != nil {
 		return nil, err
 	}
 	var gemma *text.Gemma
-	return pipeline.NewEncoder(ctx, p, pipeline.Encoding[prompt]{
+	return pipeline.NewEncoder(ctx, p, pipeline.Encoding[wording]{
 		Weights: []pipeline.Weights{
 			{Folder: "text_encoder", Surplus: text.GemmaSurplus, Read: func(at weights.Cursor) { gemma = text.NewGemma(at, c.Gemma) }},
 		},
-		Inputs: func(words prompt) ([]any, error) {
+		Inputs: func(w wording) ([]any, error) {
 			prompter := plain
-			if words.instruction != "" {
+			if w.instruction != "" {
 				prompter = instructed
 			}
-			ids, count, err := prompter.Padded(words.instruction + words.text)
+			ids, count, err := prompter.Padded(w.instruction + w.prompt)
 			valid := make([]bool, len(ids))
 			for i := range count {
 				valid[i] = true

@@ -96,7 +96,7 @@ func (r *reference) testText(t *testing.T) {
 }
 
 func (r *reference) testSchedule(t *testing.T) {
-	c, err := ReadConfig(os.DirFS(r.Path("model")))
+	c, err := readConfig(os.DirFS(r.Path("model")))
 	require.NoError(t, err)
 	for _, key := range r.Keys() {
 		var n, shift int
@@ -106,14 +106,14 @@ func (r *reference) testSchedule(t *testing.T) {
 		switch text := strings.ReplaceAll(key, ".", " "); {
 		case scan(text, "sched train%d %s", &n, &part):
 			s.Shift = 1 // as the paper's reference has it
-			sigmas = s.Levels(n)
+			sigmas = s.levels(n)
 			times = pipeline.NewFlow(sigmas, nil, s.timestep).Times
 		case scan(text, "sched euler_shift%d n%d %s", &shift, &n, &part):
 			s.Shift = float64(shift)
-			sigmas = s.EulerSigmas(n)
+			sigmas = s.eulerSigmas(n)
 			times = pipeline.NewFlow(sigmas, nil, s.timestep).Times
 		case scan(text, "sched dpm n%d %s", &n, &part):
-			sigmas, times = s.DPMSigmas(n)
+			sigmas, times = s.dpmSigmas(n)
 		default:
 			continue
 		}

@@ -1,7 +1,9 @@
 // Package sana is the text-to-image generator Sana (Xie et al., 2024): a
 // transformer with linear attention over the latents of an autoencoder that
 // compresses 32-fold, led by classifier-free guidance. It loads folders in
-// diffusers' layout and does what diffusers' SanaPipeline does.
+// diffusers' layout and does what diffusers' SanaPipeline does:
+//
+//	g, err := sana.Open(ctx, rt, "Sana_600M_512px_diffusers", sana.Options{Steps: 14})
 //
 // Latents are laid out as in the pipeline, [batch, channels, height/32, width/32].
 package sana
@@ -24,12 +26,13 @@ import (
 	"github.com/dualprocess/dualprocess-go/lora"
 )
 
-// Generator is Sana on a runtime.
+// Generator is Sana on a runtime: a [dualprocess.Generator]. Several goroutines may use
+// it at once.
 type Generator struct {
-	config      Config
+	config      config
 	options     Options // with every default filled in
 	runtime     *backends.Runtime
-	encoder     *pipeline.Encoder[prompt]
+	encoder     *pipeline.Encoder[wording]
 	transformer *transformer
 	decoder     *autoencoder.DCDecoder
 	schedule    schedule
@@ -46,7 +49,9 @@ var (
 )
 
 // Open loads the generator in folder. Its weights become frozen variables of the
-// runtime's store, in the precision of the files.
+// runtime's store, in the precision of the files. The error wraps ErrOptions, and
+// names the field, where the options don't fit the checkpoint; any other names the
+// file with the field or the tensor at fault. Nothing is then left in the store.
 func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (*Generator, error) {
 	return pipeline.Open(ctx, rt, "sana", folder, o, open)
 }
@@ -60,7 +65,7 @@ func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*
 func open(ctx context.Context, p *pipeline.Opening, o Options) (*Generator, error) {
 	g := &Generator{runtime: p.Runtime}
 	var err error
-	if g.config, err = ReadConfig(p.Files); err != nil {
+	if g.config, err = readConfig(p.Files); err != nil {
 		return nil, err
 	}
 	if g.options, err = o.resolved(g.config); err != nil {
@@ -89,12 +94,12 @@ func (g *Generator) size() (height, width int) {
 // their mask [1, TextTokens]; under guidance also those of the negative prompt,
 // which gets no instruction. What is too long is cut, as in the pipeline. The
 // latest prompts are remembered.
-func (g *Generator) Encode(ctx context.Context, words string) (dualprocess.Inputs, error) {
-	prompts := []prompt{{*g.options.Instruction, clean(words)}}
+func (g *Generator) Encode(ctx context.Context, prompt string) (dualprocess.Inputs, error) {
+	all := []wording{{*g.options.Instruction, clean(prompt)}}
 	if pipeline.Guides(*g.options.Guidance) {
-		prompts = append(prompts, prompt{"", clean(g.options.NegativePrompt)})
+		all = append(all, wording{"", clean(g.options.NegativePrompt)})
 	}
-	return g.encoder.Encode(ctx, prompts...)
+	return g.encoder.Encode(ctx, all...)
 }
 
 // Runtime is the one that the generator was opened with.
@@ -124,7 +129,7 @@ func (g *Generator) Steps() int { return g.schedule.Steps() }
 // Levels is the number of noise levels that the model was trained on.
 func (g *Generator) Levels() int { return g.schedule.Levels() }
 
-// Predict returns the velocity after guidance.
+// Predict returns the velocity after guidance, with the shape of latents.
 func (g *Generator) Predict(d *lora.Delta, latents, i *Node, cond []*Node) *Node {
 	return g.predict(nn.Pass{Delta: d}, latents, Reshape(g.schedule.Time(i), 1), cond)
 }
@@ -148,7 +153,7 @@ func (g *Generator) predict(f nn.Pass, latents, times *Node, cond []*Node) *Node
 func (g *Generator) activations() int {
 	c := g.config.Transformer
 	height, width := g.size()
-	numbers := (20*c.Width() + 12*2*c.inner()) * g.runtime.DType.Size()
+	numbers := (20*c.width() + 12*2*c.inner()) * g.runtime.DType.Size()
 	return c.Layers * height * width * (numbers + 8**c.CrossHeads*g.options.TextTokens)
 }
 

@@ -57,7 +57,7 @@ func TestReadConfigRefuses(t *testing.T) {
 		{"text_encoder/config.json", `"gemma2"`, `"gemma3_text"`, "model_type"},
 		{"text_encoder/config.json", `"num_attention_heads": 4`, `"num_attention_heads": 3`, "num_attention_heads"},
 	}, func(fsys fs.FS) error {
-		_, err := ReadConfig(fsys)
+		_, err := readConfig(fsys)
 		return err
 	})
 }
@@ -67,7 +67,7 @@ func TestReadConfigRefuses(t *testing.T) {
 func TestReadConfigRefusesChannels(t *testing.T) {
 	files := checkpoint(t)
 	pipelinetest.Replace(t, files, "vae/config.json", `"latent_channels": 32`, `"latent_channels": 16`)
-	_, err := ReadConfig(files)
+	_, err := readConfig(files)
 	require.ErrorContains(t, err, "in_channels")
 }
 
@@ -75,9 +75,9 @@ func TestReadEuler(t *testing.T) {
 	files := checkpoint(t)
 	pipelinetest.Replace(t, files, "model_index.json", dpmClass, eulerClass)
 	files["scheduler/scheduler_config.json"] = &fstest.MapFile{Data: []byte(`{"_class_name": "FlowMatchEulerDiscreteScheduler", "shift": 2.5}`)}
-	c, err := ReadConfig(files)
+	c, err := readConfig(files)
 	require.NoError(t, err)
-	require.Equal(t, SchedulerConfig{eulerClass, 1000, 2.5}, c.Scheduler)
+	require.Equal(t, schedulerConfig{eulerClass, 1000, 2.5}, c.Scheduler)
 	o, err := Options{}.resolved(c)
 	require.NoError(t, err)
 	require.Equal(t, Euler, o.Solver)
@@ -85,7 +85,7 @@ func TestReadEuler(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	c, err := ReadConfig(checkpoint(t))
+	c, err := readConfig(checkpoint(t))
 	require.NoError(t, err)
 	o, err := Options{}.resolved(c)
 	require.NoError(t, err)

@@ -52,7 +52,7 @@ const (
 )
 
 // resolved fills in the defaults and checks what was given.
-func (o Options) resolved(c Config) (Options, error) {
+func (o Options) resolved(c config) (Options, error) {
 	pixels := c.Autoencoder.Factor()
 	size := c.Transformer.SampleSize * pixels
 	o.Height, o.Width = cmp.Or(o.Height, size), cmp.Or(o.Width, size)

@@ -14,12 +14,12 @@ type schedule struct {
 	look []float32 // how much a step adds of the change of the clean estimate since the step before
 }
 
-func newSchedule(c SchedulerConfig, solver Solver, steps int) schedule {
-	sigmas, times := c.EulerSigmas(steps), []float32(nil)
+func newSchedule(c schedulerConfig, solver Solver, steps int) schedule {
+	sigmas, times := c.eulerSigmas(steps), []float32(nil)
 	if solver == DPM {
-		sigmas, times = c.DPMSigmas(steps)
+		sigmas, times = c.dpmSigmas(steps)
 	}
-	s := schedule{pipeline.NewFlow(sigmas, c.Levels(c.TrainTimesteps), c.timestep), make([]float32, steps)}
+	s := schedule{pipeline.NewFlow(sigmas, c.levels(c.TrainTimesteps), c.timestep), make([]float32, steps)}
 	copy(s.Times, times)
 	if solver == DPM {
 		for i := 1; i < steps-1; i++ {
@@ -29,17 +29,17 @@ func newSchedule(c SchedulerConfig, solver Solver, steps int) schedule {
 	return s
 }
 
-// Levels returns n noise levels in equal steps from 1 to 1/n, shifted: with
+// levels returns n noise levels in equal steps from 1 to 1/n, shifted: with
 // n = TrainTimesteps those of the model's training.
-func (c SchedulerConfig) Levels(n int) []float32 {
+func (c schedulerConfig) levels(n int) []float32 {
 	return pipeline.FlowMatchEuler{Shift: c.Shift}.Sigmas(n, 0)
 }
 
-// EulerSigmas returns the noise levels of n steps as diffusers' FlowMatchEuler has
+// eulerSigmas returns the noise levels of n steps as diffusers' FlowMatchEuler has
 // them: in equal steps from 1 to the least one of the training, and shifted. As
 // that is a shifted one already, the end is shifted twice.
-func (c SchedulerConfig) EulerSigmas(n int) []float32 {
-	levels := c.Levels(c.TrainTimesteps)
+func (c schedulerConfig) eulerSigmas(n int) []float32 {
+	levels := c.levels(c.TrainTimesteps)
 	steps, sigmas := float64(c.TrainTimesteps), make([]float32, n)
 	most, least := float64(levels[0])*steps, float64(levels[len(levels)-1])*steps
 	for k := range sigmas {
@@ -48,9 +48,9 @@ func (c SchedulerConfig) EulerSigmas(n int) []float32 {
 	return sigmas
 }
 
-// DPMSigmas returns the noise levels of n steps as diffusers' DPMSolverMultistep
+// dpmSigmas returns the noise levels of n steps as diffusers' DPMSolverMultistep
 // has them for flows, from nearly 1 down, and their timesteps, which are whole.
-func (c SchedulerConfig) DPMSigmas(n int) (sigmas, times []float32) {
+func (c schedulerConfig) dpmSigmas(n int) (sigmas, times []float32) {
 	for k := range n {
 		sigma := c.shifted(1 - pipeline.Linspace(1, 1/float64(c.TrainTimesteps), n-k, n+1))
 		sigmas = append(sigmas, float32(sigma))
@@ -61,12 +61,12 @@ func (c SchedulerConfig) DPMSigmas(n int) (sigmas, times []float32) {
 
 // shifted moves a level towards noise. The conversions keep compilers from fusing
 // operations: timesteps are cut to whole numbers, where the last bit may count.
-func (c SchedulerConfig) shifted(sigma float64) float64 {
+func (c schedulerConfig) shifted(sigma float64) float64 {
 	return float64(c.Shift*sigma) / (1 + float64((c.Shift-1)*sigma))
 }
 
 // timestep is what the transformer is told of a level: 1000 for pure noise.
-func (c SchedulerConfig) timestep(sigma float32) float32 { return sigma * float32(c.TrainTimesteps) }
+func (c schedulerConfig) timestep(sigma float32) float32 { return sigma * float32(c.TrainTimesteps) }
 
 // lookBack is the factor of DPM-Solver++ 2M (Lu et al., 2022, algorithm 2, midpoint
 // form) for a step from the level sigma to next, the step before having begun at

@@ -21,7 +21,7 @@ const (
 //
 // Layers have the names of diffusers' SanaTransformer2DModel.
 type transformer struct {
-	config   TransformerConfig
+	config   transformerConfig
 	in       *nn.Conv2D
 	time     *nn.MLP
 	shared   *nn.Linear // makes of the time what modulates all blocks
@@ -48,8 +48,8 @@ type condition struct {
 }
 
 // newTransformer reads the transformer's parameters at the root of a checkpoint.
-func newTransformer(c weights.Cursor, cfg TransformerConfig) *transformer {
-	width, time := cfg.Width(), c.In("time_embed")
+func newTransformer(c weights.Cursor, cfg transformerConfig) *transformer {
+	width, time := cfg.width(), c.In("time_embed")
 	t := &transformer{
 		config:   cfg,
 		in:       nn.NewConv2D(c.In("patch_embed", "proj"), cfg.InChannels, width, nn.Kernel{Size: 1}, nn.Bias),
@@ -68,7 +68,7 @@ func newTransformer(c weights.Cursor, cfg TransformerConfig) *transformer {
 
 // apply returns the velocity, [B, H, W, in] in the dtype of the latents.
 func (t *transformer) apply(f nn.Pass, in inputs) *Node {
-	dims, width := in.latents.Shape().Dimensions, t.config.Width()
+	dims, width := in.latents.Shape().Dimensions, t.config.width()
 	x := Reshape(t.in.Apply(f, in.latents), dims[0], dims[1]*dims[2], width)
 	f.Record("patch_embed", x)
 	embedded, time := t.embedTime(f, in)
@@ -105,15 +105,15 @@ func (t *transformer) embedText(f nn.Pass, in inputs) *Node {
 // neighbours.
 type block struct {
 	name      string
-	config    TransformerConfig
+	config    transformerConfig
 	modulator modulator
 	self      *nn.MultiHead
 	cross     *nn.MultiHead
 	feed      *nn.GatedConv
 }
 
-func newBlock(c weights.Cursor, cfg TransformerConfig) *block {
-	width := cfg.Width()
+func newBlock(c weights.Cursor, cfg transformerConfig) *block {
+	width := cfg.width()
 	return &block{
 		name:      c.Path(),
 		config:    cfg,

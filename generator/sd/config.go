@@ -16,11 +16,11 @@ import (
 // Pipeline names the Stable Diffusion generator in model_index.json.
 const Pipeline = "StableDiffusionPipeline"
 
-// Config of a Stable Diffusion generator: the JSON files of its folder.
-type Config struct {
-	UNet        UNetConfig           // unet/config.json
+// config of a Stable Diffusion generator: the JSON files of its folder.
+type config struct {
+	UNet        unetConfig           // unet/config.json
 	Autoencoder autoencoder.KLConfig // vae/config.json
-	Scheduler   SchedulerConfig      // scheduler/scheduler_config.json
+	Scheduler   schedulerConfig      // scheduler/scheduler_config.json
 	CLIP        text.CLIPConfig      // text_encoder/config.json
 }
 
@@ -37,9 +37,9 @@ var parts = map[string]pipeline.Part{
 	"safety_checker":    {Classes: []string{"StableDiffusionSafetyChecker"}, Optional: true},
 }
 
-// ReadConfig reads the JSON files of a Stable Diffusion folder. Errors name the
+// readConfig reads the JSON files of a Stable Diffusion folder. Errors name the
 // file and the field; those about a value wrap hf.ErrConfig.
-func ReadConfig(fsys fs.FS) (c Config, err error) {
+func readConfig(fsys fs.FS) (c config, err error) {
 	if err := pipeline.CheckIndex(fsys, parts); err != nil {
 		return c, err
 	}
@@ -60,7 +60,7 @@ func ReadConfig(fsys fs.FS) (c Config, err error) {
 }
 
 // check compares the parts with each other.
-func (c Config) check() error {
+func (c config) check() error {
 	return errors.Join(
 		hf.Equal("unet: in_channels", c.UNet.InChannels, "vae: latent_channels", c.Autoencoder.LatentChannels),
 		hf.Equal("unet: out_channels", c.UNet.OutChannels, "vae: latent_channels", c.Autoencoder.LatentChannels),
@@ -68,8 +68,8 @@ func (c Config) check() error {
 	)
 }
 
-// UNetConfig sizes the U-Net. The fields are those of diffusers' config.json.
-type UNetConfig struct {
+// unetConfig sizes the U-Net. The fields are those of diffusers' config.json.
+type unetConfig struct {
 	Class          string   `json:"_class_name"`
 	InChannels     int      `json:"in_channels"`
 	OutChannels    int      `json:"out_channels"`
@@ -161,8 +161,8 @@ const (
 )
 
 // defaultUNet is what diffusers fills in.
-func defaultUNet() UNetConfig {
-	return UNetConfig{
+func defaultUNet() unetConfig {
+	return unetConfig{
 		InChannels: 4, OutChannels: 4, Channels: []int{320, 640, 1280, 1280}, LayersPerBlock: 2, Layers: 1,
 		DownBlocks: []string{downAttention, downAttention, downAttention, downPlain}, MidBlock: midAttention,
 		UpBlocks:  []string{upPlain, upAttention, upAttention, upAttention},
@@ -173,7 +173,7 @@ func defaultUNet() UNetConfig {
 }
 
 // timeWidth is that of the time's embedding.
-func (c *UNetConfig) timeWidth() int {
+func (c *unetConfig) timeWidth() int {
 	if c.TimeWidth != nil {
 		return *c.TimeWidth
 	}
@@ -181,14 +181,14 @@ func (c *UNetConfig) timeWidth() int {
 }
 
 // sampleSize is the height and width of latents that suit the model.
-func (c *UNetConfig) sampleSize() int {
+func (c *unetConfig) sampleSize() int {
 	if size, ok := c.SampleSize.(float64); ok && size >= 1 && size <= 1<<12 {
 		return int(size)
 	}
 	return 64
 }
 
-func (c *UNetConfig) check() error {
+func (c *unetConfig) check() error {
 	if err := c.checkSizes(); err != nil {
 		return err
 	}
@@ -212,7 +212,7 @@ func (c *UNetConfig) check() error {
 	return nil
 }
 
-func (c *UNetConfig) checkSizes() error {
+func (c *unetConfig) checkSizes() error {
 	errs := []error{
 		hf.CheckSizes(
 			hf.Size{Name: "in_channels", Value: c.InChannels, Limit: 1 << 10},
@@ -239,7 +239,7 @@ func (c *UNetConfig) checkSizes() error {
 	return errors.Join(errs...)
 }
 
-func (c *UNetConfig) checkRefused() error {
+func (c *unetConfig) checkRefused() error {
 	errs := []error{
 		hf.Require("_class_name", c.Class, "UNet2DConditionModel"),
 		hf.Require("mid_block_type", c.MidBlock, midAttention),
@@ -275,11 +275,11 @@ func (r refused) check() error {
 	return errors.Join(errs...)
 }
 
-// SchedulerConfig says how much noise the steps of the model's training have. The
+// schedulerConfig says how much noise the steps of the model's training have. The
 // fields are those of diffusers' scheduler_config.json. Whatever the file's class,
 // sampling is by DDIM (Song et al. 2021), as in the paper, and fields left out are
 // DDIM's.
-type SchedulerConfig struct {
+type schedulerConfig struct {
 	Class          string  `json:"_class_name"`
 	TrainTimesteps int     `json:"num_train_timesteps"`
 	BetaStart      float64 `json:"beta_start"`
@@ -317,14 +317,14 @@ const (
 const stepsOffset = 1
 
 // defaultScheduler is what diffusers fills in.
-func defaultScheduler() SchedulerConfig {
-	return SchedulerConfig{
+func defaultScheduler() schedulerConfig {
+	return schedulerConfig{
 		TrainTimesteps: 1000, BetaStart: 1e-4, BetaEnd: 0.02, BetaSchedule: "linear",
 		AlphaToOne: true, Spacing: "leading", Prediction: predictsNoise,
 	}
 }
 
-func (c *SchedulerConfig) check() error {
+func (c *schedulerConfig) check() error {
 	if c.TrainTimesteps < 2 || c.TrainTimesteps > 1<<16 {
 		return fmt.Errorf("%w: num_train_timesteps is %d", hf.ErrConfig, c.TrainTimesteps)
 	}

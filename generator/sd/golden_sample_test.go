@@ -17,7 +17,7 @@ func (r *reference) testSampling(t *testing.T) {
 		latents, picture := r.Sampler(t, g, r.conditions(t, g), nil).Run(t, nil, 0)
 		r.CompareSampling(t, kind, latents, picture, func(key, part string) {
 			require.Equal(t, "sched_timesteps", part)
-			require.Equal(t, r.timesteps(t, key), g.config.Scheduler.Timesteps(g.Steps()))
+			require.Equal(t, r.timesteps(t, key), g.config.Scheduler.timesteps(g.Steps()))
 		})
 	})
 }
@@ -27,7 +27,7 @@ func (r *reference) testLatentGradients(t *testing.T) {
 	r.LatentGradients(t, func(t *testing.T, steps int) (pipelinetest.Generator, dualprocess.Inputs, func(string)) {
 		g := r.open(t, Options{Steps: steps, Guidance: &r.About.Spec.TrainGuidance})
 		return g, r.conditions(t, g), func(key string) {
-			require.Equal(t, r.timesteps(t, key), g.config.Scheduler.Timesteps(2))
+			require.Equal(t, r.timesteps(t, key), g.config.Scheduler.timesteps(2))
 		}
 	})
 }

@@ -66,7 +66,7 @@ func (r *reference) conditions(t *testing.T, g *Generator) dualprocess.Inputs {
 // long, and the modules' outputs for the first.
 func (r *reference) testText(t *testing.T) {
 	fsys := os.DirFS(r.Path("model"))
-	c, err := ReadConfig(fsys)
+	c, err := readConfig(fsys)
 	require.NoError(t, err)
 	var encoder *text.CLIP
 	root := weights.Root(r.Runtime.Store, "/clip")
@@ -96,10 +96,10 @@ func (r *reference) testText(t *testing.T) {
 }
 
 func (r *reference) testSchedule(t *testing.T) {
-	c, err := ReadConfig(os.DirFS(r.Path("model")))
+	c, err := readConfig(os.DirFS(r.Path("model")))
 	require.NoError(t, err)
-	r.Compare(t, "sched.alphas_cumprod", c.Scheduler.Alphas(), 1e-6)
-	final := c.Scheduler.Alphas()[:1]
+	r.Compare(t, "sched.alphas_cumprod", c.Scheduler.alphas(), 1e-6)
+	final := c.Scheduler.alphas()[:1]
 	if c.Scheduler.AlphaToOne {
 		final = []float32{1}
 	}
@@ -107,7 +107,7 @@ func (r *reference) testSchedule(t *testing.T) {
 	for _, key := range r.Keys() {
 		var n int
 		if k, _ := fmt.Sscanf(key, "sched.train%d.timesteps", &n); k == 1 {
-			t.Run(key, func(t *testing.T) { require.Equal(t, r.timesteps(t, key), c.Scheduler.Timesteps(n)) })
+			t.Run(key, func(t *testing.T) { require.Equal(t, r.timesteps(t, key), c.Scheduler.timesteps(n)) })
 		}
 	}
 }
@@ -153,7 +153,7 @@ func (r *reference) testOddSize(t *testing.T) {
 	}
 	_, shape := r.Floats(t, "odd.latents")
 	time, _ := r.Floats(t, "odd.t")
-	c, err := ReadConfig(os.DirFS(r.Path("model")))
+	c, err := readConfig(os.DirFS(r.Path("model")))
 	require.NoError(t, err)
 	pixels := c.Autoencoder.Factor()
 	g, err := Open(t.Context(), r.Runtime, r.Path("model"), Options{Height: shape[2] * pixels, Width: shape[3] * pixels})

@@ -36,7 +36,7 @@ type residual struct {
 	shortcut     *nn.Conv2D // where the channels change
 }
 
-func newResidual(c weights.Cursor, in, out int, cfg UNetConfig) *residual {
+func newResidual(c weights.Cursor, in, out int, cfg unetConfig) *residual {
 	r := &residual{
 		name:  c.Path(),
 		norm1: nn.NewGroupNorm(c.In("norm1"), cfg.Groups, in, cfg.Epsilon),
@@ -77,14 +77,14 @@ type projection interface {
 	Apply(f nn.Pass, x *Node) *Node
 }
 
-func newProjection(c weights.Cursor, channels int, cfg UNetConfig) projection {
+func newProjection(c weights.Cursor, channels int, cfg unetConfig) projection {
 	if cfg.LinearProjection {
 		return nn.NewLinear(c, channels, channels, nn.Bias)
 	}
 	return nn.NewConv2D(c, channels, channels, nn.Kernel{Size: 1}, nn.Bias)
 }
 
-func newSpatial(c weights.Cursor, channels, heads int, cfg UNetConfig) *spatial {
+func newSpatial(c weights.Cursor, channels, heads int, cfg unetConfig) *spatial {
 	s := &spatial{
 		name: c.Path(),
 		norm: nn.NewGroupNorm(c.In("norm"), cfg.Groups, channels, attentionEpsilon),

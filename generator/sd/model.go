@@ -1,7 +1,9 @@
 // Package sd is the text-to-image generator Stable Diffusion 1 (Rombach et al.
 // 2022): a U-Net that predicts the noise in latents, led by classifier-free
 // guidance. It loads folders in diffusers' layout and does what diffusers'
-// StableDiffusionPipeline does, with the sampler DDIM.
+// StableDiffusionPipeline does, with the sampler DDIM:
+//
+//	g, err := sd.Open(ctx, rt, "stable-diffusion-v1-4", sd.Options{Steps: 25})
 //
 // Latents are laid out as in the pipeline, [batch, channels, height/8, width/8].
 package sd
@@ -24,9 +26,10 @@ import (
 	"github.com/dualprocess/dualprocess-go/lora"
 )
 
-// Generator is Stable Diffusion on a runtime.
+// Generator is Stable Diffusion on a runtime: a [dualprocess.Generator]. Several
+// goroutines may use it at once.
 type Generator struct {
-	config   Config
+	config   config
 	options  Options // with every default filled in
 	runtime  *backends.Runtime
 	encoder  *pipeline.Encoder[string]
@@ -45,7 +48,9 @@ var (
 )
 
 // Open loads the generator in folder. Its weights become frozen variables of the
-// runtime's store, in the precision of the files.
+// runtime's store, in the precision of the files. The error wraps ErrOptions, and
+// names the field, where the options don't fit the checkpoint; any other names the
+// file with the field or the tensor at fault. Nothing is then left in the store.
 func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (*Generator, error) {
 	return pipeline.Open(ctx, rt, "sd", folder, o, open)
 }
@@ -59,7 +64,7 @@ func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*
 func open(ctx context.Context, p *pipeline.Opening, o Options) (*Generator, error) {
 	g := &Generator{runtime: p.Runtime}
 	var err error
-	if g.config, err = ReadConfig(p.Files); err != nil {
+	if g.config, err = readConfig(p.Files); err != nil {
 		return nil, err
 	}
 	if g.options, err = o.resolved(g.config); err != nil {
@@ -155,7 +160,7 @@ func (g *Generator) activations() int {
 	return total
 }
 
-// Clean returns the predicted original latents.
+// Clean returns the clean latents that the prediction implies.
 func (g *Generator) Clean(latents, prediction, i *Node) *Node {
 	clean, _ := g.schedule.original(latents, prediction, i)
 	return clean

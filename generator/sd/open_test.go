@@ -51,7 +51,7 @@ func TestReadConfigRefuses(t *testing.T) {
 		{"vae/config.json", `"norm_num_groups": 4`, `"norm_num_groups": 3`, "norm_num_groups"},
 		{"text_encoder/config.json", `"quick_gelu"`, `"gelu"`, "hidden_act"},
 	}, func(fsys fs.FS) error {
-		_, err := ReadConfig(fsys)
+		_, err := readConfig(fsys)
 		return err
 	})
 }
@@ -67,14 +67,14 @@ func TestReadConfig(t *testing.T) {
     null,
     null
   ]`, `"feature_extractor": ["transformers", "CLIPImageProcessor"]`)
-	c, err := ReadConfig(files)
+	c, err := readConfig(files)
 	require.NoError(t, err)
 	require.Equal(t, 8, c.UNet.Heads.at(2))
 	require.Equal(t, 0.18215, c.Autoencoder.Scaling)
 }
 
 func TestOptions(t *testing.T) {
-	c, err := ReadConfig(checkpoint(t))
+	c, err := readConfig(checkpoint(t))
 	require.NoError(t, err)
 	o, err := Options{}.resolved(c)
 	require.NoError(t, err)

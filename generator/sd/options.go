@@ -30,7 +30,7 @@ type Options struct {
 }
 
 // resolved fills in the defaults and checks what was given.
-func (o Options) resolved(c Config) (Options, error) {
+func (o Options) resolved(c config) (Options, error) {
 	pixels := c.Autoencoder.Factor()
 	size := c.UNet.sampleSize() * pixels
 	o.Height, o.Width = cmp.Or(o.Height, size), cmp.Or(o.Width, size)

@@ -8,10 +8,10 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 )
 
-// Alphas returns, per timestep of the training, the part of the clean latents'
+// alphas returns, per timestep of the training, the part of the clean latents'
 // variance in the noisy ones, ᾱ. float32 as in the reference, but for the running
 // product.
-func (c SchedulerConfig) Alphas() []float32 {
+func (c schedulerConfig) alphas() []float32 {
 	start, end := c.BetaStart, c.BetaEnd
 	if c.BetaSchedule == "scaled_linear" {
 		start, end = math.Sqrt(start), math.Sqrt(end)
@@ -41,9 +41,9 @@ func evenly(start, end float32, i, n int) float32 {
 	return end - step*float32(n-1-i)
 }
 
-// Timesteps returns the n timesteps of a sampling, from noise to clean. They are
+// timesteps returns the n timesteps of a sampling, from noise to clean. They are
 // known to the training if n is less than TrainTimesteps.
-func (c SchedulerConfig) Timesteps(n int) []int {
+func (c schedulerConfig) timesteps(n int) []int {
 	steps := make([]int, n)
 	for k := range steps {
 		switch c.Spacing {
@@ -71,9 +71,9 @@ type schedule struct {
 	nextNoise    []float32
 }
 
-func newSchedule(c SchedulerConfig, steps int) schedule {
-	s, alphas := schedule{prediction: c.Prediction}, c.Alphas()
-	for _, t := range c.Timesteps(steps) {
+func newSchedule(c schedulerConfig, steps int) schedule {
+	s, alphas := schedule{prediction: c.Prediction}, c.alphas()
+	for _, t := range c.timesteps(steps) {
 		s.add(t, alphas[t])
 		final := alphas[0]
 		if c.AlphaToOne {

@@ -41,7 +41,7 @@ func TestSchedules(t *testing.T) {
 			const common = `"_class_name": "DDIMScheduler", "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear", `
 			require.NoError(t, json.Unmarshal([]byte("{"+common+test.fields+"}"), &c))
 			require.NoError(t, c.check())
-			require.Equal(t, test.times, c.Timesteps(7))
+			require.Equal(t, test.times, c.timesteps(7))
 			g := &Generator{schedule: newSchedule(c, 7)}
 			got := golden.Run(t, rt, func(in []*Node) golden.Outputs {
 				out := golden.Outputs{}

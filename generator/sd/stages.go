@@ -18,7 +18,7 @@ type stage struct {
 }
 
 // newDown reads the stage of resolution i on the way down.
-func newDown(c weights.Cursor, i int, cfg UNetConfig) *stage {
+func newDown(c weights.Cursor, i int, cfg unetConfig) *stage {
 	s, in, out := &stage{name: c.Path()}, cfg.Channels[max(i-1, 0)], cfg.Channels[i]
 	for j := range cfg.LayersPerBlock {
 		s.residuals = append(s.residuals, newResidual(c.In("resnets", j), in, out, cfg))
@@ -38,7 +38,7 @@ func newDown(c weights.Cursor, i int, cfg UNetConfig) *stage {
 // newUp reads the stage of resolution i on the way up. Every residual block of it
 // gets, beside the channels of the one before, those kept on the way down: all of
 // this resolution, and last what it was made of.
-func newUp(c weights.Cursor, i int, cfg UNetConfig) *stage {
+func newUp(c weights.Cursor, i int, cfg unetConfig) *stage {
 	last := len(cfg.Channels) - 1
 	s, in, out := &stage{name: c.Path()}, cfg.Channels[min(i+1, last)], cfg.Channels[i]
 	for j := range cfg.LayersPerBlock + 1 {

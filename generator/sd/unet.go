@@ -14,7 +14,7 @@ import (
 // Layers have the names of diffusers' UNet2DConditionModel. Pictures are
 // channels-last.
 type unet struct {
-	config     UNetConfig
+	config     unetConfig
 	in         *nn.Conv2D
 	time       *nn.MLP
 	down       []*stage
@@ -26,7 +26,7 @@ type unet struct {
 }
 
 // newUNet reads the U-Net's parameters at the root of a checkpoint.
-func newUNet(c weights.Cursor, cfg UNetConfig) *unet {
+func newUNet(c weights.Cursor, cfg unetConfig) *unet {
 	first, last := cfg.Channels[0], len(cfg.Channels)-1
 	bottom, mid := cfg.Channels[last], c.In("mid_block")
 	u := &unet{

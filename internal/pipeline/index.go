@@ -1,5 +1,3 @@
-// Package pipeline holds what generators that load folders in diffusers' layout
-// have in common besides their layers.
 package pipeline
 
 import (

@@ -1,3 +1,9 @@
+// Package pipeline is the frame of the generators that load folders in diffusers'
+// layout: the opening of a folder (Open, Opening), its index (CheckIndex) and the
+// options that models have in common (Options), text encoders that are let go and
+// come back (Encoder), noise levels (Flow, FlowMatchEuler) and classifier-free
+// guidance (Guided). What is left to a model is its configuration, its network, and
+// what it does otherwise.
 package pipeline
 
 import (

@@ -26,23 +26,23 @@ func OpenPrompter(fsys fs.FS, dir string, length, vocabulary int) (*Prompter, er
 		return nil, err
 	}
 	if t.Size() > vocabulary {
-		return nil, fmt.Errorf("text: %s: the tokenizer has %d ids, its encoder %d", dir, t.Size(), vocabulary)
+		return nil, fmt.Errorf("%s: the tokenizer has %d ids, its encoder %d", dir, t.Size(), vocabulary)
 	}
 	name := path.Join(dir, "tokenizer_config.json")
 	text, err := fs.ReadFile(fsys, name)
 	if err != nil {
-		return nil, fmt.Errorf("text: %w", err)
+		return nil, err
 	}
 	var config struct { // whatever else it holds is for the tokenizer
 		Padding tokenName `json:"pad_token"`
 		Longest float64   `json:"model_max_length"` // 1e30 where there is no limit
 	}
 	if err := json.Unmarshal(text, &config); err != nil {
-		return nil, fmt.Errorf("text: %s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	id, ok := t.ID(string(config.Padding))
 	if !ok {
-		return nil, fmt.Errorf("text: %s: pad_token %q is no token", name, config.Padding)
+		return nil, fmt.Errorf("%s: pad_token %q is no token", name, config.Padding)
 	}
 	if config.Longest >= 1 && config.Longest < float64(length) {
 		length = int(config.Longest)
