@@ -77,11 +77,11 @@ next:
 	return groups
 }
 
-// sameOverlay compares with ==, except that overlays whose type has no == are
-// taken to differ: the vision tower then runs once more, nothing worse.
+// sameOverlay compares with ==, and by their contents where there is no such thing,
+// as of a palette drawn from a slice of colours.
 func sameOverlay(a, b Overlay) bool {
-	if a == nil || b == nil {
-		return a == nil && b == nil
+	if reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() {
+		return a == b
 	}
-	return reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() && a == b
+	return reflect.DeepEqual(a, b)
 }
