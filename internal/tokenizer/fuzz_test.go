@@ -65,6 +65,11 @@ func FuzzTokenizerJSON(f *testing.F) {
 	f.Add([]byte(`{"model":{"vocab":{"a":0,"b</w>":1,"ab</w>":2,"<0x00>":3},"merges":["#version","a b</w>"],"end_of_word_suffix":"</w>","unk_token":"a",`+
 		`"byte_fallback":true},"normalizer":{"type":"Precompiled","precompiled_charsmap":"BAAAAAAAAAAA"},"post_processor":{"type":"TemplateProcessing",`+
 		`"single":[{"SpecialToken":{"id":"a","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],"pair":[],"special_tokens":{"a":{"id":"a","ids":[0],"tokens":["a"]}}}}`), "ab")
+	f.Add([]byte(`{"model":{"vocab":{"Ġ":0,"a":1,"Ġa":2},"merges":[["Ġ","a"]]},"pre_tokenizer":{"type":"Sequence","pretokenizers":[{"type":"Split","pattern":`+
+		`{"Regex":"\\p{L}++|\\s+(?!\\S)|\\s+"},"behavior":"Isolated","invert":false},{"type":"ByteLevel","add_prefix_space":true}]},"decoder":{"type":"Sequence",`+
+		`"decoders":[{"type":"Replace","pattern":{"String":"a"},"content":"b"},{"type":"Strip","content":" ","start":1,"stop":1}]},"post_processor":`+
+		`{"type":"BertProcessing","cls":["a",1],"sep":["Ġ",0]},"added_tokens":[{"id":3,"content":"<s>","single_word":true,"lstrip":true,"rstrip":true,`+
+		`"normalized":true,"special":true}]}`), "a  <s> aa")
 	f.Fuzz(func(t *testing.T, file []byte, text string) {
 		checkOpen(t, fstest.MapFS{"tokenizer.json": {Data: file}}, text)
 	})
