@@ -100,10 +100,10 @@ func (q Question) check(field string, prompts []string) error {
 			return invalid(fmt.Sprintf("%s.Prompts[%d]", field, j), "%s is none of the task's prompts", quote.Short(prompt))
 		}
 	}
-	return firstError(inRange(field+".Weight", q.Weight, 0, mostWeight), checkOverlay(field+".Overlay", q.Overlay))
+	return firstError(inRange(field+".Weight", q.weight(), 1/mostWeight, mostWeight), checkOverlay(field+".Overlay", q.Overlay))
 }
 
-// mostWeight of a question: sums of weights still have a place among float32
+// mostWeight of a question: every ratio of weights still has a place among float32
 // numbers.
 const mostWeight = 1e18
 

@@ -84,6 +84,7 @@ func TestDistillFindsMistakes(t *testing.T) {
 		{"Questions[0].Weight", func(k *dualprocess.Task) { k.Questions[0].Weight = nan }},
 		{"Questions[0].Weight", func(k *dualprocess.Task) { k.Questions[0].Weight = -1 }},
 		{"Questions[0].Weight", func(k *dualprocess.Task) { k.Questions[0].Weight = math.Inf(1) }},
+		{"Questions[0].Weight", func(k *dualprocess.Task) { k.Questions[0].Weight = 1e-30 }},
 		{"Questions[0].Prompts[1]", func(k *dualprocess.Task) { k.Questions[0].Prompts = []string{"sea", "see"} }},
 		{"Prompts[1]", func(k *dualprocess.Task) {
 			k.Prompts, k.Questions[0].Prompts = []string{"sea", "meadow"}, []string{"sea"}

@@ -21,7 +21,7 @@ type Question struct {
 	Overlay Overlay
 
 	// Weight is that of the question's -log P(answer) in a picture's loss, relative
-	// to the other questions'; 0 = 1.
+	// to the other questions'; 0 = 1, else in [1e-18, 1e18].
 	Weight float64
 	// Prompts are those whose pictures the question is asked about, word for word
 	// as the task has them; nil = all. The verifier reads all questions about all
