@@ -18,12 +18,12 @@
 //	rt, err := backends.Open(ctx, backends.Options{})
 //	generator, err := pocketgenerator.Open(ctx, rt, pocketgenerator.Options{})
 //	verifier, err := pocketverifier.Open(rt)
-//	line := overlay.HorizonLine{Row: 0.3}.Draw(64, 64)
+//	line := overlay.Solid{Picture: overlay.HorizonLine{Row: 0.3}}
 //	adapter, err := dualprocess.Distill(ctx, dualprocess.Task{
 //		Runtime: rt, Generator: generator, Verifier: verifier, Batch: 6, Drift: 0.03,
 //		Adapter: lora.Config{Rank: 8, Init: lora.FanIn}, Weight: 1,
 //		Prompts:   []string{"a sea at sunset"},
-//		Questions: []dualprocess.Question{{Text: "Is the horizon on the red line?", Answer: "Yes", Overlay: overlay.Solid{Picture: line}}},
+//		Questions: []dualprocess.Question{{Text: "Is the horizon on the red line?", Answer: "Yes", Overlay: line}},
 //	})
 //	images, err := dualprocess.Sample(ctx, rt, generator, "a desert at night", dualprocess.SampleOptions{Adapter: adapter})
 //

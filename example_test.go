@@ -33,7 +33,7 @@ func Example() {
 		log.Fatal(err)
 	}
 
-	line := overlay.Solid{Picture: overlay.HorizonLine{Row: 0.3}.Draw(64, 64)}
+	line := overlay.Solid{Picture: overlay.HorizonLine{Row: 0.3}}
 	adapter, err := dualprocess.Distill(ctx, dualprocess.Task{
 		Runtime: rt, Generator: generator, Verifier: verifier,
 		Prompts:   []string{"a sea at sunset"},
@@ -76,7 +76,7 @@ func Example_folders() {
 		log.Fatal(err)
 	}
 
-	line := overlay.Solid{Picture: overlay.HorizonLine{Row: 0.3}.Draw(512, 512)}
+	line := overlay.Solid{Picture: overlay.HorizonLine{Row: 0.3}}
 	adapter, err := dualprocess.Distill(ctx, dualprocess.Task{
 		Runtime: rt, Generator: flux, Verifier: qwen,
 		Prompts:   []string{"a photo of a wheat field"},

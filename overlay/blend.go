@@ -5,7 +5,7 @@ import (
 	"image"
 	"math"
 
-	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/support/exceptions"
 )
@@ -13,15 +13,19 @@ import (
 // Solid lays a picture over images so that its ink hides them. Pixels that are
 // exactly white after resizing to the image, and transparent ones, show the
 // image. Resizing mixes ink with white: such edges are not exactly white, so they
-// hide the image, too. Draw pictures at the image's size for the sharpest edges.
+// hide the image, too. A Drawer is not resized and has the sharpest edges.
 type Solid struct {
-	// Picture is laid over images of any size; it is resized without regard to its
-	// proportions. It must not change once it is in use.
-	Picture image.Image
+	// Picture is laid over images of any size. It must not change once it is in
+	// use.
+	Picture Picture
+
+	// Fit says what becomes of a picture whose proportions are not the image's.
+	Fit Fit
 
 	// Multiple is a number of pixels to whose multiples the picture's sides are
 	// first rounded down, by a Lanczos resize, as the reference's pipelines do: 8
-	// for most, 16 for FLUX. 0 is 8; 1 leaves the picture as it is.
+	// for most, 16 for FLUX. 1 leaves the picture as it is. 0 is 8 for an image, and
+	// 1 for a Drawer, which has the right size already.
 	Multiple int
 
 	// Paper follows the paper's reference where it is not followed otherwise. Alpha
@@ -34,15 +38,19 @@ type Solid struct {
 // Transparent lays a picture over images so that both are seen everywhere; white
 // paper brightens the image. The fields are those of Solid.
 type Transparent struct {
-	Picture  image.Image // see Solid
-	Opacity  float64     // of the picture, in (0, 1]; 0 is 0.5, the reference's
-	Multiple int         // see Solid
-	Paper    bool        // see Solid; only alpha matters here
+	Picture  Picture // see Solid
+	Opacity  float64 // of the picture, in (0, 1]; 0 is 0.5, the reference's
+	Fit      Fit     // see Solid
+	Multiple int     // see Solid
+	Paper    bool    // see Solid; only alpha matters here
 }
 
-// Layer is an overlay that can also be seen: it lays itself over a picture on
-// the host. Solid and Transparent are layers.
+// Layer is an overlay that can be laid over pictures on the host, too, and so be
+// looked at. Solid, Transparent and Stack are layers.
 type Layer interface {
+	// Apply is a graph method that lays the overlay over image, [batch, height,
+	// width, 3], nominally in [0, 1], and returns the same shape and dtype.
+	Apply(image *graph.Node) *graph.Node
 	// Over returns the picture under the overlay, opaque, without changing it.
 	Over(picture image.Image) (*image.NRGBA, error)
 }
@@ -50,48 +58,61 @@ type Layer interface {
 // Apply is a graph method: it lays the picture over image, [batch, height, width,
 // 3], nominally in [0, 1], and returns the same shape and dtype. Nothing is
 // clamped. The gradient is that of image where no ink is, and zero under ink. It
-// panics if the picture is missing or has no pixels, or for an image of another
+// panics if the overlay is not valid, does not fit, or for an image of another
 // shape.
-func (s Solid) Apply(image *Node) *Node { return lay(s, image) }
+func (s Solid) Apply(image *graph.Node) *graph.Node { return lay(s, image) }
 
 // Over returns what Apply makes of a picture, clamped, to within 1/255. Alpha of
 // the picture is ignored: generated images have none.
-func (s Solid) Over(picture image.Image) (*image.NRGBA, error) { return over(s, picture) }
+func (s Solid) Over(picture image.Image) (*image.NRGBA, error) { return prefixed(over(s, picture)) }
 
 // Apply is a graph method: it mixes the picture into image, [batch, height,
 // width, 3], nominally in [0, 1], and returns the same shape and dtype. Nothing
-// is clamped. It panics if the picture is missing or has no pixels, if Opacity is
-// out of range, or for an image of another shape.
-func (t Transparent) Apply(image *Node) *Node { return lay(t, image) }
+// is clamped. It panics if the overlay is not valid, does not fit, or for an image
+// of another shape.
+func (t Transparent) Apply(image *graph.Node) *graph.Node { return lay(t, image) }
 
 // Over returns what Apply makes of a picture, clamped, to within 1/255. Alpha of
 // the picture is ignored: generated images have none.
-func (t Transparent) Over(picture image.Image) (*image.NRGBA, error) { return over(t, picture) }
+func (t Transparent) Over(picture image.Image) (*image.NRGBA, error) {
+	return prefixed(over(t, picture))
+}
 
 // Blend lays overlays over a picture, the first one lowest, as a verifier would
-// see it.
+// see it. The picture itself is returned where there are none.
 func Blend(picture image.Image, overlays ...Layer) (image.Image, error) {
-	for _, o := range overlays {
-		out, err := o.Over(picture)
-		if err != nil {
-			return nil, err
-		}
-		picture = out
+	if err := checkPicture(picture); err != nil {
+		return nil, fmt.Errorf("overlay: %w", err)
+	}
+	if len(overlays) == 0 {
+		return picture, nil
+	}
+	return Stack(overlays).Over(picture)
+}
+
+// prefixed names the package in an error.
+func prefixed(picture *image.NRGBA, err error) (*image.NRGBA, error) {
+	if err != nil {
+		return nil, fmt.Errorf("overlay: %w", err)
 	}
 	return picture, nil
 }
 
-// filmer makes the film for images of one size.
+// filmer makes the film for images of one size. Its errors do not name the
+// package.
 type filmer interface {
 	film(height, width int) (film, error)
 }
 
 func (s Solid) film(height, width int) (film, error) {
-	p, err := prepare(s.Picture, s.Multiple, s.Paper)
+	if err := s.validate(); err != nil {
+		return film{}, err
+	}
+	p, err := s.sheet().at(height, width)
 	if err != nil {
 		return film{}, err
 	}
-	return p.develop(height, width, func(colour []float32, alpha float32) float32 {
+	return p.develop(func(colour []float32, alpha float32) float32 {
 		// Premultiplied, white is as large as its alpha. Both went through the same
 		// arithmetic, so rounding cannot part them.
 		if s.Paper {
@@ -105,50 +126,61 @@ func (s Solid) film(height, width int) (film, error) {
 }
 
 func (t Transparent) film(height, width int) (film, error) {
-	opacity := orNumber(t.Opacity, 0.5)
-	if !(opacity > 0 && opacity <= 1) {
-		return film{}, fmt.Errorf("overlay: Opacity is %v; it must lie in (0, 1], or be 0 for 0.5", t.Opacity)
+	if err := t.validate(); err != nil {
+		return film{}, err
 	}
-	p, err := prepare(t.Picture, t.Multiple, t.Paper)
+	p, err := t.sheet().at(height, width)
 	if err != nil {
 		return film{}, err
 	}
-	return p.develop(height, width, func([]float32, float32) float32 { return float32(opacity) }), nil
+	opacity := float32(orNumber(t.Opacity, 0.5))
+	return p.develop(func([]float32, float32) float32 { return opacity }), nil
 }
 
-func lay(o filmer, image *Node) *Node {
+func (s Solid) sheet() sheet       { return sheet{s.Picture, s.Fit, s.Multiple, s.Paper} }
+func (t Transparent) sheet() sheet { return sheet{t.Picture, t.Fit, t.Multiple, t.Paper} }
+
+func lay(o filmer, image *graph.Node) *graph.Node {
 	if image.Rank() != 4 || image.Shape().Dimensions[3] != 3 {
 		exceptions.Panicf("overlay: an image must be [batch, height, width, 3], this one is %s", image.Shape())
 	}
 	height, width := image.Shape().Dimensions[1], image.Shape().Dimensions[2]
 	f, err := o.film(height, width)
 	if err != nil {
-		panic(err)
+		panic(fmt.Errorf("overlay: %w", err))
 	}
-	constant := func(values []float32, channels int) *Node {
+	constant := func(values []float32, channels int) *graph.Node {
 		t := tensors.FromFlatDataAndDimensions(values, 1, height, width, channels)
-		return ConvertDType(ConstTensor(image.Graph(), t), image.DType())
+		return graph.ConvertDType(graph.ConstTensor(image.Graph(), t), image.DType())
 	}
-	return Add(Mul(image, constant(f.keep, 1)), constant(f.ink, 3))
+	return graph.Add(graph.Mul(image, constant(f.keep, 1)), constant(f.ink, 3))
 }
 
+// over lays an overlay over a picture. Its errors do not name the package.
 func over(o filmer, picture image.Image) (*image.NRGBA, error) {
-	p, err := prepare(picture, 1, true)
+	out, err := opaque(picture)
 	if err != nil {
 		return nil, err
 	}
-	f, err := o.film(p.height, p.width)
+	f, err := o.film(out.Rect.Dy(), out.Rect.Dx())
 	if err != nil {
 		return nil, err
 	}
-	out := image.NewNRGBA(image.Rect(0, 0, f.width, f.height))
 	for i, keep := range f.keep {
-		pixel := out.Pix[4*i : 4*i+4]
-		for k := range 3 {
-			v := (p.values[4*i+k]+1)/2*keep + f.ink[3*i+k]
-			pixel[k] = uint8(math.Round(255 * float64(max(0, min(v, 1)))))
+		pixel := out.Pix[4*i : 4*i+3]
+		for k, v := range pixel {
+			mixed := float32(v)/255*keep + f.ink[3*i+k]
+			pixel[k] = uint8(math.Round(255 * float64(max(0, min(mixed, 1)))))
 		}
-		pixel[3] = 255
 	}
 	return out, nil
+}
+
+// opaque copies a picture, whose alpha is dropped.
+func opaque(picture image.Image) (*image.NRGBA, error) {
+	if err := checkPicture(picture); err != nil {
+		return nil, err
+	}
+	flat := premultiplied(picture, picture.Bounds(), true)
+	return &image.NRGBA{Pix: flat.Pix, Stride: flat.Stride, Rect: flat.Rect}, nil
 }

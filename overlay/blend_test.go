@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
-	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -44,18 +44,15 @@ func TestOverEqualsApply(t *testing.T) {
 	translucent := image.NewUniform(color.NRGBA{200, 10, 60, 90})
 	cropped := image.NewRGBA(image.Rect(0, 0, 20, 20))
 	draw.Draw(cropped, cropped.Rect, translucent, image.Point{}, draw.Src)
-	overlays := []interface {
-		Layer
-		filmer
-		Apply(*Node) *Node
-	}{
-		Solid{Picture: Points{}.Draw(40, 24)}, Transparent{Picture: Points{}.Draw(40, 24)}, Solid{Picture: gray, Paper: true},
-		Solid{Picture: gray}, Solid{Picture: Points{}.Draw(99, 77)}, Solid{Picture: cropped},
-		Transparent{Picture: cropped, Opacity: 0.3}, Transparent{Picture: Palette{}.Draw(64, 64), Opacity: 1, Multiple: 1},
+	overlays := []Layer{
+		Solid{Picture: drawn(t, Points{}, 40, 24)}, Transparent{Picture: drawn(t, Points{}, 40, 24)}, Solid{Picture: gray, Fit: Stretch, Paper: true},
+		Solid{Picture: gray, Fit: Cover}, Solid{Picture: drawn(t, Points{}, 99, 77), Fit: Stretch}, Solid{Picture: cropped, Fit: Contain},
+		Transparent{Picture: cropped, Fit: Stretch, Opacity: 0.3}, Transparent{Picture: drawn(t, Palette{}, 64, 64), Fit: Stretch, Opacity: 1, Multiple: 1},
+		Solid{Picture: Points{}}, Transparent{Picture: Palette{}}, Stack{Solid{Picture: Points{}}, Transparent{Picture: gray, Fit: Contain}},
 	}
 	picture := scene(40, 24)
 	before := append([]uint8{}, picture.Pix...)
-	outs, err := ExecOnceN(backend, func(x *Node) (all []*Node) {
+	outs, err := graph.ExecOnceN(backend, func(x *graph.Node) (all []*graph.Node) {
 		for _, o := range overlays {
 			all = append(all, o.Apply(x))
 		}
@@ -78,10 +75,10 @@ func TestApply(t *testing.T) {
 	ink := image.NewNRGBA(image.Rect(0, 0, 8, 8))
 	draw.Draw(ink, ink.Rect, image.White, image.Point{}, draw.Src)
 	ink.SetNRGBA(3, 2, color.NRGBA{255, 0, 51, 255})
-	outs, err := ExecOnceN(backend, func(x *Node) []*Node {
+	outs, err := graph.ExecOnceN(backend, func(x *graph.Node) []*graph.Node {
 		out := Solid{Picture: ink}.Apply(x)
-		half := Solid{Picture: ink}.Apply(ConvertDType(x, dtypes.BFloat16))
-		return []*Node{out, Gradient(ReduceAllSum(out), x)[0], ConvertDType(half, dtypes.Float32)}
+		half := Solid{Picture: ink}.Apply(graph.ConvertDType(x, dtypes.BFloat16))
+		return []*graph.Node{out, graph.Gradient(graph.ReduceAllSum(out), x)[0], graph.ConvertDType(half, dtypes.Float32)}
 	}, tensors.FromScalarAndDimensions(float32(1.5), 2, 8, 8, 3))
 	require.NoError(t, err)
 	assert.Equal(t, []int{2, 8, 8, 3}, outs[0].Shape().Dimensions)
@@ -122,13 +119,16 @@ func TestSolidAlpha(t *testing.T) {
 // White stays nothing whatever it is resized to; in Paper, rounding makes specks.
 func TestSolidWhite(t *testing.T) {
 	white := image.NewGray(image.Rect(0, 0, 47, 33))
+	s := Solid{Picture: white, Fit: Stretch, Multiple: 1}
 	draw.Draw(white, white.Rect, image.White, image.Point{}, draw.Src)
 	specks := 0
 	for size := 8; size < 120; size += 9 {
-		f, err := Solid{Picture: white, Multiple: 1}.film(size, size+3)
+		f, err := s.film(size, size+3)
 		require.NoError(t, err)
 		assert.NotContains(t, f.keep, float32(0), size)
-		f, err = Solid{Picture: white, Multiple: 1, Paper: true}.film(size, size+3)
+		paper := s
+		paper.Paper = true
+		f, err = paper.film(size, size+3)
 		require.NoError(t, err)
 		for _, keep := range f.keep {
 			if keep == 0 {
@@ -144,22 +144,28 @@ func TestBlend(t *testing.T) {
 	same, err := Blend(picture)
 	require.NoError(t, err)
 	assert.Equal(t, image.Image(picture), same)
-	both, err := Blend(picture, Solid{Picture: Palette{}.Draw(64, 64)}, Transparent{Picture: Palette{Side: Left}.Draw(64, 64)})
+	both, err := Blend(picture, Solid{Picture: drawn(t, Palette{}, 64, 64)}, Transparent{Picture: drawn(t, Palette{Side: Left}, 64, 64)})
 	require.NoError(t, err)
-	one, err := Solid{Picture: Palette{}.Draw(64, 64)}.Over(picture)
+	one, err := Solid{Picture: drawn(t, Palette{}, 64, 64)}.Over(picture)
 	require.NoError(t, err)
 	assert.Equal(t, one.At(40, 60), both.At(40, 60), "the first is there")
 	assert.NotEqual(t, one.At(2, 2), both.At(2, 2), "and the second over it")
 	_, err = Blend(picture, Solid{})
 	assert.ErrorContains(t, err, "no picture")
+	for _, nothing := range []image.Image{nil, (*image.NRGBA)(nil)} {
+		_, err = Blend(nothing)
+		assert.ErrorIs(t, err, ErrOptions)
+	}
+	_, err = Blend(image.White, Solid{Picture: Palette{}})
+	assert.ErrorIs(t, err, ErrTooLarge)
 }
 
 func TestBadOverlays(t *testing.T) {
 	backend := testBackend(t)
-	picture := Points{}.Draw(16, 16)
+	picture := drawn(t, Points{}, 16, 16)
 	shape := []int{1, 8, 8, 3}
 	for name, c := range map[string]struct {
-		overlay interface{ Apply(*Node) *Node }
+		overlay interface{ Apply(*graph.Node) *graph.Node }
 		shape   []int
 		want    string
 	}{
@@ -173,7 +179,7 @@ func TestBadOverlays(t *testing.T) {
 		"no batch":          {Solid{Picture: picture}, []int{8, 8, 3}, "[batch, height, width, 3]"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := ExecOnce(backend, c.overlay.Apply, tensors.FromScalarAndDimensions(float32(0), c.shape...))
+			_, err := graph.ExecOnce(backend, c.overlay.Apply, tensors.FromScalarAndDimensions(float32(0), c.shape...))
 			assert.ErrorContains(t, err, c.want)
 		})
 	}

@@ -28,7 +28,6 @@ type canvas struct {
 }
 
 func newCanvas(width, height int) canvas {
-	width, height = max(width, 0), max(height, 0)
 	return canvas{
 		RGBA: image.NewRGBA(image.Rect(0, 0, width, height)),
 		unit: float64(min(width, height)) / 64,

@@ -1,6 +1,8 @@
 package overlay
 
 import (
+	"cmp"
+	"fmt"
 	"image"
 	"image/color"
 	"math"
@@ -32,9 +34,35 @@ type Line struct {
 	Note     string      // written beside, with an arrow to the middle of the line
 }
 
+// Bounds is empty: the sketch is as large as the image.
+func (s Composition) Bounds() image.Rectangle { return image.Rectangle{} }
+
 // Draw returns the picture, width x height pixels.
-func (s Composition) Draw(width, height int) *image.NRGBA {
-	c := newCanvas(width, height)
+func (s Composition) Draw(width, height int) (*image.NRGBA, error) {
+	return prefixed(render(s, width, height))
+}
+
+// Validate returns an error that names a field out of its range.
+func (s Composition) Validate() error { return named(s.validate()) }
+
+func (s Composition) validate() error {
+	for i, a := range s.Areas {
+		at := fmt.Sprintf("Areas[%d].", i)
+		if err := cmp.Or(finite(at+"Min", a.Min), finite(at+"Max", a.Max), usable(at+"Color", a.Color)); err != nil {
+			return err
+		}
+	}
+	for i, l := range s.Lines {
+		at := fmt.Sprintf("Lines[%d].", i)
+		err := cmp.Or(finite(at+"From", l.From), finite(at+"To", l.To), lengthInRange(at+"Width", l.Width), usable(at+"Color", l.Color))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s Composition) paint(c canvas) {
 	for _, a := range s.Areas {
 		c.area(a)
 	}
@@ -49,7 +77,6 @@ func (s Composition) Draw(width, height int) *image.NRGBA {
 	for _, l := range s.Lines {
 		n.beside(l)
 	}
-	return c.picture()
 }
 
 func (c canvas) area(a Area) {

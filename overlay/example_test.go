@@ -1,6 +1,7 @@
 package overlay_test
 
 import (
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
@@ -13,29 +14,91 @@ import (
 var (
 	_ dualprocess.Overlay = overlay.Solid{}
 	_ dualprocess.Overlay = overlay.Transparent{}
+	_ dualprocess.Overlay = overlay.Stack{}
 	_ overlay.Layer       = overlay.Solid{}
 	_ overlay.Layer       = overlay.Transparent{}
+	_ overlay.Layer       = overlay.Stack{}
+
+	_ overlay.Picture = image.Image(nil)
+	_ overlay.Drawer  = overlay.HorizonLine{}
+	_ overlay.Drawer  = overlay.LineSample{}
+	_ overlay.Drawer  = overlay.Palette{}
+	_ overlay.Drawer  = overlay.Points{}
+	_ overlay.Drawer  = overlay.Composition{}
 )
 
-// A question about a generated image and a red line over it.
+// grey is what a generator that has not learnt anything makes.
+func grey(width, height int) image.Image {
+	picture := image.NewNRGBA(image.Rect(0, 0, width, height))
+	draw.Draw(picture, picture.Rect, image.NewUniform(color.Gray{128}), image.Point{}, draw.Src)
+	return picture
+}
+
+// A question about a generated image and a red line over it. The line is drawn at
+// the size of the images.
 func ExampleSolid() {
-	line := overlay.HorizonLine{Row: 0.3}
 	question := dualprocess.Question{
 		Text:    "Is the horizon on the red line?",
 		Answer:  "Yes",
-		Overlay: overlay.Solid{Picture: line.Draw(512, 512)},
+		Overlay: overlay.Solid{Picture: overlay.HorizonLine{Row: 0.25, Width: 4}},
 	}
-	fmt.Println(question.Text)
-	// Output: Is the horizon on the red line?
+	for _, size := range []int{64, 512} {
+		seen, err := question.Overlay.(overlay.Layer).Over(grey(size, size))
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(question.Text, seen.At(size*9/16, size/4), seen.At(size*9/16, size/2))
+	}
+	// Output:
+	// Is the horizon on the red line? {230 0 0 255} {128 128 128 255}
+	// Is the horizon on the red line? {230 0 0 255} {128 128 128 255}
+}
+
+// A line over a faint sketch of one's own: the first overlay is lowest.
+func ExampleStack() {
+	sketch := image.NewNRGBA(image.Rect(0, 0, 64, 64))
+	draw.Draw(sketch, sketch.Rect, image.Black, image.Point{}, draw.Src)
+
+	both := overlay.Stack{
+		overlay.Transparent{Picture: sketch, Opacity: 0.25},
+		overlay.Solid{Picture: overlay.HorizonLine{Row: 0.25, Width: 4}},
+	}
+	seen, err := both.Over(grey(64, 64))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(seen.At(36, 16), seen.At(36, 32))
+	// Output: {230 0 0 255} {96 96 96 255}
+}
+
+// A square picture over a wide image: nothing is distorted unless asked for.
+func ExampleFit() {
+	square := image.NewNRGBA(image.Rect(0, 0, 64, 64))
+	draw.Draw(square, square.Rect, image.NewUniform(color.NRGBA{B: 200, A: 255}), image.Point{}, draw.Src)
+	wide := grey(192, 64)
+
+	_, err := overlay.Blend(wide, overlay.Solid{Picture: square})
+	fmt.Println(errors.Is(err, overlay.ErrOptions))
+	for _, fit := range []overlay.Fit{overlay.Contain, overlay.Cover} {
+		seen, err := overlay.Blend(wide, overlay.Solid{Picture: square, Fit: fit})
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(seen.At(10, 32), seen.At(96, 32))
+	}
+	// Output:
+	// true
+	// {128 128 128 255} {0 0 200 255}
+	// {0 0 200 255} {0 0 200 255}
 }
 
 // Laying a palette over a picture to show what the verifier sees.
 func ExampleBlend() {
-	generated := image.NewNRGBA(image.Rect(0, 0, 64, 64))
-	draw.Draw(generated, generated.Rect, image.NewUniform(color.Gray{128}), image.Point{}, draw.Src)
-
 	strip := overlay.Palette{Colors: overlay.Pastel()}
-	seen, err := overlay.Blend(generated, overlay.Solid{Picture: strip.Draw(64, 64)})
+	seen, err := overlay.Blend(grey(64, 64), overlay.Solid{Picture: strip})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -47,9 +110,17 @@ func ExampleBlend() {
 // The same points at two sizes.
 func ExamplePoints() {
 	points := overlay.Points{A: overlay.Point{X: 0.25, Y: 0.5}, B: overlay.Point{X: 0.75, Y: 0.5}}
-	small, large := points.Draw(64, 64), points.Draw(1024, 1024)
-	fmt.Println(small.At(16, 32), large.At(256, 512))
-	// Output: {230 0 0 255} {230 0 0 255}
+	for _, size := range []int{64, 1024} {
+		picture, err := points.Draw(size, size)
+		if err != nil {
+			fmt.Println(err)
+			return
+		}
+		fmt.Println(picture.At(size/4, size/2))
+	}
+	// Output:
+	// {230 0 0 255}
+	// {230 0 0 255}
 }
 
 // A sketch in the manner of the paper's Mondrian: a field below the horizon, and
@@ -65,6 +136,11 @@ func ExampleComposition() {
 			Note: "this line is a tree",
 		}},
 	}
-	fmt.Println(sketch.Draw(512, 512).At(400, 450))
+	picture, err := sketch.Draw(512, 512)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(picture.At(400, 450))
 	// Output: {235 190 40 255}
 }

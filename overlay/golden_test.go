@@ -7,7 +7,7 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/shapes"
-	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/stretchr/testify/require"
 
@@ -54,8 +54,7 @@ func compareKey(t *testing.T, f *golden.Fixture, key string, got map[string][]fl
 	switch part {
 	case "image": // the input
 	case "overlay_preprocessed":
-		p, err := prepare(picture, 8, true)
-		require.NoError(t, err)
+		p := prepare(premultiplied(picture, picture.Bounds(), true), 8)
 		want, shape := f.Floats(t, key)
 		require.Equal(t, []int{1, 3, p.height, p.width}, shape)
 		require.Equal(t, want, p.planes(), "the picture is preprocessed bit for bit")
@@ -71,12 +70,12 @@ func compareKey(t *testing.T, f *golden.Fixture, key string, got map[string][]fl
 func results(t *testing.T, backend compute.Backend, f *golden.Fixture, name string, picture image.Image) map[string][]float32 {
 	values, shape := f.Floats(t, name+".image")
 	keys := []string{"solid.pipe", "solid.nopipe", "solid.grad", "transparent.pipe", "transparent.nopipe", "transparent.grad"}
-	outs, err := ExecOnceN(backend, func(x *Node) []*Node {
-		solid := fixtureForm(x, Solid{Picture: picture, Paper: true}.Apply)
-		transparent := fixtureForm(x, Transparent{Picture: picture, Paper: true}.Apply)
-		return []*Node{
-			solid, fixtureForm(x, Solid{Picture: picture, Paper: true, Multiple: 1}.Apply), weighted(solid, x),
-			transparent, fixtureForm(x, Transparent{Picture: picture, Paper: true, Multiple: 1}.Apply), weighted(transparent, x),
+	outs, err := graph.ExecOnceN(backend, func(x *graph.Node) []*graph.Node {
+		solid := fixtureForm(x, Solid{Picture: picture, Fit: Stretch, Paper: true}.Apply)
+		transparent := fixtureForm(x, Transparent{Picture: picture, Fit: Stretch, Paper: true}.Apply)
+		return []*graph.Node{
+			solid, fixtureForm(x, Solid{Picture: picture, Fit: Stretch, Paper: true, Multiple: 1}.Apply), weighted(solid, x),
+			transparent, fixtureForm(x, Transparent{Picture: picture, Fit: Stretch, Paper: true, Multiple: 1}.Apply), weighted(transparent, x),
 		}
 	}, tensors.FromFlatDataAndDimensions(values, shape...))
 	require.NoError(t, err)
@@ -89,20 +88,20 @@ func results(t *testing.T, backend compute.Backend, f *golden.Fixture, name stri
 
 // fixtureForm applies an overlay to the fixtures' images, [1, 3, height, width]
 // in [-1, 1], and returns the same form.
-func fixtureForm(x *Node, apply func(*Node) *Node) *Node {
-	ours := TransposeAllAxes(MulScalar(AddScalar(x, 1), 0.5), 0, 2, 3, 1)
-	return AddScalar(MulScalar(TransposeAllAxes(apply(ours), 0, 3, 1, 2), 2), -1)
+func fixtureForm(x *graph.Node, apply func(*graph.Node) *graph.Node) *graph.Node {
+	ours := graph.TransposeAllAxes(graph.MulScalar(graph.AddScalar(x, 1), 0.5), 0, 2, 3, 1)
+	return graph.AddScalar(graph.MulScalar(graph.TransposeAllAxes(apply(ours), 0, 3, 1, 2), 2), -1)
 }
 
 // weighted returns d sum(w*out) / dx, with w running from -1 to 1 over out.
-func weighted(out, x *Node) *Node {
+func weighted(out, x *graph.Node) *graph.Node {
 	n := float64(out.Shape().Size())
-	w := AddScalar(MulScalar(Reshape(Iota(x.Graph(), shapes.Make(x.DType(), out.Shape().Size()), 0), out.Shape().Dimensions...), 2/(n-1)), -1)
-	return Gradient(ReduceAllSum(Mul(w, out)), x)[0]
+	w := graph.AddScalar(graph.MulScalar(graph.Reshape(graph.Iota(x.Graph(), shapes.Make(x.DType(), out.Shape().Size()), 0), out.Shape().Dimensions...), 2/(n-1)), -1)
+	return graph.Gradient(graph.ReduceAllSum(graph.Mul(w, out)), x)[0]
 }
 
 // planes returns the colours in torch's order, [3, height, width].
-func (p prepared) planes() []float32 {
+func (p pixels) planes() []float32 {
 	var out []float32
 	for k := range 3 {
 		for i := k; i < len(p.values); i += 4 {

@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"fmt"
 	"image"
 	"image/color"
 	"math"
@@ -31,18 +32,43 @@ func Pastel() []color.Color { return hex(0xffc8dd, 0xffe5b4, 0xfdfbc8, 0xc7ecd1,
 // Retro returns a palette of the seventies, for one of the paper's controls.
 func Retro() []color.Color { return hex(0x264653, 0x2a9d8f, 0xe9c46a, 0xf4a261, 0xd1495b) }
 
+// Bounds is empty: the palette is as large as the image.
+func (p Palette) Bounds() image.Rectangle { return image.Rectangle{} }
+
 // Draw returns the picture, width x height pixels. Fields end on whole pixels, so
 // that no mixed colours arise. A light edge parts the strip from the image.
-func (p Palette) Draw(width, height int) *image.NRGBA {
-	c := newCanvas(width, height)
+func (p Palette) Draw(width, height int) (*image.NRGBA, error) {
+	return prefixed(render(p, width, height))
+}
+
+// Validate returns an error that names a field out of its range.
+func (p Palette) Validate() error { return named(p.validate()) }
+
+func (p Palette) validate() error {
+	if p.Colors != nil && len(p.Colors) == 0 {
+		return invalid("Colors", "a list that is given must not be empty")
+	}
+	for i, ink := range p.Colors {
+		if isNil(ink) {
+			return invalid(fmt.Sprintf("Colors[%d]", i), "no colour is given")
+		}
+	}
+	if p.Side != Bottom && p.Side != Left {
+		return invalid("Side", "%d is unknown", p.Side)
+	}
+	return inRange("Size", p.Size, 0, 1)
+}
+
+func (p Palette) paint(c canvas) {
 	colors := p.Colors
 	if colors == nil {
 		colors = Retro()
 	}
-	size := min(orNumber(p.Size, 0.125), 1)
-	long, across := float64(width), math.Round(size*float64(height))
+	width, height := float64(c.Rect.Dx()), float64(c.Rect.Dy())
+	size := orNumber(p.Size, 0.125)
+	long, across := width, math.Round(size*height)
 	if p.Side == Left {
-		long, across = float64(height), math.Round(size*float64(width))
+		long, across = height, math.Round(size*width)
 	}
 	edge := max(1, math.Round(c.unit/2))
 	c.strip(p.Side, 0, long, across+edge, paper)
@@ -50,7 +76,6 @@ func (p Palette) Draw(width, height int) *image.NRGBA {
 		n := float64(len(colors))
 		c.strip(p.Side, math.Round(float64(i)*long/n), math.Round(float64(i+1)*long/n), across, ink)
 	}
-	return c.picture()
 }
 
 // strip fills a stretch of a side, as wide as across.

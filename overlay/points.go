@@ -1,6 +1,7 @@
 package overlay
 
 import (
+	"cmp"
 	"image"
 	"image/color"
 )
@@ -18,12 +19,28 @@ type Points struct {
 // its ring.
 const smallestDot = 1.25
 
+// Bounds is empty: the points lie on an area as large as the image.
+func (p Points) Bounds() image.Rectangle { return image.Rectangle{} }
+
 // Draw returns the picture, width x height pixels.
-func (p Points) Draw(width, height int) *image.NRGBA {
+func (p Points) Draw(width, height int) (*image.NRGBA, error) {
+	return prefixed(render(p, width, height))
+}
+
+// Validate returns an error that names a field out of its range.
+func (p Points) Validate() error { return named(p.validate()) }
+
+func (p Points) validate() error {
+	return cmp.Or(
+		inRange("A.X", p.A.X, 0, 1), inRange("A.Y", p.A.Y, 0, 1), inRange("B.X", p.B.X, 0, 1), inRange("B.Y", p.B.Y, 0, 1),
+		usable("ColorA", p.ColorA), usable("ColorB", p.ColorB), lengthInRange("Radius", p.Radius),
+	)
+}
+
+func (p Points) paint(c canvas) {
 	if p.A == (Point{}) && p.B == (Point{}) {
 		p.A, p.B = Point{0.3, 0.6}, Point{0.7, 0.6}
 	}
-	c := newCanvas(width, height)
 	radius := max(smallestDot, c.length(p.Radius, 2))
 	c.dot(c.at(p.A), radius, or(p.ColorA, red))
 	c.dot(c.at(p.B), radius, or(p.ColorB, red))
@@ -32,7 +49,6 @@ func (p Points) Draw(width, height int) *image.NRGBA {
 		c.label(l, "A", c.at(p.A), radius, or(p.ColorA, red))
 		c.label(l, "B", c.at(p.B), radius, or(p.ColorB, red))
 	}
-	return c.picture()
 }
 
 // dot draws a disc with a light ring, so that it is seen on its own colour too.

@@ -12,18 +12,21 @@ import (
 	"os"
 )
 
-// Limits of pictures that are read or laid over images. They are far above what
+// Limits of pictures that are read, drawn or laid over images. They are far above what
 // a verifier looks at and keep a hostile file from taking the memory.
 const (
 	MaxPixels = 1 << 24 // 4096 x 4096
 	MaxBytes  = 1 << 27 // of a file
 )
 
-// ErrTooLarge is wrapped by errors about pictures beyond MaxPixels or MaxBytes.
-var ErrTooLarge = errors.New("too large")
-
-// ErrFormat is wrapped by errors about files that are no PNG, JPEG or GIF.
-var ErrFormat = errors.New("unknown picture format")
+var (
+	// ErrTooLarge is wrapped by errors about pictures beyond MaxPixels or MaxBytes.
+	ErrTooLarge = errors.New("too large")
+	// ErrEmpty is wrapped by errors about pictures without pixels.
+	ErrEmpty = errors.New("empty")
+	// ErrFormat is wrapped by errors about files that are no PNG, JPEG or GIF.
+	ErrFormat = errors.New("unknown picture format")
+)
 
 // Open reads a picture file as Decode does.
 func Open(path string) (image.Image, error) {
@@ -108,7 +111,7 @@ func (f format) read(data []byte) (image.Image, error) {
 // checkSize says whether a picture's declared size can be worked with.
 func checkSize(width, height int) error {
 	if width < 1 || height < 1 {
-		return fmt.Errorf("a picture of %dx%d pixels is empty", width, height)
+		return fmt.Errorf("a picture of %dx%d pixels is %w", width, height, ErrEmpty)
 	}
 	if width > MaxPixels/height {
 		return fmt.Errorf("a picture of %dx%d pixels is %w: at most %d pixels", width, height, ErrTooLarge, MaxPixels)

@@ -21,7 +21,7 @@ import (
 
 // encoded returns a small picture in every format.
 func encoded(t testing.TB) map[string][]byte {
-	picture := Points{}.Draw(32, 24)
+	picture := drawn(t, Points{}, 32, 24)
 	out := map[string][]byte{}
 	for name, encode := range map[string]func(io.Writer) error{
 		"png":  func(w io.Writer) error { return png.Encode(w, picture) },
@@ -140,7 +140,7 @@ func FuzzDecode(f *testing.F) {
 			return // slow, and no different
 		}
 		for _, paper := range []bool{false, true} {
-			f, err := Solid{Picture: picture, Paper: paper}.film(9, 17)
+			f, err := Solid{Picture: picture, Fit: Stretch, Paper: paper}.film(9, 17)
 			if err != nil {
 				continue
 			}

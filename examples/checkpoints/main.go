@@ -82,7 +82,7 @@ func distil(ctx context.Context, run *show.Run, f models) error {
 		Prompts:   []string{"a photo of a wheat field"},
 		Questions: []dualprocess.Question{{Text: "Is the horizon aligned with the red line?", Answer: "Yes"}},
 	}
-	line, err := run.Overlay(overlay.Solid{Picture: overlay.HorizonLine{Row: 0.3}.Draw(512, 512)})
+	line, err := run.Overlay(overlay.Solid{Picture: overlay.HorizonLine{Row: 0.3}})
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func depth(ctx context.Context, run *show.Run) error {
 func teach(ctx context.Context, run *show.Run, task dualprocess.Task, closer string) error {
 	// The small verifier tells the points apart by their colours, too: A is red, B blue.
 	points := overlay.Points{A: overlay.Point{X: 0.28, Y: 0.6}, B: overlay.Point{X: 0.72, Y: 0.6}, ColorB: color.NRGBA{R: 30, G: 60, B: 220, A: 255}}
-	labels, err := run.Overlay(overlay.Solid{Picture: points.Draw(64, 64)})
+	labels, err := run.Overlay(overlay.Solid{Picture: points})
 	if err != nil {
 		return err
 	}

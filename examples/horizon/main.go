@@ -58,7 +58,7 @@ func horizon(ctx context.Context, run *show.Run, lines []float64) error {
 
 // teach distils one line and shows what came of it.
 func teach(ctx context.Context, run *show.Run, task dualprocess.Task, row float64) error {
-	line, err := run.Overlay(overlay.Solid{Picture: overlay.HorizonLine{Row: row}.Draw(64, 64)})
+	line, err := run.Overlay(overlay.Solid{Picture: overlay.HorizonLine{Row: row}})
 	if err != nil {
 		return err
 	}

@@ -38,7 +38,7 @@ func latents(ctx context.Context, run *show.Run) error {
 	if err != nil {
 		return err
 	}
-	line, err := run.Overlay(overlay.Solid{Picture: overlay.HorizonLine{Row: row}.Draw(64, 64)})
+	line, err := run.Overlay(overlay.Solid{Picture: overlay.HorizonLine{Row: row}})
 	if err != nil {
 		return err
 	}

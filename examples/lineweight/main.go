@@ -61,7 +61,7 @@ func lineweight(ctx context.Context, run *show.Run) error {
 
 // teach distils one line weight and shows what came of it.
 func teach(ctx context.Context, run *show.Run, task dualprocess.Task, w weight) error {
-	sample, err := run.Overlay(overlay.Solid{Picture: overlay.LineSample{Width: w.width}.Draw(64, 64)})
+	sample, err := run.Overlay(overlay.Solid{Picture: overlay.LineSample{Width: w.width}})
 	if err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ func TestMarksAreLaidAsByOverlays(t *testing.T) {
 	p := scenes.Random(rng, scenes.Broad).Draw(pictureSize)
 	mark := scenes.Mark{Kind: scenes.LineMark, Row: 0.31}
 	drawn := drawMark(mark)
-	blended, err := overlay.Blend(p.Image(), overlay.Solid{Picture: overlay.HorizonLine{Row: 0.31}.Draw(pictureSize, pictureSize)})
+	blended, err := overlay.Blend(p.Image(), overlay.Solid{Picture: overlay.HorizonLine{Row: 0.31}})
 	require.NoError(t, err)
 	want := scenes.FromImage(blended)
 	var covered float32

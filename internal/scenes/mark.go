@@ -33,16 +33,21 @@ func PointB() color.Color { return color.NRGBA{R: 30, G: 60, B: 220, A: 255} }
 // Draw draws the mark on white, which package overlay takes for transparent, size
 // pixels a side; nil without a mark.
 func (m Mark) Draw(size int) *image.NRGBA {
+	var mark overlay.Drawer
 	switch m.Kind {
 	case LineMark:
-		return overlay.HorizonLine{Row: m.Row}.Draw(size, size)
+		mark = overlay.HorizonLine{Row: m.Row}
 	case SampleMark:
-		return overlay.LineSample{Width: m.Width}.Draw(size, size)
+		mark = overlay.LineSample{Width: m.Width}
 	case PointsMark:
 		a, b := m.Points[0], m.Points[1]
-		return overlay.Points{
-			A: overlay.Point{X: a[0], Y: a[1]}, B: overlay.Point{X: b[0], Y: b[1]}, ColorB: PointB(),
-		}.Draw(size, size)
+		mark = overlay.Points{A: overlay.Point{X: a[0], Y: a[1]}, B: overlay.Point{X: b[0], Y: b[1]}, ColorB: PointB()}
+	default:
+		return nil
 	}
-	return nil
+	picture, err := mark.Draw(size, size)
+	if err != nil {
+		panic(err) // all marks lie inside the picture
+	}
+	return picture
 }

@@ -40,7 +40,7 @@ func TestEvaluate(t *testing.T) {
 	g, err := pocket.Open(t.Context(), rt, pocket.Options{})
 	require.NoError(t, err)
 
-	line := overlay.Solid{Picture: overlay.HorizonLine{Row: 0.04, Color: color.NRGBA{0, 0, 255, 255}}.Draw(64, 64)}
+	line := overlay.Solid{Picture: overlay.HorizonLine{Row: 0.04, Color: color.NRGBA{0, 0, 255, 255}}}
 	ratings, err := dualprocess.Evaluate(t.Context(), dualprocess.Evaluation{
 		Runtime: rt, Generator: g, Prompts: []string{"a sea at sunset"}, Seeds: []int64{1},
 		Scorer: e.scorer(t, remote.Options{}),
