@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"unicode/utf8"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
@@ -32,7 +33,9 @@ type Config struct {
 	Targets []string
 	Init    Init // how A starts; 0 = Gaussian
 	// Prefix of the names in the adapter's files: the place of the adapted network
-	// in its pipeline, "transformer" or "unet". "" = DefaultPrefix.
+	// in its pipeline, "transformer" or "unet", which generators say in their
+	// dualprocess.Preset. "" = "unet" where the layers have the names of a U-Net,
+	// else DefaultPrefix.
 	Prefix string
 	Seed   int64 // of A; together with a layer's name it determines the layer's A
 }
@@ -51,9 +54,11 @@ const (
 )
 
 // Adapter is a set of low-rank matrices for named layers, in host memory. It
-// never changes and may be used from several goroutines.
+// never changes and may be used from several goroutines. A nil Adapter has no
+// layers: it describes the base model, and cannot be saved or changed.
 type Adapter struct {
 	weight float64
+	prefix string // of the names in files, without its dot
 	parts  []part // sorted by name
 }
 
@@ -68,7 +73,8 @@ type part struct {
 }
 
 // New makes an adapter for those of the layers that the targets name: A random,
-// B zero, weight DefaultWeight.
+// B zero, weight DefaultWeight. Errors wrap ErrConfig and name the field; so does
+// that about a rank for which the adapter would exceed MaxBytes.
 func New(cfg Config, layers []Layer) (*Adapter, error) {
 	if cfg.Rank == 0 {
 		cfg.Rank = DefaultRank
@@ -83,7 +89,10 @@ func New(cfg Config, layers []Layer) (*Adapter, error) {
 	if err != nil {
 		return nil, fmt.Errorf("lora: %w", err)
 	}
-	a := &Adapter{weight: DefaultWeight}
+	if err := checkBytes(cfg.Rank, chosen); err != nil {
+		return nil, fmt.Errorf("lora: %w", err)
+	}
+	a := &Adapter{weight: DefaultWeight, prefix: prefixOr(cfg.Prefix, chosen)}
 	for _, l := range chosen {
 		a.parts = append(a.parts, part{
 			Layer: l, rank: cfg.Rank, alpha: cfg.Alpha,
@@ -97,10 +106,14 @@ func (c Config) check(layers []Layer) error {
 	switch {
 	case c.Rank < 0:
 		return fmt.Errorf("%w: Rank %d is negative", ErrConfig, c.Rank)
-	case !(c.Alpha > 0) || math.IsInf(c.Alpha, 0):
+	case c.Rank > MaxRank:
+		return fmt.Errorf("%w: Rank %d is above %d", ErrConfig, c.Rank, MaxRank)
+	case !(c.Alpha > 0 && c.Alpha <= math.MaxFloat32):
 		return fmt.Errorf("%w: Alpha %v is not a positive number", ErrConfig, c.Alpha)
 	case c.Init != Gaussian && c.Init != FanIn:
 		return fmt.Errorf("%w: Init %d is unknown", ErrConfig, c.Init)
+	case !utf8.ValidString(c.Prefix):
+		return fmt.Errorf("%w: Prefix %q is not UTF-8", ErrConfig, c.Prefix)
 	case len(layers) == 0:
 		return fmt.Errorf("%w: there are no layers to adapt", ErrConfig)
 	}
@@ -133,10 +146,18 @@ func (c Config) drawA(l Layer) []float32 {
 	return a
 }
 
+// list returns the parts, none of a nil adapter.
+func (a *Adapter) list() []part {
+	if a == nil {
+		return nil
+	}
+	return a.parts
+}
+
 // Layers returns the adapted layers, sorted by name.
 func (a *Adapter) Layers() []Layer {
-	layers := make([]Layer, len(a.parts))
-	for i, p := range a.parts {
+	layers := make([]Layer, len(a.list()))
+	for i, p := range a.list() {
 		layers[i] = p.Layer
 	}
 	return layers
@@ -144,16 +165,46 @@ func (a *Adapter) Layers() []Layer {
 
 // Weight returns the weight at which the adapter is meant to be used: that of
 // its training. Adapters from elsewhere have 1.
-func (a *Adapter) Weight() float64 { return a.weight }
+func (a *Adapter) Weight() float64 {
+	if a == nil {
+		return 0
+	}
+	return a.weight
+}
 
 // WithWeight returns the adapter with another such weight, a finite number that
-// is not 0. Its numbers stay the same; see [Adapter.Scale] to change those.
+// is not 0: Save and whatever samples with the adapter refuse others. Its numbers
+// stay the same; see [Adapter.Scale] to change those.
 func (a *Adapter) WithWeight(weight float64) *Adapter {
-	return &Adapter{weight: weight, parts: a.parts}
+	if a == nil {
+		return nil
+	}
+	return &Adapter{weight, a.prefix, a.parts}
+}
+
+// Prefix returns the place of the adapted network in its pipeline, "transformer"
+// or "unet", with which the names in the adapter's files begin.
+func (a *Adapter) Prefix() string {
+	if a == nil {
+		return ""
+	}
+	return a.prefix
+}
+
+// WithPrefix returns the adapter with another such prefix, "" for the one that the
+// layers' names suggest.
+func (a *Adapter) WithPrefix(prefix string) *Adapter {
+	if a == nil {
+		return nil
+	}
+	return &Adapter{a.weight, prefixOr(prefix, a.Layers()), a.parts}
 }
 
 // String describes the adapter in one line.
 func (a *Adapter) String() string {
+	if a == nil {
+		return "no adapter"
+	}
 	numbers, low, high := 0, math.MaxInt, 0
 	for _, p := range a.parts {
 		numbers += len(p.a) + len(p.b)
@@ -171,8 +222,8 @@ func (a *Adapter) String() string {
 // linear layer A is [rank, in] and B [out, rank]; of a convolution A is
 // [rank, in, height, width] and B [out, rank, 1, 1].
 func (a *Adapter) Params() []*tensors.Tensor {
-	params := make([]*tensors.Tensor, 0, 2*len(a.parts))
-	for _, p := range a.parts {
+	params := make([]*tensors.Tensor, 0, 2*len(a.list()))
+	for _, p := range a.list() {
 		dimsA, dimsB := p.dims()
 		params = append(params,
 			tensors.FromFlatDataAndDimensions(p.a, dimsA...),
@@ -193,10 +244,13 @@ func (p part) dims() (a, b []int) {
 // shapes of Params; they are copied. It wraps ErrNotFinite and names the layer
 // if one of them is NaN or infinite.
 func (a *Adapter) WithParams(params []*tensors.Tensor) (*Adapter, error) {
+	if a == nil {
+		return nil, fmt.Errorf("lora: %w", errNil)
+	}
 	if len(params) != 2*len(a.parts) {
 		return nil, fmt.Errorf("lora: %w: %d parameters given, it has %d", ErrMismatch, len(params), 2*len(a.parts))
 	}
-	out := &Adapter{weight: a.weight, parts: make([]part, len(a.parts))}
+	out := &Adapter{a.weight, a.prefix, make([]part, len(a.parts))}
 	for i, p := range a.parts {
 		dimsA, dimsB := p.dims()
 		var err error
@@ -213,6 +267,9 @@ func (a *Adapter) WithParams(params []*tensors.Tensor) (*Adapter, error) {
 
 // numbers copies a tensor's values after checking them.
 func numbers(t *tensors.Tensor, dims []int) ([]float32, error) {
+	if t == nil {
+		return nil, fmt.Errorf("%w: no tensor is given", ErrMismatch)
+	}
 	if want := shapes.Make(dtypes.Float32, dims...); !t.Shape().Equal(want) {
 		return nil, fmt.Errorf("%w: %s given, wants %s", ErrMismatch, t.Shape(), want)
 	}

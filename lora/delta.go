@@ -27,17 +27,22 @@ type placed struct {
 
 // Delta places the adapter in the graph of params, which are nodes in the order,
 // shapes and dtype of Params. weight is a scalar of any float dtype; at 0 the
-// result is the base model's. It panics if the parameters do not fit.
+// result is the base model's. It panics if the parameters do not fit. The Delta of
+// a nil adapter is nil, the base model.
 func (a *Adapter) Delta(params []*Node, weight *Node) *Delta {
-	if len(params) != 2*len(a.parts) {
-		exceptions.Panicf("lora: %d parameters given, the adapter has %d", len(params), 2*len(a.parts))
+	parts := a.list()
+	if len(params) != 2*len(parts) {
+		exceptions.Panicf("lora: %d parameters given, the adapter has %d", len(params), 2*len(parts))
+	}
+	if a == nil {
+		return nil
 	}
 	if !weight.IsScalar() || !weight.DType().IsFloat() {
 		exceptions.Panicf("lora: the weight is %s, not a float scalar", weight.Shape())
 	}
 	weight = ConvertDType(weight, dtypes.Float32)
-	d := &Delta{layers: make(map[string]placed, len(a.parts))}
-	for i, p := range a.parts {
+	d := &Delta{layers: make(map[string]placed, len(parts))}
+	for i, p := range parts {
 		nodeA, nodeB := params[2*i], params[2*i+1]
 		dimsA, dimsB := p.dims()
 		wantA, wantB := shapes.Make(dtypes.Float32, dimsA...), shapes.Make(dtypes.Float32, dimsB...)

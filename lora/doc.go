@@ -34,7 +34,10 @@
 // it was trained at.
 package lora
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 var (
 	// ErrConfig is wrapped by errors about a Config, SaveOptions or merging
@@ -49,3 +52,6 @@ var (
 	// ErrNotFinite is wrapped by errors about numbers that are NaN or infinite.
 	ErrNotFinite = errors.New("not finite")
 )
+
+// errNil is for the methods of a nil Adapter that need one.
+var errNil = fmt.Errorf("%w: the adapter is nil", ErrConfig)

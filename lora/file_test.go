@@ -2,10 +2,12 @@ package lora
 
 import (
 	"bytes"
+	"cmp"
 	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -21,22 +23,24 @@ func scale(p part) float64 { return p.alpha / float64(p.rank) }
 // that PEFT reports for the file.
 func TestLoadFixtures(t *testing.T) {
 	for _, test := range []struct {
-		file  string
-		want  float64
-		layer Layer // one of them
+		file   string
+		prefix string
+		want   float64
+		layer  Layer // one of them
 	}{
-		{"flux_plain.safetensors", 1, Layer{Name: "transformer_blocks.0.ff.net.2", In: 192, Out: 48}},
-		{"flux_with_metadata.safetensors", 2, Layer{Name: "single_transformer_blocks.0.attn.to_q", In: 48, Out: 48}},
-		{"peft/adapter_model.safetensors", 2, Layer{Name: "single_transformer_blocks.0.attn.to_q", In: 48, Out: 48}},
-		{"sd_old_keys.safetensors", 1, Layer{Name: "mid_block.attentions.0.transformer_blocks.0.attn2.to_k", In: 24, Out: 32}},
-		{"sd_with_metadata.safetensors", 2, Layer{Name: "mid_block.attentions.0.transformer_blocks.0.attn2.to_k", In: 24, Out: 32}},
-		{"sana_with_metadata.safetensors", 2, Layer{Name: "transformer_blocks.0.ff.conv_depth", In: 160, Out: 160, Kernel: [2]int{3, 3}}},
+		{"flux_plain.safetensors", "transformer", 1, Layer{Name: "transformer_blocks.0.ff.net.2", In: 192, Out: 48}},
+		{"flux_with_metadata.safetensors", "transformer", 2, Layer{Name: "single_transformer_blocks.0.attn.to_q", In: 48, Out: 48}},
+		{"peft/adapter_model.safetensors", "transformer", 2, Layer{Name: "single_transformer_blocks.0.attn.to_q", In: 48, Out: 48}},
+		{"sd_old_keys.safetensors", "unet", 1, Layer{Name: "mid_block.attentions.0.transformer_blocks.0.attn2.to_k", In: 24, Out: 32}},
+		{"sd_with_metadata.safetensors", "unet", 2, Layer{Name: "mid_block.attentions.0.transformer_blocks.0.attn2.to_k", In: 24, Out: 32}},
+		{"sana_with_metadata.safetensors", "transformer", 2, Layer{Name: "transformer_blocks.0.ff.conv_depth", In: 160, Out: 160, Kernel: [2]int{3, 3}}},
 	} {
 		t.Run(test.file, func(t *testing.T) {
 			a, err := Load(filepath.Join("testdata", test.file), nil)
 			require.NoError(t, err)
 			require.Contains(t, a.Layers(), test.layer)
 			require.Equal(t, 1.0, a.Weight())
+			require.Equal(t, test.prefix, a.Prefix())
 			for _, p := range a.parts {
 				require.Equal(t, 4, p.rank)
 				require.Equal(t, test.want, scale(p))
@@ -94,7 +98,8 @@ func TestRoundTrip(t *testing.T) {
 			require.NoError(t, a.Save(path, o))
 			b, err := Load(path, twoLayers)
 			require.NoError(t, err)
-			require.Equal(t, a, b, "bit for bit")
+			require.Equal(t, strings.TrimSuffix(cmp.Or(o.Prefix, DefaultPrefix), "."), b.Prefix())
+			require.Equal(t, a.WithPrefix(o.Prefix), b, "bit for bit")
 			require.NoError(t, b.Save(path+"2", o))
 			requireSameFile(t, path, path+"2")
 		})

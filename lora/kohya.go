@@ -33,7 +33,7 @@ func (a *Adapter) encodeKohya(o SaveOptions) ([]safetensors.Tensor, map[string]s
 		return nil, nil, err
 	}
 	parts := make(map[string]part, len(written))
-	own := ownMetadata{Weight: a.weight, One: o.Weight, Ranks: map[string]int{}}
+	own := ownMetadata{Prefix: o.Prefix, Weight: a.weight, One: o.Weight, Ranks: map[string]int{}}
 	for _, p := range written {
 		parts[p.Name], own.Ranks[p.Name] = p, p.rank
 	}
@@ -157,6 +157,9 @@ func trimEndings(tensor string) string {
 
 // read returns the parts of one fused layer.
 func (f Fused) read(file *safetensors.File, own *ownMetadata) ([]part, error) {
+	if len(f.Layers) == 0 {
+		return nil, fmt.Errorf("%w: no layers are given for it", ErrConfig)
+	}
 	joined := part{Layer: Layer{Name: f.Name, In: f.Layers[0].In}}
 	for _, l := range f.Layers {
 		joined.Out += l.Out
@@ -224,6 +227,9 @@ func (f Fused) split(joined part, own *ownMetadata) ([]part, error) {
 		default:
 			if own != nil {
 				p.alpha = own.alpha(l.Name, p.alpha, 1e-6) // it went through a float32
+			}
+			if err := checkAlpha(p.alpha); err != nil {
+				return nil, err
 			}
 			parts = append(parts, p)
 		}

@@ -53,13 +53,13 @@ func (l Layer) check() error {
 }
 
 // Recorder collects the layers that a generator passes through its Delta while
-// a graph is built, which need not be compiled.
+// a graph is built, which need not be compiled. The zero value is an empty one.
 type Recorder struct {
 	layers map[string]Layer
 }
 
 // Record returns an empty Recorder.
-func Record() *Recorder { return &Recorder{layers: map[string]Layer{}} }
+func Record() *Recorder { return &Recorder{} }
 
 // Delta returns a Delta that adds nothing and records what it is asked for.
 func (r *Recorder) Delta() *Delta { return &Delta{recorder: r} }
@@ -79,6 +79,9 @@ func (r *Recorder) add(l Layer) {
 	if known, ok := r.layers[l.Name]; ok && known != l {
 		exceptions.Panicf("lora: layer %q is both %s and %s", l.Name, known, l)
 	}
+	if r.layers == nil {
+		r.layers = map[string]Layer{}
+	}
 	r.layers[l.Name] = l
 }
 
@@ -86,10 +89,17 @@ func (r *Recorder) add(l Layer) {
 // every layer of the adapter is one of those given. A layer that no generator
 // asks for would be lost without a word.
 func (a *Adapter) Fits(layers []Layer) error {
+	if err := fit(a.list(), layers); err != nil {
+		return fmt.Errorf("lora: %w", err)
+	}
+	return nil
+}
+
+func fit(parts []part, layers []Layer) error {
 	known := byName(layers)
-	for _, p := range a.parts {
+	for _, p := range parts {
 		if err := p.fits(known); err != nil {
-			return fmt.Errorf("lora: %w", err)
+			return err
 		}
 	}
 	return nil

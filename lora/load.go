@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path"
 	"path/filepath"
@@ -20,10 +21,16 @@ import (
 // one. Where a file says nothing, alpha is the rank, as in diffusers; beside a
 // file of PEFT, adapter_config.json is read.
 //
-// layers are those of the generator, from dualprocess.Layers: a tensor that fits
-// none of them is an error that names it and wraps [ErrMismatch]. nil takes the file
-// as it is. A file in
-// kohya's naming can be read with the generator's published names, fused.
+// layers are those of the generator, from dualprocess.Layers: a tensor that
+// fits none of them is an error that names it and wraps [ErrMismatch]. nil takes
+// the file as it is. A file in kohya's naming can be read with the generator's
+// published names, fused.
+//
+// The adapter remembers the prefix of the file's names. Files of PEFT and of kohya
+// have none that a pipeline knows: the adapter then gets the one that the layers'
+// names suggest, as in Config, which WithPrefix and SaveOptions can change.
+//
+// Errors about a file wrap [ErrFormat], also one of more than MaxBytes.
 func Load(file string, layers []Layer, fused ...Fused) (*Adapter, error) {
 	dir, base := filepath.Split(file)
 	a, err := load(os.DirFS(filepath.Clean(dir)), base, layers, fused...)
@@ -43,34 +50,40 @@ func load(fsys fs.FS, name string, layers []Layer, fused ...Fused) (*Adapter, er
 	if err != nil {
 		return nil, err
 	}
+	if err := checkTensors(f.Tensors()); err != nil {
+		return nil, err
+	}
 	a := &Adapter{weight: own.weight()}
 	if isKohya(f.Tensors()) {
+		a.prefix = own.prefix()
 		if a.parts, err = loadKohya(f, own, fused); err == nil && layers != nil {
-			err = a.Fits(layers)
+			err = fit(a.parts, layers)
 		}
 	} else {
-		a.parts, err = loadPEFT(f, own, fsys, name, layers)
+		a.prefix, a.parts, err = loadPEFT(f, own, fsys, name, layers)
 	}
 	if err != nil {
 		return nil, err
 	}
 	sortParts(a.parts)
+	a.prefix = prefixOr(a.prefix, a.Layers())
 	return a, nil
 }
 
-// loadPEFT reads the parts of a file in the naming of diffusers or PEFT.
-func loadPEFT(f *safetensors.File, own *ownMetadata, fsys fs.FS, name string, layers []Layer) ([]part, error) {
+// loadPEFT reads a file in the naming of diffusers or PEFT: its parts, and its
+// prefix if that is the one of a pipeline.
+func loadPEFT(f *safetensors.File, own *ownMetadata, fsys fs.FS, name string, layers []Layer) (string, []part, error) {
 	entries, err := collect(f.Tensors())
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	prefix, err := commonPrefix(entries, own, layers)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	config, err := findConfig(f.Metadata(), prefix, fsys, name)
 	if err != nil {
-		return nil, err
+		return "", nil, err
 	}
 	r := reader{f, prefix, config, own}
 	known := byName(layers)
@@ -81,11 +94,14 @@ func loadPEFT(f *safetensors.File, own *ownMetadata, fsys fs.FS, name string, la
 			err = p.fits(known)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("tensor %q: %w", e.a.Name, err)
+			return "", nil, fmt.Errorf("tensor %q: %w", e.a.Name, err)
 		}
 		parts = append(parts, p)
 	}
-	return parts, nil
+	if prefix == peftPrefix+"." {
+		prefix = ""
+	}
+	return prefix, parts, nil
 }
 
 // reader is what the parts of one file have in common.
@@ -154,14 +170,11 @@ func collect(infos []safetensors.Info) ([]*entry, error) {
 	return list, nil
 }
 
-// peftPrefix stands before the names in PEFT's own files.
-const peftPrefix = "base_model.model."
-
 // commonPrefix returns what stands before the layers' names in the file, with
 // its dot: what Save noted, or one that is known, or nothing. All tensors must
 // have the same; if the layers are known, they decide which it is.
 func commonPrefix(entries []*entry, own *ownMetadata, layers []Layer) (string, error) {
-	candidates := []string{peftPrefix, DefaultPrefix + ".", "unet.", ""}
+	candidates := []string{peftPrefix + ".", DefaultPrefix + ".", unetPrefix + ".", ""}
 	if own != nil {
 		candidates = []string{own.Prefix + "."}
 	}
@@ -187,7 +200,7 @@ func commonPrefix(entries []*entry, own *ownMetadata, layers []Layer) (string, e
 // the file beside; nil if there are none.
 func findConfig(header map[string]string, prefix string, fsys fs.FS, name string) (*peftConfig, error) {
 	config, err := parsePEFT(header, prefix)
-	if config != nil || err != nil || prefix != peftPrefix {
+	if config != nil || err != nil || prefix != peftPrefix+"." {
 		return config, err
 	}
 	f, err := fsys.Open(path.Join(path.Dir(name), "adapter_config.json"))
@@ -276,8 +289,14 @@ func (r reader) alpha(e *entry, p part) (float64, error) {
 	if r.own != nil {
 		alpha = r.own.alpha(p.Name, alpha, 1e-12)
 	}
-	if err := checkFinite([]float32{float32(alpha)}); err != nil { // as a graph will use it
-		return 0, fmt.Errorf("alpha %v: %w", alpha, ErrNotFinite)
+	return alpha, checkAlpha(alpha)
+}
+
+// checkAlpha returns an error for an alpha that is not finite in float32, as a
+// graph will use it.
+func checkAlpha(alpha float64) error {
+	if !(math.Abs(alpha) <= math.MaxFloat32) {
+		return fmt.Errorf("alpha %v: %w", alpha, ErrNotFinite)
 	}
-	return alpha, nil
+	return nil
 }

@@ -9,10 +9,13 @@ import (
 // Scale returns the adapter with its effect multiplied by factor, exactly: it is
 // the alphas that change. It is an error if factor is not finite.
 func (a *Adapter) Scale(factor float64) (*Adapter, error) {
+	if a == nil {
+		return nil, fmt.Errorf("lora: scale: %w", errNil)
+	}
 	if err := checkNumber("factor", factor); err != nil {
 		return nil, fmt.Errorf("lora: scale: %w", err)
 	}
-	out := &Adapter{weight: a.weight, parts: slices.Clone(a.parts)}
+	out := &Adapter{a.weight, a.prefix, slices.Clone(a.parts)}
 	for i := range out.parts {
 		out.parts[i].alpha *= factor
 	}
@@ -22,36 +25,53 @@ func (a *Adapter) Scale(factor float64) (*Adapter, error) {
 // Merge returns one adapter that adds at weight 1 what the adapters together add
 // at their weights: the i-th at weights[i]. Ranks add up, layer by layer, so the
 // sum is exact but for float32's rounding of the factors into B; layers that only
-// some of the adapters have are kept. The result's own weight is 1.
+// some of the adapters have are kept. The result's own weight is 1. Adapters of
+// different prefixes are an error that wraps ErrMismatch; a nil one, or a weight
+// that is not finite, wraps ErrConfig.
 func Merge(weights []float64, adapters ...*Adapter) (*Adapter, error) {
 	if len(adapters) == 0 || len(weights) != len(adapters) {
 		return nil, fmt.Errorf("lora: merge: %w: %d weights for %d adapters", ErrConfig, len(weights), len(adapters))
 	}
 	merged := map[string]part{}
 	for i, a := range adapters {
-		if err := checkNumber("weight", weights[i]); err != nil {
+		if err := a.mergeInto(merged, weights[i], adapters[0]); err != nil {
 			return nil, fmt.Errorf("lora: merge: adapter %d: %w", i, err)
 		}
-		for _, p := range a.parts {
-			p = p.folded(weights[i])
-			if first, ok := merged[p.Name]; ok {
-				if first.Layer != p.Layer {
-					return nil, fmt.Errorf("lora: merge: %w: %s in one adapter, %s in another", ErrMismatch, first.Layer, p.Layer)
-				}
-				p = first.concatenated(p)
-			}
-			if err := checkFinite(p.b); err != nil {
-				return nil, fmt.Errorf("lora: merge: B of layer %q: %w", p.Name, err)
-			}
-			merged[p.Name] = p
-		}
 	}
-	out := &Adapter{weight: 1}
+	out := &Adapter{weight: 1, prefix: adapters[0].prefix}
 	for _, p := range merged {
 		out.parts = append(out.parts, p)
 	}
 	sortParts(out.parts)
 	return out, nil
+}
+
+// mergeInto adds the adapter's parts at a weight to those that are merged already,
+// beginning with the first adapter's.
+func (a *Adapter) mergeInto(merged map[string]part, weight float64, first *Adapter) error {
+	if a == nil {
+		return errNil
+	}
+	if err := checkNumber("weight", weight); err != nil {
+		return err
+	}
+	if a.prefix != first.prefix {
+		return fmt.Errorf("%w: its prefix is %q, that of the first is %q", ErrMismatch, a.prefix, first.prefix)
+	}
+	for _, p := range a.parts {
+		p = p.folded(weight)
+		if other, ok := merged[p.Name]; ok {
+			if other.Layer != p.Layer {
+				return fmt.Errorf("%w: %s, in another adapter %s", ErrMismatch, p.Layer, other.Layer)
+			}
+			p = other.concatenated(p)
+		}
+		if err := checkFinite(p.b); err != nil {
+			return fmt.Errorf("B of layer %q: %w", p.Name, err)
+		}
+		merged[p.Name] = p
+	}
+	return nil
 }
 
 // folded returns the part with weight · alpha/rank multiplied into B, so that

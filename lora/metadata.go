@@ -83,7 +83,7 @@ func (l perLayer) patterns(names []string) map[string]float64 {
 
 // ownMetadata is the value of ownKey.
 type ownMetadata struct {
-	Prefix string             `json:"prefix"`    // of the tensors' names
+	Prefix string             `json:"prefix"`    // of the tensors' names; in kohya's naming, of those in other files
 	Weight float64            `json:"weight"`    // Adapter.Weight
 	One    float64            `json:"scale_one"` // the weight that scale 1 of the file stands for
 	Alpha  float64            `json:"alpha"`     // at weight 1, where the file has alpha at weight One
@@ -146,6 +146,14 @@ func (own ownMetadata) header(original []part) (map[string]string, error) {
 		return nil, err
 	}
 	return map[string]string{"format": "pt", ownKey: string(text)}, nil
+}
+
+// prefix is the adapter's, "" in files from elsewhere.
+func (own *ownMetadata) prefix() string {
+	if own == nil {
+		return ""
+	}
+	return own.Prefix
 }
 
 // weight is the adapter's: 1 for files from elsewhere.

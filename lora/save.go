@@ -8,14 +8,10 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
 )
 
-// DefaultPrefix is where the transformers of diffusers' pipelines find their
-// part of an adapter file.
-const DefaultPrefix = "transformer"
-
 // SaveOptions says how Save writes an adapter.
 type SaveOptions struct {
 	// Prefix of the tensors' names: the place of the adapted network in its
-	// pipeline, such as "transformer" or "unet". "" = DefaultPrefix.
+	// pipeline, such as "transformer" or "unet". "" = the adapter's own.
 	Prefix string
 	// Weight is what scale 1 of the file stands for: other programs that load the
 	// file do at scale s what this one does at weight s·Weight. 0 = the adapter's
@@ -48,7 +44,10 @@ func (a *Adapter) Save(path string, o SaveOptions) error {
 
 // encode returns what the file holds.
 func (a *Adapter) encode(o SaveOptions) ([]safetensors.Tensor, map[string]string, error) {
-	o.Prefix = cmp.Or(strings.TrimSuffix(o.Prefix, "."), DefaultPrefix)
+	if a == nil {
+		return nil, nil, errNil
+	}
+	o.Prefix = cmp.Or(strings.TrimSuffix(o.Prefix, "."), a.prefix, DefaultPrefix)
 	o.Weight = cmp.Or(o.Weight, a.weight)
 	if o.Fused != nil {
 		return a.encodeKohya(o)
@@ -86,6 +85,11 @@ func (a *Adapter) forFile(o SaveOptions) (written, original []part, err error) {
 	rank := 0
 	for _, p := range a.parts {
 		rank = max(rank, p.rank)
+	}
+	if o.Baked {
+		if err := checkBytes(rank, a.Layers()); err != nil {
+			return nil, nil, err
+		}
 	}
 	for _, p := range a.parts {
 		if o.Baked {
