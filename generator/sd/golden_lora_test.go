@@ -28,9 +28,7 @@ func (r *reference) testLora(t *testing.T) {
 		r.Compare(t, "lora.inmem.w1.image_raw", picture, tolerance)
 	})
 	t.Run("round trip", func(t *testing.T) {
-		pipelinetest.RoundTrip(t, start, lora.SaveOptions{Prefix: g.Preset().Prefix}, layers)
+		pipelinetest.RoundTrip(t, start, lora.SaveOptions{}, layers)
 	})
-	r.Write(t, start, map[string]lora.SaveOptions{
-		"diffusers": {Prefix: g.Preset().Prefix}, "baked": {Prefix: g.Preset().Prefix, Baked: true},
-	})
+	r.Write(t, start, map[string]lora.SaveOptions{"diffusers": {}, "baked": {Baked: true}})
 }
