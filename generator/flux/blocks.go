@@ -9,51 +9,43 @@ import (
 
 // doubleBlock attends jointly over text and picture, each with weights of its own.
 type doubleBlock struct {
-	name, attention string // of the modules
-	image, text     *stream
+	name        string
+	image, text *stream
 }
 
 // stream is what a doubleBlock does with the tokens of one kind.
 type stream struct {
-	norm  *modulator
-	heads heads
-	out   *nn.Linear
-	feed  *nn.MLP
+	norm      *modulator
+	attention *nn.MultiHead
+	feed      *nn.MLP
 }
 
 func newDoubleBlock(c weights.Cursor, cfg transformerConfig) *doubleBlock {
-	width, attn := cfg.width(), c.In("attn")
-	return &doubleBlock{
-		name:      c.Path(),
-		attention: attn.Path(),
-		image: &stream{
-			norm:  newModulator(c.In("norm1"), width, 6),
-			heads: newHeads(attn, cfg, "to_q", "to_k", "to_v", "norm_q", "norm_k"),
-			out:   nn.NewLinear(attn.In("to_out", 0), width, width, nn.Bias),
-			feed:  newFeedForward(c.In("ff"), width),
-		},
-		text: &stream{
-			norm:  newModulator(c.In("norm1_context"), width, 6),
-			heads: newHeads(attn, cfg, "add_q_proj", "add_k_proj", "add_v_proj", "norm_added_q", "norm_added_k"),
-			out:   nn.NewLinear(attn.In("to_add_out"), width, width, nn.Bias),
-			feed:  newFeedForward(c.In("ff_context"), width),
-		},
+	image := layerNames{q: "to_q", k: "to_k", v: "to_v", out: "to_out.0", normQ: "norm_q", normK: "norm_k"}
+	text := layerNames{q: "add_q_proj", k: "add_k_proj", v: "add_v_proj", out: "to_add_out", normQ: "norm_added_q", normK: "norm_added_k"}
+	newStream := func(norm, feed string, names layerNames) *stream {
+		return &stream{
+			norm:      newModulator(c.In(norm), cfg.width(), 6),
+			attention: newAttention(c.In("attn"), cfg, names),
+			feed:      newFeedForward(c.In(feed), cfg.width()),
+		}
 	}
+	return &doubleBlock{c.Path(), newStream("norm1", "ff", image), newStream("norm1_context", "ff_context", text)}
 }
 
 // apply maps text [B, T, width] and image [B, L, width].
 func (b *doubleBlock) apply(f nn.Pass, c condition, text, image *Node) (*Node, *Node) {
 	text, image = f.Enter(text), f.Enter(image)
 	mi, mt := b.image.norm.modulations(f, c), b.text.norm.modulations(f, c)
-	hi, ht := mi.attention.apply(image), mt.attention.apply(text)
-	f.RecordAll(b.image.norm.name, hi, mi.attention.gate, mi.feed.shift, mi.feed.scale, mi.feed.gate)
-	f.RecordAll(b.text.norm.name, ht, mt.attention.gate, mt.feed.shift, mt.feed.scale, mt.feed.gate)
+	hi, ht := mi.attention.Apply(normalize(image)), mt.attention.Apply(normalize(text))
+	f.RecordAll(b.image.norm.name, hi, mi.attention.Gate, mi.feed.Shift, mi.feed.Scale, mi.feed.Gate)
+	f.RecordAll(b.text.norm.name, ht, mt.attention.Gate, mt.feed.Shift, mt.feed.Scale, mt.feed.Gate)
 
 	hi, ht = b.attend(f, c, hi, ht)
-	image, text = Add(image, Mul(hi, mi.attention.gate)), Add(text, Mul(ht, mt.attention.gate))
-	hi = b.image.feed.Apply(f, mi.feed.apply(image))
-	ht = b.text.feed.Apply(f, mt.feed.apply(text))
-	image, text = Add(image, Mul(hi, mi.feed.gate)), Add(text, Mul(ht, mt.feed.gate))
+	image, text = Add(image, Mul(hi, mi.attention.Gate)), Add(text, Mul(ht, mt.attention.Gate))
+	hi = b.image.feed.Apply(f, mi.feed.Apply(normalize(image)))
+	ht = b.text.feed.Apply(f, mt.feed.Apply(normalize(text)))
+	image, text = Add(image, Mul(hi, mi.feed.Gate)), Add(text, Mul(ht, mt.feed.Gate))
 	text, image = f.Leave(text), f.Leave(image)
 	f.RecordAll(b.name, text, image)
 	return text, image
@@ -61,33 +53,32 @@ func (b *doubleBlock) apply(f nn.Pass, c condition, text, image *Node) (*Node, *
 
 // attend attends over both streams, the text first, and returns them apart.
 func (b *doubleBlock) attend(f nn.Pass, c condition, image, text *Node) (*Node, *Node) {
-	qi, ki, vi := b.image.heads.project(f, image)
-	qt, kt, vt := b.text.heads.project(f, text)
+	qi, ki, vi := b.image.attention.Project(f, image, image)
+	qt, kt, vt := b.text.attention.Project(f, text, text)
 	join := func(text, image *Node) *Node { return Concatenate([]*Node{text, image}, 1) }
 	attended := attend(c, join(qt, qi), join(kt, ki), join(vt, vi))
 
 	words := text.Shape().Dim(1)
-	image = b.image.out.Apply(f, Slice(attended, AxisRange(), AxisRange(words)))
-	text = b.text.out.Apply(f, Slice(attended, AxisRange(), AxisRange(0, words)))
-	f.RecordAll(b.attention, image, text)
+	image = b.image.attention.Out.Apply(f, Slice(attended, AxisRange(), AxisRange(words)))
+	text = b.text.attention.Out.Apply(f, Slice(attended, AxisRange(), AxisRange(0, words)))
+	f.RecordAll(b.image.attention.Name, image, text)
 	return image, text
 }
 
 // singleBlock attends over text and picture alike, beside a feed-forward layer.
 type singleBlock struct {
-	name, attention string // of the modules
-	norm            *modulator
-	heads           heads
-	mlp, out        *nn.Linear
+	name      string
+	norm      *modulator
+	attention *nn.MultiHead
+	mlp, out  *nn.Linear
 }
 
 func newSingleBlock(c weights.Cursor, cfg transformerConfig) *singleBlock {
-	width, attn := cfg.width(), c.In("attn")
+	width, names := cfg.width(), layerNames{q: "to_q", k: "to_k", v: "to_v", normQ: "norm_q", normK: "norm_k"}
 	return &singleBlock{
 		name:      c.Path(),
-		attention: attn.Path(),
 		norm:      newModulator(c.In("norm"), width, 3),
-		heads:     newHeads(attn, cfg, "to_q", "to_k", "to_v", "norm_q", "norm_k"),
+		attention: newAttention(c.In("attn"), cfg, names),
 		mlp:       nn.NewLinear(c.In("proj_mlp"), width, mlpRatio*width, nn.Bias),
 		out:       nn.NewLinear(c.In("proj_out"), width+mlpRatio*width, width, nn.Bias),
 	}
@@ -97,12 +88,12 @@ func newSingleBlock(c weights.Cursor, cfg transformerConfig) *singleBlock {
 func (b *singleBlock) apply(f nn.Pass, c condition, x *Node) *Node {
 	x = f.Enter(x)
 	m := b.norm.modulation(f, c)
-	h := m.apply(x)
-	f.RecordAll(b.norm.name, h, m.gate)
+	h := m.Apply(normalize(x))
+	f.RecordAll(b.norm.name, h, m.Gate)
 
-	q, k, v := b.heads.project(f, h)
-	attended := f.Record(b.attention, attend(c, q, k, v))
+	q, k, v := b.attention.Project(f, h, h)
+	attended := f.Record(b.attention.Name, attend(c, q, k, v))
 	h = Concatenate([]*Node{attended, nn.GELUTanh(b.mlp.Apply(f, h))}, -1)
-	x = Add(x, Mul(b.out.Apply(f, h), m.gate))
+	x = Add(x, Mul(b.out.Apply(f, h), m.Gate))
 	return f.Record(b.name, f.Leave(x))
 }

@@ -13,15 +13,6 @@ const (
 	normEpsilon = 1e-6
 )
 
-// modulation is what the conditioning vector does to one branch of a block
-// ("adaptive layer norm"): its input is scaled and shifted, its output gated.
-type modulation struct{ shift, scale, gate *Node } // [B, 1, width]
-
-// apply is norm(x)·(1+scale) + shift.
-func (m modulation) apply(x *Node) *Node {
-	return Add(Mul(nn.Normalize(x, normEpsilon), OnePlus(m.scale)), m.shift)
-}
-
 // modulator makes vectors that modulate a stream of the conditioning vector.
 type modulator struct {
 	name   string
@@ -39,21 +30,23 @@ func (m *modulator) vectors(f nn.Pass, c condition) []*Node {
 }
 
 // modulation is that of a block with one branch.
-func (m *modulator) modulation(f nn.Pass, c condition) modulation {
+func (m *modulator) modulation(f nn.Pass, c condition) nn.Modulation {
 	v := m.vectors(f, c)
-	return modulation{shift: v[0], scale: v[1], gate: v[2]}
+	return nn.Modulation{Shift: v[0], Scale: v[1], Gate: v[2]}
 }
 
 // modulations are those of a block with two branches.
-type modulations struct{ attention, feed modulation }
+type modulations struct{ attention, feed nn.Modulation }
 
 func (m *modulator) modulations(f nn.Pass, c condition) modulations {
 	v := m.vectors(f, c)
 	return modulations{
-		attention: modulation{shift: v[0], scale: v[1], gate: v[2]},
-		feed:      modulation{shift: v[3], scale: v[4], gate: v[5]},
+		attention: nn.Modulation{Shift: v[0], Scale: v[1], Gate: v[2]},
+		feed:      nn.Modulation{Shift: v[3], Scale: v[4], Gate: v[5]},
 	}
 }
+
+func normalize(x *Node) *Node { return nn.Normalize(x, normEpsilon) }
 
 // newFeedForward reads linear, GELU, linear.
 func newFeedForward(c weights.Cursor, width int) *nn.MLP {
@@ -65,31 +58,26 @@ func newEmbedder(c weights.Cursor, in, width int) *nn.MLP {
 	return nn.NewMLP(c, "linear_1", "linear_2", in, width, width, nn.SiLU)
 }
 
-// heads are the linear layers of an attention, with norms of its queries and keys.
-type heads struct {
-	q, k, v      *nn.Linear
-	normQ, normK *nn.RMSNorm
-	count        int
-}
+// layerNames are those of an attention's layers.
+type layerNames struct{ q, k, v, out, normQ, normK string }
 
-// newHeads reads the layers of the given names at the cursor of the attention.
-func newHeads(c weights.Cursor, cfg transformerConfig, q, k, v, normQ, normK string) heads {
+// newAttention reads the layers at the cursor of the attention; a single block's
+// has none after it.
+func newAttention(c weights.Cursor, cfg transformerConfig, names layerNames) *nn.MultiHead {
 	width := cfg.width()
-	return heads{
-		q:     nn.NewLinear(c.In(q), width, width, nn.Bias),
-		k:     nn.NewLinear(c.In(k), width, width, nn.Bias),
-		v:     nn.NewLinear(c.In(v), width, width, nn.Bias),
-		normQ: nn.NewRMSNorm(c.In(normQ), cfg.HeadWidth, normEpsilon, nn.NoBias),
-		normK: nn.NewRMSNorm(c.In(normK), cfg.HeadWidth, normEpsilon, nn.NoBias),
-		count: cfg.Heads,
+	a := &nn.MultiHead{
+		Name:  c.Path(),
+		Heads: cfg.Heads,
+		Q:     nn.NewLinear(c.In(names.q), width, width, nn.Bias),
+		K:     nn.NewLinear(c.In(names.k), width, width, nn.Bias),
+		V:     nn.NewLinear(c.In(names.v), width, width, nn.Bias),
+		NormQ: nn.NewRMSNorm(c.In(names.normQ), cfg.HeadWidth, normEpsilon, nn.NoBias),
+		NormK: nn.NewRMSNorm(c.In(names.normK), cfg.HeadWidth, normEpsilon, nn.NoBias),
 	}
-}
-
-// project returns queries, keys and values [B, S, N, D].
-func (h heads) project(f nn.Pass, x *Node) (q, k, v *Node) {
-	q = h.normQ.Apply(f, nn.SplitHeads(h.q.Apply(f, x), h.count))
-	k = h.normK.Apply(f, nn.SplitHeads(h.k.Apply(f, x), h.count))
-	return q, k, nn.SplitHeads(h.v.Apply(f, x), h.count)
+	if names.out != "" {
+		a.Out = nn.NewLinear(c.In(names.out), width, width, nn.Bias)
+	}
+	return a
 }
 
 // attend rotates queries and keys by their positions, and attends: [B, S, width].

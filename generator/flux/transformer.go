@@ -73,8 +73,8 @@ func (t *transformer) apply(f nn.Pass, in inputs) *Node {
 	}
 	image = Slice(x, AxisRange(), AxisRange(words))
 	v := t.normOut.vectors(f, c)
-	m := modulation{scale: v[0], shift: v[1]} // the scale first, here alone
-	return t.out.Apply(f, f.Record(t.normOut.name, m.apply(image)))
+	m := nn.Modulation{Scale: v[0], Shift: v[1]} // the scale first, here alone
+	return t.out.Apply(f, f.Record(t.normOut.name, m.Apply(normalize(image))))
 }
 
 // conditioner makes the vector that modulates all blocks.

@@ -78,7 +78,7 @@ func (t *Transformer) Apply(f nn.Pass, latents, sigma, ids *Node) *Node {
 	}
 	x = Slice(x, AxisRange(), AxisRange(0, side*side))
 	v := vectors(t.table, InsertAxes(cond, 1))
-	x = t.out.Apply(f, modulation{shift: v(0), scale: v(1)}.apply(x))
+	x = t.out.Apply(f, nn.Modulation{Shift: v(0), Scale: v(1)}.Apply(normalize(x)))
 	return nn.Unpatch(Reshape(x, batch, side, side, -1), t.config.PatchSize)
 }
 
@@ -105,10 +105,9 @@ func (t *Transformer) embedTime(f nn.Pass, sigma *Node, dtype dtypes.DType) *Nod
 
 // block is one layer of the transformer.
 type block struct {
-	table        *model.Variable // [6, hidden], added to the shared modulation
-	attention    *nn.MultiHead
-	normQ, normK *nn.RMSNorm
-	feed         *nn.MLP
+	table     *model.Variable // [6, hidden], added to the shared modulation
+	attention *nn.MultiHead
+	feed      *nn.MLP
 }
 
 func newBlock(c weights.Cursor, cfg TransformerConfig) *block {
@@ -119,34 +118,26 @@ func newBlock(c weights.Cursor, cfg TransformerConfig) *block {
 		attention: &nn.MultiHead{
 			Name: attn.Path(), Heads: cfg.NumHeads,
 			Q: linear("to_q"), K: linear("to_k"), V: linear("to_v"), Out: linear("to_out", 0),
+			NormQ: nn.NewRMSNorm(attn.In("norm_q"), head, normEpsilon, nn.NoBias),
+			NormK: nn.NewRMSNorm(attn.In("norm_k"), head, normEpsilon, nn.NoBias),
 		},
-		normQ: nn.NewRMSNorm(attn.In("norm_q"), head, normEpsilon, nn.NoBias),
-		normK: nn.NewRMSNorm(attn.In("norm_k"), head, normEpsilon, nn.NoBias),
-		feed:  nn.NewMLP(c.In("ff"), "net.0.proj", "net.2", d, cfg.MLPRatio*d, d, nn.GELUTanh),
+		feed: nn.NewMLP(c.In("ff"), "net.0.proj", "net.2", d, cfg.MLPRatio*d, d, nn.GELUTanh),
 	}
 }
 
 // apply maps x [B, S, hidden]; shared is the modulation of all blocks, [B, 6, hidden].
 func (b *block) apply(f nn.Pass, x, shared *Node) *Node {
 	v := vectors(b.table, shared)
-	attention := modulation{shift: v(0), scale: v(1), gate: v(2)}
-	feed := modulation{shift: v(3), scale: v(4), gate: v(5)}
+	attention := nn.Modulation{Shift: v(0), Scale: v(1), Gate: v(2)}
+	feed := nn.Modulation{Shift: v(3), Scale: v(4), Gate: v(5)}
 
-	h := attention.apply(x)
-	q, k, values := b.attention.Project(f, h, h)
-	h = b.attention.Output(f, nn.Attention(b.normQ.Apply(f, q), b.normK.Apply(f, k), values, nil))
-	x = Add(x, Mul(h, attention.gate))
-	return Add(x, Mul(b.feed.Apply(f, feed.apply(x)), feed.gate))
+	h := attention.Apply(normalize(x))
+	x = Add(x, Mul(b.attention.Apply(f, h, h, nil), attention.Gate))
+	h = feed.Apply(normalize(x))
+	return Add(x, Mul(b.feed.Apply(f, h), feed.Gate))
 }
 
-// modulation is what the noise level and the words do to one branch of a block: its
-// input is scaled and shifted, its output gated.
-type modulation struct{ shift, scale, gate *Node } // [B, 1, hidden]
-
-// apply is norm(x)·(1+scale) + shift.
-func (m modulation) apply(x *Node) *Node {
-	return Add(Mul(nn.Normalize(x, normEpsilon), OnePlus(m.scale)), m.shift)
-}
+func normalize(x *Node) *Node { return nn.Normalize(x, normEpsilon) }
 
 // vectors adds the rows of table [n, hidden] to those of shared [B, n or 1, hidden];
 // each of the result is [B, 1, hidden].

@@ -8,15 +8,6 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
-// modulation is what the time does to one branch of a block: its input is scaled
-// and shifted, its output gated.
-type modulation struct{ shift, scale, gate *Node } // [B or 1, 1, width]
-
-// apply is normed·(1+scale) + shift.
-func (m modulation) apply(normed *Node) *Node {
-	return Add(Mul(normed, OnePlus(m.scale)), m.shift)
-}
-
 // modulator makes vectors that modulate a stream of one of the time, to which it
 // adds offsets of its own ("adaLN-single").
 type modulator struct {

@@ -80,8 +80,8 @@ func (t *transformer) apply(f nn.Pass, in inputs) *Node {
 		x = b.apply(f, c, x)
 	}
 	v := t.normOut.vectors(InsertAxes(embedded, 1))
-	m := modulation{shift: v[0], scale: v[1]}
-	x = f.Record("norm_out", m.apply(nn.Normalize(x, outEpsilon)))
+	m := nn.Modulation{Shift: v[0], Scale: v[1]}
+	x = f.Record("norm_out", m.Apply(nn.Normalize(x, outEpsilon)))
 	return Reshape(t.out.Apply(f, x), dims...)
 }
 
@@ -128,17 +128,18 @@ func newBlock(c weights.Cursor, cfg transformerConfig) *block {
 func (b *block) apply(f nn.Pass, c condition, x *Node) *Node {
 	x = f.Enter(x)
 	v := b.modulator.vectors(c.time)
-	attention, feed := modulation{v[0], v[1], v[2]}, modulation{v[3], v[4], v[5]}
+	attention := nn.Modulation{Shift: v[0], Scale: v[1], Gate: v[2]}
+	feed := nn.Modulation{Shift: v[3], Scale: v[4], Gate: v[5]}
 
 	h := f.Record(b.name+".norm1", nn.Normalize(x, b.config.Epsilon))
-	h = attention.apply(h)
+	h = attention.Apply(h)
 	h = b.self.Output(f, nn.LinearAttention(b.self.Project(f, h, h)))
-	x = Add(x, Mul(attention.gate, h))
+	x = Add(x, Mul(attention.Gate, h))
 	x = Add(x, b.cross.Apply(f, x, c.text, c.mask))
 
-	h = feed.apply(nn.Normalize(x, b.config.Epsilon))
+	h = feed.Apply(nn.Normalize(x, b.config.Epsilon))
 	dims := h.Shape().Dimensions
 	h = b.feed.Apply(f, Reshape(h, dims[0], c.height, c.width, dims[2]))
-	x = Add(x, Mul(feed.gate, Reshape(h, dims...)))
+	x = Add(x, Mul(feed.Gate, Reshape(h, dims...)))
 	return f.Record(b.name, f.Leave(x))
 }

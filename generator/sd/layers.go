@@ -67,17 +67,12 @@ func (r *residual) apply(f nn.Pass, c condition, x *Node) *Node {
 type spatial struct {
 	name    string
 	norm    *nn.GroupNorm
-	in, out projection
+	in, out nn.Layer // 1x1 convolutions, or in later models linear layers, which are the same
 	blocks  []*transformerBlock
 }
 
-// projection is a layer on the channels of every place: a 1x1 convolution, or in
-// later models the same as a linear layer.
-type projection interface {
-	Apply(f nn.Pass, x *Node) *Node
-}
-
-func newProjection(c weights.Cursor, channels int, cfg unetConfig) projection {
+// newProjection reads a layer on the channels of every place.
+func newProjection(c weights.Cursor, channels int, cfg unetConfig) nn.Layer {
 	if cfg.LinearProjection {
 		return nn.NewLinear(c, channels, channels, nn.Bias)
 	}

@@ -3,8 +3,7 @@
 // deep-compression one (DC) of Sana.
 //
 // Pictures and latents are channels-last, [batch, height, width, channels], and
-// pictures nominally in [-1, 1]. Layers have the names of diffusers' modules;
-// Apply's probe, which may be nil, sees their outputs.
+// pictures nominally in [-1, 1]. Layers have the names of diffusers' modules.
 package autoencoder
 
 import (

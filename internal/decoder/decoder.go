@@ -16,7 +16,7 @@ type Decoder struct {
 	config Config
 	words  *nn.Embedding
 	layers []*layer
-	norm   norm
+	norm   nn.Layer
 	head   *nn.Linear // nil without
 }
 

@@ -7,12 +7,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
-// norm is nn.RMSNorm or nn.OffsetRMSNorm.
-type norm interface {
-	Apply(f nn.Pass, x *Node) *Node
-}
-
-func newNorm(c weights.Cursor, cfg Config, channels int) norm {
+func newNorm(c weights.Cursor, cfg Config, channels int) nn.Layer {
 	if cfg.UnitOffset {
 		return nn.NewOffsetRMSNorm(c, channels, cfg.Epsilon)
 	}
@@ -24,10 +19,9 @@ func newNorm(c weights.Cursor, cfg Config, channels int) norm {
 type layer struct {
 	name              string
 	config            Config
-	normAttn, normMLP norm
-	postAttn, postMLP norm // nil without
+	normAttn, normMLP nn.Layer
+	postAttn, postMLP nn.Layer // nil without
 	attention         *nn.MultiHead
-	normQ, normK      norm // per head, nil without
 	mlp               *nn.GatedMLP
 }
 
@@ -47,8 +41,8 @@ func newLayer(c weights.Cursor, cfg Config) *layer {
 		mlp: nn.NewGatedMLP(c.In("mlp"), cfg.Hidden, cfg.Intermediate, cfg.Hidden, nn.MustActivation(cfg.Activation), cfg.MLPBias),
 	}
 	if cfg.QKNorm {
-		l.normQ = newNorm(attn.In("q_norm"), cfg, cfg.HeadDim)
-		l.normK = newNorm(attn.In("k_norm"), cfg, cfg.HeadDim)
+		l.attention.NormQ = newNorm(attn.In("q_norm"), cfg, cfg.HeadDim)
+		l.attention.NormK = newNorm(attn.In("k_norm"), cfg, cfg.HeadDim)
 	}
 	if !cfg.PostNorms {
 		l.normMLP = newNorm(c.In("post_attention_layernorm"), cfg, cfg.Hidden)
@@ -77,7 +71,6 @@ func (l *layer) apply(f nn.Pass, s *sequence, i int, x *Node) (y, k, v *Node) {
 // [B, T, K, D].
 func (l *layer) attend(f nn.Pass, s *sequence, i int, x *Node) (y, k, v *Node) {
 	q, k, v := l.attention.Project(f, x, x)
-	q, k = optional(l.normQ, f, q), optional(l.normK, f, k)
 	q, k = s.rotary[i].RotateHalves(q), s.rotary[i].RotateHalves(k)
 	k, v = s.extend(k, v, i)
 	h := nn.GroupedAttention(q, k, v, s.masks[i], l.config.AttentionScale, l.config.AttentionCap)
@@ -85,7 +78,7 @@ func (l *layer) attend(f nn.Pass, s *sequence, i int, x *Node) (y, k, v *Node) {
 }
 
 // optional applies a norm that not every model has.
-func optional(n norm, f nn.Pass, x *Node) *Node {
+func optional(n nn.Layer, f nn.Pass, x *Node) *Node {
 	if n == nil {
 		return x
 	}

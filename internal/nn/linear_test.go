@@ -6,11 +6,32 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
+
+func TestLinear(t *testing.T) {
+	onEach(t, func(t *testing.T, rt *backends.Runtime, c weights.Cursor, rng *rand.Rand) {
+		l := NewLinear(c.In("l"), 3, 2, Bias)
+		require.NoError(t, c.Err())
+		x := random(rng, 2, 2, 3)
+		got := flat(run(t, rt, func(in []*Node) []*Node { return []*Node{l.Apply(Pass{}, in[0])} }, x)[0])
+		w, b, xs := flat(l.Weight.MustValue()), flat(l.Bias.MustValue()), flat(x)
+		for row := range 4 {
+			for o := range 2 {
+				want := b[o]
+				for i := range 3 {
+					want += xs[row*3+i] * w[o*3+i]
+				}
+				assert.InDelta(t, want, got[row*2+o], 1e-5)
+			}
+		}
+	})
+}
 
 // TestLinearKeepsFrozenWeights looks for a copy of the weight in float32, which
 // would double the memory of a model in bfloat16.
@@ -39,5 +60,17 @@ func TestLinearKeepsFrozenWeights(t *testing.T) {
 		for i := range full {
 			require.InDeltaSlice(t, full[i], half[i], 0.5)
 		}
+	})
+}
+
+func TestEmbedding(t *testing.T) {
+	onEach(t, func(t *testing.T, rt *backends.Runtime, c weights.Cursor, _ *rand.Rand) {
+		e := NewEmbedding(c.In("words"), 4, 2)
+		require.NoError(t, c.Err())
+		ids := tensors.FromFlatDataAndDimensions([]int32{3, 0}, 1, 2)
+		out := run(t, rt, func(in []*Node) []*Node { return []*Node{e.Apply(Pass{}, in[0], dtypes.Float32)} }, ids)[0]
+		table := flat(e.Weight.MustValue())
+		assert.Equal(t, dtypes.Float32, out.DType())
+		assert.Equal(t, append(append([]float32{}, table[6:8]...), table[:2]...), flat(out))
 	})
 }

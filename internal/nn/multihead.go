@@ -10,6 +10,7 @@ import (
 type MultiHead struct {
 	Name         string
 	Q, K, V, Out *Linear
+	NormQ, NormK Layer // of queries and keys, per head; nil for none
 	Heads        int
 	KVHeads      int // of keys and values, which some heads share; 0 = Heads
 }
@@ -17,7 +18,7 @@ type MultiHead struct {
 // Project returns queries of x [B, S, width] and keys and values of context
 // [B, T, from]: [B, S, N, D] and [B, T, N or KVHeads, D].
 func (a *MultiHead) Project(f Pass, x, context *Node) (q, k, v *Node) {
-	q = SplitHeads(a.Q.Apply(f, x), a.Heads)
+	q = optional(a.NormQ, f, SplitHeads(a.Q.Apply(f, x), a.Heads))
 	k, v = a.KeysAndValues(f, context)
 	return q, k, v
 }
@@ -25,7 +26,16 @@ func (a *MultiHead) Project(f Pass, x, context *Node) (q, k, v *Node) {
 // KeysAndValues returns those of context [B, T, from], as Project does.
 func (a *MultiHead) KeysAndValues(f Pass, context *Node) (k, v *Node) {
 	heads := cmp.Or(a.KVHeads, a.Heads)
-	return SplitHeads(a.K.Apply(f, context), heads), SplitHeads(a.V.Apply(f, context), heads)
+	k = optional(a.NormK, f, SplitHeads(a.K.Apply(f, context), heads))
+	return k, SplitHeads(a.V.Apply(f, context), heads)
+}
+
+// optional applies a layer that not every model has.
+func optional(l Layer, f Pass, x *Node) *Node {
+	if l == nil {
+		return x
+	}
+	return l.Apply(f, x)
 }
 
 // Apply lets x [B, S, width] attend to context [B, T, from]. bias is added to the

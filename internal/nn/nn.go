@@ -29,6 +29,11 @@ const (
 	NoBias = false
 )
 
+// Layer is what most layers are: one input, one output.
+type Layer interface {
+	Apply(f Pass, x *Node) *Node
+}
+
 // value returns a parameter in the graph and dtype of x.
 func value(v *model.Variable, x *Node) *Node {
 	return ConvertDType(v.NodeValue(x), x.DType())

@@ -51,6 +51,9 @@ func (f Pass) Record(name string, x *Node) *Node {
 // RecordAll records the outputs of a module that returns several: name.0, name.1
 // and so on.
 func (f Pass) RecordAll(name string, xs ...*Node) {
+	if f.Recorder == nil {
+		return
+	}
 	for i, x := range xs {
 		f.Record(fmt.Sprint(name, ".", i), x)
 	}

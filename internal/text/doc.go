@@ -1,6 +1,6 @@
 // Package text holds the text encoders of image generators, T5, CLIP and Gemma 2,
 // and the cutting and padding of prompts that goes with them.
 //
-// Layers have the names of transformers' modules; Apply's probe, which may be
-// nil, sees their outputs. Axis letters are those of package nn.
+// Layers have the names of transformers' modules. Axis letters are those of package
+// nn.
 package text

@@ -8,11 +8,21 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/stretchr/testify/assert"
-	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
+
+// TestAttention hides one key by its bias: the answer is the value of the other.
+func TestAttention(t *testing.T) {
+	onEach(t, func(t *testing.T, rt *backends.Runtime, _ weights.Cursor, rng *rand.Rand) {
+		q, k, v := random(rng, 1, 1, 2, 3), random(rng, 1, 2, 2, 3), random(rng, 1, 2, 2, 3)
+		bias := tensors.FromFlatDataAndDimensions([]float32{0, -1e9}, 1, 1, 1, 2)
+		out := run(t, rt, func(in []*Node) []*Node { return []*Node{Attention(in[0], in[1], in[2], in[3])} }, q, k, v, bias)[0]
+		assert.Equal(t, []int{1, 1, 6}, out.Shape().Dimensions)
+		assert.InDeltaSlice(t, flat(v)[:6], flat(out), 1e-6)
+	})
+}
 
 // TestGroupedAttention: heads that share keys are as if each had a copy.
 func TestGroupedAttention(t *testing.T) {
@@ -51,37 +61,5 @@ func TestSoftCap(t *testing.T) {
 		assert.InDeltaSlice(t, []float32{float32(a / (a + b)), float32(b / (a + b))}, flat(out[0]), 1e-6)
 		assert.InDelta(t, 2*math.Tanh(-1), flat(out[1])[2], 1e-6)
 		assert.Equal(t, flat(k), flat(out[2]))
-	})
-}
-
-func TestRotateHalves(t *testing.T) {
-	onEach(t, func(t *testing.T, rt *backends.Runtime, _ weights.Cursor, rng *rand.Rand) {
-		x := random(rng, 1, 1, 2, 6)
-		angles := tensors.FromFlatDataAndDimensions([]float32{0.5, -1, 3}, 1, 1, 1, 3)
-		got := flat(run(t, rt, func(in []*Node) []*Node { return []*Node{Rotary{Cos(in[1]), Sin(in[1])}.RotateHalves(in[0])} }, x, angles)[0])
-		for head := range 2 {
-			for k, angle := range flat(angles) {
-				a, b := float64(flat(x)[head*6+k]), float64(flat(x)[head*6+k+3])
-				sin, cos := math.Sincos(float64(angle))
-				assert.InDelta(t, a*cos-b*sin, got[head*6+k], 1e-5)
-				assert.InDelta(t, b*cos+a*sin, got[head*6+k+3], 1e-5)
-			}
-		}
-	})
-}
-
-func TestOffsetRMSNorm(t *testing.T) {
-	onEach(t, func(t *testing.T, rt *backends.Runtime, c weights.Cursor, rng *rand.Rand) {
-		n, x := NewOffsetRMSNorm(c.In("norm"), 4, 1e-6), random(rng, 2, 4)
-		require.NoError(t, c.Err())
-		got := flat(run(t, rt, func(in []*Node) []*Node { return []*Node{n.Apply(Pass{}, in[0])} }, x)[0])
-		gain := flat(n.Weight.MustValue())
-		for i, v := range flat(x) {
-			row, square := flat(x)[i/4*4:i/4*4+4], 0.
-			for _, w := range row {
-				square += float64(w) * float64(w) / 4
-			}
-			assert.InDelta(t, float64(v)/math.Sqrt(square)*(1+float64(gain[i%4])), got[i], 1e-5)
-		}
 	})
 }
