@@ -33,7 +33,7 @@ func ExampleOpen() {
 		return
 	}
 	defer rt.Close()
-	_, err = verifier.Open(ctx, rt, folder)
+	_, err = verifier.Open(ctx, rt, folder, verifier.Options{})
 	fmt.Println(errors.Is(err, verifier.ErrUnsupported))
 	// Output: true
 }

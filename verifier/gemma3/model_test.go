@@ -25,7 +25,7 @@ import (
 )
 
 // tested is the fixture's checkpoint.
-func tested() vlmtest.Checkpoint { return vlmtest.Checkpoint{Name: "gemma3", Open: OpenFS} }
+func tested() vlmtest.Checkpoint { return vlmtest.Checkpoint{Name: "gemma3", Open: open} }
 
 func TestOpenRefuses(t *testing.T) {
 	const checkpoint, tokens = "model.safetensors", "tokenizer.json"
@@ -71,7 +71,7 @@ func TestSurplus(t *testing.T) {
 		"lm_head.weight", "language_model.lm_head.weight", "vision_tower.vision_model.head.probe", "model.vision_tower.head.mlp.fc1.bias",
 		"vision_tower.vision_model.embeddings.position_ids",
 	} {
-		tested().Opened(t, rt, Options{}, added(name, func([]safetensors.Tensor) safetensors.Tensor {
+		tested().Opened(t, rt, vlm.Options{}, added(name, func([]safetensors.Tensor) safetensors.Tensor {
 			return safetensors.FromFloat32s(name, []float32{1, 2}, 2)
 		}))
 	}
@@ -89,7 +89,7 @@ func added(name string, of func(list []safetensors.Tensor) safetensors.Tensor) v
 }
 
 // logits are those of a question about a small picture.
-func logits(t *testing.T, rt *backends.Runtime, v *Verifier) []float32 {
+func logits(t *testing.T, rt *backends.Runtime, v *vlm.Verifier) []float32 {
 	in, err := v.Prepare(t.Context(), dualprocess.Question{Text: "Is it?", Answer: "Yes"}, 3, 2)
 	require.NoError(t, err)
 	return golden.Run(t, rt, func(in []*Node) golden.Outputs {
@@ -115,10 +115,10 @@ func TestHead(t *testing.T) {
 		return x
 	}
 	rt := golden.Plain(t)
-	want := logits(t, rt, tested().Opened(t, rt, Options{}))
+	want := logits(t, rt, tested().Opened(t, rt, vlm.Options{}))
 	for _, name := range []string{"lm_head.weight", "language_model.lm_head.weight"} {
 		untied := vlmtest.With(config, "text_config.tie_word_embeddings", false)
-		got := logits(t, rt, tested().Opened(t, rt, Options{}, added(name, twice), untied))
+		got := logits(t, rt, tested().Opened(t, rt, vlm.Options{}, added(name, twice), untied))
 		for i := range got {
 			got[i] /= 2
 		}
@@ -136,7 +136,7 @@ func TestHalfPrecision(t *testing.T) {
 // TestPrompt looks at what is around a picture and a question.
 func TestPrompt(t *testing.T) {
 	rt, size := golden.Plain(t), vision.Size{Height: 8, Width: 9}
-	official, paper := tested().Opened(t, rt, Options{}), tested().Opened(t, rt, Options{Paper: true})
+	official, paper := tested().Opened(t, rt, vlm.Options{}), tested().Opened(t, rt, vlm.Options{Paper: true})
 	token := func(name string) int { return vlmtest.Token(t, official, name) }
 	count := func(all []int, name string) int { return vlmtest.Count(t, official, all, name) }
 	plain := vlmtest.Asked(t, official, dualprocess.Question{Text: "Is it?", Answer: "Yes", Bare: true}, size)
@@ -162,7 +162,7 @@ func TestPrompt(t *testing.T) {
 }
 
 func TestPrepareRefuses(t *testing.T) {
-	v := tested().Opened(t, golden.Plain(t), Options{})
+	v := tested().Opened(t, golden.Plain(t), vlm.Options{})
 	vlmtest.TestQuestions(t, v)
 	vlmtest.TestPictures(t, v, map[vision.Size]bool{
 		{Height: 0, Width: 64}: false, {Height: 64, Width: -1}: false,

@@ -17,12 +17,12 @@ import (
 )
 
 // own is what this folder gave a verifier.
-func own(v *Verifier) *network { return vlm.Pieces(v).Model.(*network) }
+func own(v *vlm.Verifier) *network { return vlm.Pieces(v).Model.(*network) }
 
 // TestGolden compares everything that the fixtures hold about Idefics2.
 func TestGolden(t *testing.T) {
 	vlmtest.Golden(t, vlmtest.Model{
-		Name: name, Open: Open,
+		Name: name, Open: open,
 		Target: func(v *vlm.Verifier, picture vision.Size) (vision.Size, error) {
 			_, err := own(v).Layout(picture)
 			return own(v).target(picture), err

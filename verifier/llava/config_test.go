@@ -127,10 +127,3 @@ func TestOpenNamesActivations(t *testing.T) {
 		require.ErrorContains(t, err, path[len(path)-len("hidden_act"):])
 	}
 }
-
-// TestOpenRefusesSplit: LLaVA-1.5 looks at pictures as a whole, and has no such option.
-func TestOpenRefusesSplit(t *testing.T) {
-	_, err := OpenFS(t.Context(), golden.Plain(t), vlmtest.Files(t, "llava"), Options{Split: true})
-	require.ErrorIs(t, err, hf.ErrConfig)
-	require.ErrorContains(t, err, "Options.Split")
-}

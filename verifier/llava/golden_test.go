@@ -11,8 +11,7 @@ import (
 // TestGolden compares everything that the fixtures hold about LLaVA.
 func TestGolden(t *testing.T) {
 	vlmtest.Golden(t, vlmtest.Model{
-		Name: "llava",
-		Open: Open,
+		Name: name, Open: open,
 		Target: func(v *vlm.Verifier, picture vision.Size) (vision.Size, error) {
 			return vlm.Pieces(v).Model.(*network).config.Picture.target(picture), nil
 		},

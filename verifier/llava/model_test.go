@@ -19,7 +19,7 @@ import (
 )
 
 // tested is the fixture's checkpoint.
-func tested() vlmtest.Checkpoint { return vlmtest.Checkpoint{Name: "llava", Open: OpenFS} }
+func tested() vlmtest.Checkpoint { return vlmtest.Checkpoint{Name: "llava", Open: open} }
 
 func TestOpenRefuses(t *testing.T) {
 	const checkpoint = "model.safetensors"
@@ -46,7 +46,7 @@ func TestOpenRefuses(t *testing.T) {
 
 // TestPrompt looks at what is around a picture and a question.
 func TestPrompt(t *testing.T) {
-	v := tested().Opened(t, golden.Plain(t), Options{})
+	v := tested().Opened(t, golden.Plain(t), vlm.Options{})
 	size := vision.Size{Height: 8, Width: 9}
 	count := func(all []int, name string) int { return vlmtest.Count(t, v, all, name) }
 	plain := vlmtest.Asked(t, v, dualprocess.Question{Text: "Is it?", Answer: "Yes", Bare: true}, size)
@@ -61,7 +61,7 @@ func TestPrompt(t *testing.T) {
 }
 
 func TestPrepareRefuses(t *testing.T) {
-	v := tested().Opened(t, golden.Plain(t), Options{})
+	v := tested().Opened(t, golden.Plain(t), vlm.Options{})
 	vlmtest.TestQuestions(t, v)
 	vlmtest.TestPictures(t, v, map[vision.Size]bool{
 		{Height: 0, Width: 64}: false, {Height: 64, Width: -1}: false, {Height: 1 << 15, Width: 4}: false,

@@ -1,10 +1,20 @@
 // Package pixtral is the vision-language model Pixtral 12B (Mistral AI, 2024) as a
-// verifier. It loads folders in the layout of transformers and does what
-// LlavaForConditionalGeneration with Pixtral's tower and PixtralProcessor do.
+// verifier.
 //
-// The tower looks at the picture in its own shape, and in its own size if that is
-// not too large; every patch becomes a token of the prompt, with one more behind
-// each row.
+// # The folder
+//
+// It is that of mistral-community/pixtral-12b or one like it, as versions 4 and 5 of
+// transformers write them: config.json, preprocessor_config.json or
+// processor_config.json, the tokenizer, and safetensors in float32 or bfloat16,
+// in one file or several. A setting that this package does not have is an error
+// that names the file and the field.
+//
+// # Pictures
+//
+// The tower looks at a picture in its own shape, and in its own size unless its
+// longer side has more than 1024 pixels, in the published checkpoint; sides are then
+// brought up to whole patches of 16. Every patch becomes a token of the prompt, and
+// another token follows each row of them.
 package pixtral
 
 import (
@@ -23,22 +33,27 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
+//go:generate go run ../../internal/vlm/face "Pixtral 12B"
+
 // name of the package, in errors.
 const name = "pixtral"
 
 // Options of Open. The zero value is the model as its makers use it.
-type Options = vlm.Options
+type Options struct {
+	// Paper follows the paper's reference in place of the model's own processor: each
+	// picture's range of values is stretched to [0, 1], and its size is left as it is,
+	// unless the folder names one height and width for all, to which it is then resized
+	// by bilinear sampling without antialiasing. What is left over of a patch at the
+	// right and at the bottom is not seen. The prompt is the same.
+	Paper bool
 
-// Verifier is a Pixtral on a runtime; see vlm.Verifier for its methods.
-type Verifier = vlm.Verifier
+	// Checkpoint says whether activations are computed again in the backward pass
+	// instead of being kept: less memory for more time. The zero value decides by the
+	// memory that is free.
+	Checkpoint backends.Checkpointing
+}
 
-// Errors of Prepare and of the methods that take pictures.
-var (
-	// ErrPictureSize says that pictures of a size cannot be looked at.
-	ErrPictureSize = vlm.ErrPictureSize
-	// ErrQuestion says that a question or an answer cannot be put to the model.
-	ErrQuestion = vlm.ErrQuestion
-)
+func (o Options) frame() vlm.Options { return vlm.Options{Paper: o.Paper, Checkpoint: o.Checkpoint} }
 
 // network is what Pixtral has of its own.
 type network struct {
@@ -52,21 +67,14 @@ type network struct {
 
 var _ vlm.Model = (*network)(nil)
 
-// Open loads the verifier in folder. Its weights become frozen variables of the
-// runtime's store, in the precision of the files.
-func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (*Verifier, error) {
-	return vlm.OpenFolder(ctx, rt, name, folder, o, OpenFS)
-}
-
-// OpenFS is Open for any file system; only files of the operating system are
-// mapped into memory.
-func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*Verifier, error) {
-	config, err := ReadConfig(fsys)
+// open reads the folder of a checkpoint.
+func open(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o vlm.Options) (*vlm.Verifier, error) {
+	c, err := ReadConfig(fsys)
 	if err != nil {
 		return nil, err
 	}
-	m := &network{config: config, dtype: rt.DType, paper: o.Paper}
-	opening := vlm.Opening{Name: name, Model: m, Image: config.ImageToken, Tokens: m.findTokens, Load: m.load, Surplus: config.surplus}
+	m := &network{config: c, dtype: rt.DType, paper: o.Paper}
+	opening := vlm.Opening{Name: name, Model: m, Image: c.ImageToken, Tokens: m.findTokens, Load: m.load, Surplus: c.surplus}
 	return opening.Open(ctx, rt, fsys, o)
 }
 

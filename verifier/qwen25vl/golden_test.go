@@ -18,17 +18,17 @@ const nameInFixtures = "qwen2_5_vl"
 // TestGolden compares everything that the fixtures hold about Qwen2.5-VL.
 func TestGolden(t *testing.T) {
 	vlmtest.Golden(t, vlmtest.Model{
-		Name: nameInFixtures, Open: Open, Result: inBlocks, Whole: grids,
-		Target: func(v *Verifier, picture vision.Size) (vision.Size, error) { return ours(v).target(picture) },
+		Name: nameInFixtures, Open: open, Result: inBlocks, Whole: grids,
+		Target: func(v *vlm.Verifier, picture vision.Size) (vision.Size, error) { return own(v).target(picture) },
 	})
 }
 
-// ours is Qwen2.5-VL's own part of a verifier.
-func ours(v *Verifier) *parts { return vlm.Pieces(v).Model.(*parts) }
+// own is what this folder gave a verifier.
+func own(v *vlm.Verifier) *network { return vlm.Pieces(v).Model.(*network) }
 
 // seenAs are the windows of the pictures of a case.
 func seenAs(x vlmtest.Case) windows {
-	m := ours(x.Verifier)
+	m := own(x.Verifier)
 	size, err := m.target(x.Size)
 	if err != nil {
 		panic(err)
@@ -42,7 +42,7 @@ func inBlocks(t *testing.T, x vlmtest.Case, name string) (out []float32) {
 	var seen []string
 	switch name {
 	case "vision_blocks":
-		for i := range ours(x.Verifier).config.Vision.Depth {
+		for i := range own(x.Verifier).config.Vision.Depth {
 			seen = append(seen, fmt.Sprint(name, ".", i))
 		}
 	case "vision_output", "merger_windowed":
@@ -63,7 +63,7 @@ func inBlocks(t *testing.T, x vlmtest.Case, name string) (out []float32) {
 // grids returns the order of tokens in the reference, the ends of its windows in
 // patches, and the grid of patches.
 func grids(x vlmtest.Case) map[string][]int32 {
-	w, merge := seenAs(x), ours(x.Verifier).config.Vision.Merge
+	w, merge := seenAs(x), own(x.Verifier).config.Vision.Merge
 	_, order, lengths := inReference(w)
 	ends := []int32{0}
 	for _, n := range lengths {

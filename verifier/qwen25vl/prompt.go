@@ -23,14 +23,14 @@ const (
 )
 
 // Prompt implements vlm.Model.
-func (m *parts) Prompt(question string) vlm.Prompt {
+func (m *network) Prompt(question string) vlm.Prompt {
 	return vlm.Prompt{Parts: vlm.Ask(beforeQuestion, question, afterQuestion), Template: true}
 }
 
 // Layout implements vlm.Model. A token of a picture stands, on the three axes of
 // positions (m-rope), at its row and column at one time; the text behind goes on
 // after the greatest of them.
-func (m *parts) Layout(picture vision.Size) (vlm.Layout, error) {
+func (m *network) Layout(picture vision.Size) (vlm.Layout, error) {
 	size, err := m.target(picture)
 	if err != nil {
 		return vlm.Layout{}, err
@@ -39,7 +39,7 @@ func (m *parts) Layout(picture vision.Size) (vlm.Layout, error) {
 	rows, cols := size.Height/unit, size.Width/unit
 	l := vlm.Layout{
 		Positions:   make([][]int, 3),
-		Behind:      max(rows, cols),
+		Next:        max(rows, cols),
 		Activations: m.vision.activations(rows, cols),
 	}
 	for row := range rows {

@@ -31,7 +31,7 @@ type Damage = struct {
 func (c Checkpoint) TestRefuses(t *testing.T, rt *backends.Runtime, damages map[string]Damage) {
 	before := rt.Store.NumVariables()
 	refused := func(t *testing.T, ctx context.Context, files fs.FS, o vlm.Options, want error, names string) {
-		_, err := c.Open(ctx, rt, files, o)
+		_, err := c.Open.FS(ctx, rt, c.Name, files, o)
 		require.ErrorContains(t, err, names)
 		if want != nil {
 			require.ErrorIs(t, err, want)
@@ -46,7 +46,7 @@ func (c Checkpoint) TestRefuses(t *testing.T, rt *backends.Runtime, damages map[
 		})
 	}
 	t.Run("options", func(t *testing.T) {
-		refused(t, t.Context(), Files(t, c.Name), vlm.Options{Checkpoint: 7}, backends.ErrOptions, "Checkpoint")
+		refused(t, t.Context(), Files(t, c.Name), vlm.Options{Checkpoint: 7}, vlm.ErrOptions, "Checkpoint")
 	})
 	t.Run("cancelled", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
