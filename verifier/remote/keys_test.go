@@ -183,9 +183,10 @@ func TestOptions(t *testing.T) {
 		"Timeout":   {Model: "m", Timeout: -1},
 		"MaxWait":   {Model: "m", MaxWait: -1},
 	} {
-		_, err := remote.New(o)
+		s, err := remote.New(o)
 		assert.ErrorIs(t, err, remote.ErrOptions)
 		assert.ErrorContains(t, err, field)
+		assert.Nil(t, s)
 	}
 }
 
