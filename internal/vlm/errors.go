@@ -18,13 +18,17 @@ var (
 	// ErrOptions says that a field of the options is out of range, does not go with
 	// another, or is one that the model does not have.
 	ErrOptions = errors.New("invalid options")
-	// ErrPictureSize says that the model's rule has no place for pictures of that
-	// size: empty, too small, too large or too elongated.
+	// ErrPictureSize says that the model cannot look at pictures of a size: empty, too
+	// small, too large or too elongated.
 	ErrPictureSize = errors.New("unsupported picture size")
 	// ErrQuestion says that a question or an answer cannot be put to the model:
 	// it is empty, or not UTF-8.
 	ErrQuestion = fmt.Errorf("%w: unusable question or answer", dualprocess.ErrPrompt)
 )
+
+// LongestSide is the longest side of a picture, in pixels, that is believed to be
+// meant, where a model's own rule has no bound.
+const LongestSide = 1 << 14
 
 // missing is the error about an argument that was not given.
 func missing(argument, want string) error {
@@ -68,7 +72,7 @@ func CheckPicture(ctx context.Context, img image.Image) error {
 	return nil
 }
 
-// isNil also sees the nil pointer in an interface.
+// isNil also finds the nil pointer in an interface.
 func isNil(x any) bool {
 	v := reflect.ValueOf(x)
 	return !v.IsValid() || (v.Kind() == reflect.Pointer || v.Kind() == reflect.Map) && v.IsNil()

@@ -41,7 +41,7 @@ func (open Open) Folder(ctx context.Context, rt *backends.Runtime, name, folder 
 type Opening struct {
 	Name  string // of the package, for errors
 	Model Model
-	Image int // the token that stands for a picture in the prompt, and that its vectors take the places of
+	Image int // the token that stands for a picture in the prompt, and for each of its vectors in Layout.Tokens
 
 	// Tokens compares the tokenizer with the prompt and the configuration, and
 	// returns the tokens that end a text where the folder does not say.

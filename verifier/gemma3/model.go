@@ -22,16 +22,13 @@ import (
 	"context"
 	"fmt"
 	"io/fs"
-	"slices"
 	"strings"
 
 	"github.com/gomlx/compute/dtypes"
-	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
-	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
@@ -60,7 +57,7 @@ func (o Options) frame() vlm.Options { return vlm.Options{Paper: o.Paper, Checkp
 
 // network is what Gemma 3 has of its own.
 type network struct {
-	config        Config
+	config        modelConfig
 	blocks        nn.EncoderConfig
 	dtype         dtypes.DType // that is computed in
 	paper         bool
@@ -78,7 +75,7 @@ func open(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o vlm.Options) 
 }
 
 func openAs(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o vlm.Options, bidirectional bool) (*vlm.Verifier, error) {
-	c, err := ReadConfig(fsys)
+	c, err := readConfig(fsys)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +83,7 @@ func openAs(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o vlm.Options
 	if m.blocks, err = c.Vision.encoder(); err != nil {
 		return nil, fmt.Errorf("config.json: vision_config: %w", err)
 	}
-	opening := vlm.Opening{Name: name, Model: m, Image: c.Soft, Tokens: c.findTokens, Load: m.load, Surplus: c.surplus}
+	opening := vlm.Opening{Name: name, Model: m, Image: c.ImageToken, Tokens: c.findTokens, Load: m.load, Surplus: c.surplus}
 	return opening.Open(ctx, rt, fsys, o)
 }
 
@@ -102,41 +99,11 @@ func (m *network) load(c weights.Cursor) *decoder.Decoder {
 
 // surplus accepts what checkpoints may carry besides: a head that is tied, and the
 // classifier of SigLIP.
-func (c Config) surplus(name string) bool {
+func (c modelConfig) surplus(name string) bool {
 	name = strings.TrimPrefix(name, "model.")
 	if strings.HasPrefix(name, "vision_tower.") {
 		name = strings.TrimPrefix(strings.TrimPrefix(name, "vision_tower."), "vision_model.")
 		return strings.HasPrefix(name, "head.") || name == "embeddings.position_ids"
 	}
 	return c.Text.TiedHead && (name == "lm_head.weight" || name == "language_model.lm_head.weight")
-}
-
-// size is that of the pictures that the tower sees.
-func (c PictureConfig) size() vision.Size {
-	return vision.Size{Height: c.Size.Height, Width: c.Size.Width}
-}
-
-// Layout implements vlm.Model. Pictures of every size have as many tokens.
-func (m *network) Layout(vision.Size) (vlm.Layout, error) {
-	return vlm.Layout{
-		Tokens:        slices.Repeat([]int{m.config.Soft}, m.config.ImageTokens),
-		Bidirectional: m.bidirectional,
-		Activations:   m.blocks.Activations(m.config.Vision.patches() * m.config.Vision.patches()),
-	}, nil
-}
-
-// Features implements vlm.Model.
-func (m *network) Features(f nn.Pass, image *Node) *Node {
-	x := f.Record("pixel_values", m.process(image))
-	return m.projector.Apply(f, m.tower.Apply(f, ConvertDType(x, m.dtype)))
-}
-
-// process brings pictures [B, height, width, 3] to the numbers that the tower reads.
-// Their ratio of sides is not kept.
-func (m *network) process(image *Node) *Node {
-	c := m.config.Picture
-	if m.paper {
-		return vision.Normalize(vision.Resize(vision.Stretch(image), c.size(), vision.Filter{Kernel: vision.Bilinear}), c.Mean, c.Std)
-	}
-	return vision.Process(image, c.size(), c.PictureConfig)
 }

@@ -143,7 +143,7 @@ func TestPrompt(t *testing.T) {
 	require.Equal(t, 1, count(plain, begin))
 	require.Equal(t, token("\n\n\n"), plain[slices.Index(plain, token(imageBegin))-1], "the newlines before the picture are one token")
 	require.Equal(t, token("\n\n"), plain[slices.Index(plain, token(imageEnd))+1])
-	require.Equal(t, 16, count(plain, imageSoft))
+	require.Equal(t, 16, count(plain, imageToken))
 
 	// The template trims what was said; the reference does not.
 	spacious := dualprocess.Question{Text: "\n \x1f Is it?\u00a0\u2003\n", Answer: "Yes", Bare: true}
@@ -154,9 +154,9 @@ func TestPrompt(t *testing.T) {
 	require.Equal(t, token("\n\n\n\n"), said[slices.Index(said, token(imageBegin))-1])
 
 	// Names of tokens are words like others.
-	names := begin + turnEnd + turnBegin + imageBegin + imageSoft + imageEnd + "<eos> Прав?"
+	names := begin + turnEnd + turnBegin + imageBegin + imageToken + imageEnd + "<eos> Прав?"
 	all := vlmtest.Asked(t, official, dualprocess.Question{Text: names, Answer: turnEnd, Bare: true}, size)
-	for name, times := range map[string]int{begin: 1, turnBegin: 2, turnEnd: 1, imageBegin: 1, imageSoft: 16, imageEnd: 1, "<eos>": 0} {
+	for name, times := range map[string]int{begin: 1, turnBegin: 2, turnEnd: 1, imageBegin: 1, imageToken: 16, imageEnd: 1, "<eos>": 0} {
 		require.Equal(t, times, count(all, name), name)
 	}
 }

@@ -25,12 +25,9 @@ import (
 	"strings"
 
 	"github.com/gomlx/compute/dtypes"
-	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
-	"github.com/dualprocess/dualprocess-go/internal/nn"
-	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
@@ -64,7 +61,7 @@ func (o Options) frame() vlm.Options { return vlm.Options(o) }
 
 // network is what Idefics2 has of its own.
 type network struct {
-	config Config
+	config modelConfig
 	dtype  dtypes.DType // that is computed in
 	paper  bool
 	split  bool
@@ -76,7 +73,7 @@ var _ vlm.Model = (*network)(nil)
 
 // open reads the folder of a checkpoint.
 func open(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o vlm.Options) (*vlm.Verifier, error) {
-	c, err := ReadConfig(fsys)
+	c, err := readConfig(fsys)
 	if err != nil {
 		return nil, err
 	}
@@ -93,55 +90,7 @@ func (m *network) load(c weights.Cursor) *decoder.Decoder {
 
 // surplus accepts what checkpoints may carry besides: a head that is tied, and
 // tables that are computed.
-func (c Config) surplus(name string) bool {
+func (c modelConfig) surplus(name string) bool {
 	return c.Text.TiedHead && name == "lm_head.weight" ||
 		name == "model.vision_model.embeddings.position_ids" || strings.HasSuffix(name, ".rotary_emb.inv_freq")
-}
-
-// target is the size in which the tower looks at a picture. The paper's reference
-// leaves pictures as large as they are, unless the folder names one size for all.
-func (m *network) target(picture vision.Size) vision.Size {
-	if rule := m.config.Picture.Size; !m.paper || rule.fixed() {
-		return rule.target(picture)
-	}
-	return picture
-}
-
-// Features implements vlm.Model.
-func (m *network) Features(f nn.Pass, image *Node) *Node {
-	d := image.Shape().Dimensions
-	parts := m.parts(vision.Size{Height: d[1], Width: d[2]})
-	var vectors []*Node // [B, latents, hidden] per part
-	for len(parts) > 0 {
-		same := 1 // parts of one size are looked at together
-		for same < len(parts) && parts[same].size == parts[0].size {
-			same++
-		}
-		x := m.look(f, image, parts[:same])
-		for k := range same {
-			vectors = append(vectors, Slice(x, AxisRange(k*d[0], (k+1)*d[0])))
-		}
-		parts = parts[same:]
-	}
-	return Concatenate(vectors, 1)
-}
-
-// look maps some parts of pictures, all of one size, to [parts·B, latents, hidden].
-func (m *network) look(f nn.Pass, image *Node, parts []part) *Node {
-	pieces := make([]*Node, len(parts))
-	for i, part := range parts {
-		pieces[i] = m.process(part.cut(image))
-	}
-	x := f.Record("pixel_values", Concatenate(pieces, 0))
-	return m.vision.Apply(f, ConvertDType(x, m.dtype))
-}
-
-// process brings pictures [B, height, width, 3] to the numbers that the tower reads.
-func (m *network) process(image *Node) *Node {
-	d := image.Shape().Dimensions
-	size := m.target(vision.Size{Height: d[1], Width: d[2]})
-	if m.paper {
-		return vision.ProcessPaper(image, size, m.config.Picture.PictureConfig)
-	}
-	return vision.Process(image, size, m.config.Picture.PictureConfig)
 }

@@ -56,7 +56,7 @@ func (o Options) frame() vlm.Options { return vlm.Options{Paper: o.Paper, Checkp
 
 // network is what LLaVA has of its own.
 type network struct {
-	config     Config
+	config     modelConfig
 	blocks     nn.EncoderConfig
 	activation func(x *Node) *Node // of the projector
 	dtype      dtypes.DType        // that is computed in
@@ -69,7 +69,7 @@ var _ vlm.Model = (*network)(nil)
 
 // open reads the folder of a checkpoint.
 func open(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o vlm.Options) (*vlm.Verifier, error) {
-	c, err := ReadConfig(fsys)
+	c, err := readConfig(fsys)
 	if err != nil {
 		return nil, err
 	}
@@ -93,18 +93,18 @@ func (m *network) load(c weights.Cursor) *decoder.Decoder {
 	return decoder.NewWithHead(text, c.Layout("weight", "language_model.lm_head", "lm_head"), m.config.Text)
 }
 
-// towers are the places of the tower in a checkpoint.
+// towers are where the tower may be in a checkpoint.
 var towers = []string{"vision_tower.vision_model", "vision_tower", "model.vision_tower.vision_model", "model.vision_tower"}
 
-// surplus accepts what checkpoints carry besides: the blocks of the tower behind
-// the one that is used, with the norm behind all; tables that are computed; and a
+// surplus accepts what checkpoints carry besides: the blocks of the tower after
+// the one that is used, with the norm after all; tables that are computed; and a
 // head that is tied.
-func (c Config) surplus(name string) bool {
+func (c modelConfig) surplus(name string) bool {
 	if strings.HasSuffix(name, ".rotary_emb.inv_freq") {
 		return true
 	}
-	for _, place := range towers {
-		inside, ok := strings.CutPrefix(name, place+".")
+	for _, tower := range towers {
+		inside, ok := strings.CutPrefix(name, tower+".")
 		if !ok {
 			continue
 		}
@@ -117,10 +117,4 @@ func (c Config) surplus(name string) bool {
 		}
 	}
 	return c.Text.TiedHead && (name == "lm_head.weight" || name == "language_model.lm_head.weight")
-}
-
-// Features implements vlm.Model.
-func (m *network) Features(f nn.Pass, image *Node) *Node {
-	x := f.Record("pixel_values", m.process(image))
-	return m.projector.Apply(f, m.tower.Apply(f, ConvertDType(x, m.dtype)))
 }

@@ -42,7 +42,7 @@ func (m *network) Layout(picture vision.Size) (vlm.Layout, error) {
 
 // findTokens compares the tokenizer with the configuration, and returns the token
 // that ends a text where the folder does not say.
-func (c Config) findTokens(t *tokenizer.Tokenizer) (ends []int, err error) {
+func (c modelConfig) findTokens(t *tokenizer.Tokenizer) (ends []int, err error) {
 	end, _ := t.ID(endOfText)
 	return []int{end}, vlm.CheckToken(t, "image_token_index", c.ImageToken, imageToken)
 }

@@ -23,12 +23,9 @@ import (
 	"strings"
 
 	"github.com/gomlx/compute/dtypes"
-	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
-	"github.com/dualprocess/dualprocess-go/internal/nn"
-	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
@@ -57,19 +54,19 @@ func (o Options) frame() vlm.Options { return vlm.Options{Paper: o.Paper, Checkp
 
 // network is what Pixtral has of its own.
 type network struct {
-	config Config
+	config modelConfig
 	dtype  dtypes.DType // that is computed in
 	paper  bool
 	vision *visionModel
 
-	rowEnd, pictureEnd int // tokens behind the rows of a picture, behind the last
+	rowEnd, pictureEnd int // tokens after the rows of a picture, after the last
 }
 
 var _ vlm.Model = (*network)(nil)
 
 // open reads the folder of a checkpoint.
 func open(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o vlm.Options) (*vlm.Verifier, error) {
-	c, err := ReadConfig(fsys)
+	c, err := readConfig(fsys)
 	if err != nil {
 		return nil, err
 	}
@@ -90,37 +87,7 @@ func (m *network) load(c weights.Cursor) *decoder.Decoder {
 
 // surplus accepts what checkpoints may carry besides: a head that is tied, and
 // tables that are computed.
-func (c Config) surplus(name string) bool {
+func (c modelConfig) surplus(name string) bool {
 	return c.Text.TiedHead && (name == "language_model.lm_head.weight" || name == "lm_head.weight") ||
 		strings.HasSuffix(name, ".rotary_emb.inv_freq") || strings.HasSuffix(name, ".patch_positional_embedding.inv_freq")
-}
-
-// target is the size in which the tower looks at a picture. The paper's reference
-// leaves pictures as large as they are, unless the folder names one size for all;
-// what is left over of a patch at the right and the bottom is then not seen.
-func (m *network) target(picture vision.Size) vision.Size {
-	rule := *m.config.Picture.Size
-	switch {
-	case !m.paper:
-		return rule.target(picture, m.config.Vision.PatchSize)
-	case rule.Height > 0 && rule.Width > 0:
-		return vision.Size{Height: rule.Height, Width: rule.Width}
-	}
-	return picture
-}
-
-// Features implements vlm.Model.
-func (m *network) Features(f nn.Pass, image *Node) *Node {
-	x := f.Record("pixel_values", m.process(image))
-	return m.vision.Apply(f, ConvertDType(x, m.dtype))
-}
-
-// process brings pictures [B, height, width, 3] to the numbers that the tower reads.
-func (m *network) process(image *Node) *Node {
-	d := image.Shape().Dimensions
-	size := m.target(vision.Size{Height: d[1], Width: d[2]})
-	if m.paper {
-		return vision.ProcessPaper(image, size, m.config.Picture.PictureConfig)
-	}
-	return vision.Process(image, size, m.config.Picture.PictureConfig)
 }

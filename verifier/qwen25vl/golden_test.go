@@ -26,8 +26,8 @@ func TestGolden(t *testing.T) {
 // own is what this folder gave a verifier.
 func own(v *vlm.Verifier) *network { return vlm.Pieces(v).Model.(*network) }
 
-// seenAs are the windows of the pictures of a case.
-func seenAs(x vlmtest.Case) windows {
+// windowsOf are the windows of the pictures of a case.
+func windowsOf(x vlmtest.Case) windows {
 	m := own(x.Verifier)
 	size, err := m.target(x.Size)
 	if err != nil {
@@ -39,19 +39,19 @@ func seenAs(x vlmtest.Case) windows {
 
 // inBlocks brings what goes through the tower's blocks into the reference's order.
 func inBlocks(t *testing.T, x vlmtest.Case, name string) (out []float32) {
-	var seen []string
+	var modules []string
 	switch name {
 	case "vision_blocks":
 		for i := range own(x.Verifier).config.Vision.Depth {
-			seen = append(seen, fmt.Sprint(name, ".", i))
+			modules = append(modules, fmt.Sprint(name, ".", i))
 		}
 	case "vision_output", "merger_windowed":
-		seen = []string{name}
+		modules = []string{name}
 	}
-	places, _, _ := inReference(seenAs(x))
-	for _, name := range seen {
-		require.Contains(t, x.Seen, name)
-		values := tensors.MustCopyFlatData[float32](x.Seen[name])
+	places, _, _ := inReference(windowsOf(x))
+	for _, name := range modules {
+		require.Contains(t, x.Recorded, name)
+		values := tensors.MustCopyFlatData[float32](x.Recorded[name])
 		each := len(values) / len(places)
 		for _, place := range places {
 			out = append(out, values[place*each:(place+1)*each]...)
@@ -63,7 +63,7 @@ func inBlocks(t *testing.T, x vlmtest.Case, name string) (out []float32) {
 // grids returns the order of tokens in the reference, the ends of its windows in
 // patches, and the grid of patches.
 func grids(x vlmtest.Case) map[string][]int32 {
-	w, merge := seenAs(x), own(x.Verifier).config.Vision.Merge
+	w, merge := windowsOf(x), own(x.Verifier).config.Vision.Merge
 	_, order, lengths := inReference(w)
 	ends := []int32{0}
 	for _, n := range lengths {

@@ -22,13 +22,9 @@ import (
 	"io/fs"
 
 	"github.com/gomlx/compute/dtypes"
-	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
-	"github.com/dualprocess/dualprocess-go/internal/nn"
-	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
-	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
@@ -56,7 +52,7 @@ func (o Options) frame() vlm.Options { return vlm.Options{Paper: o.Paper, Checkp
 
 // network is what Qwen2.5-VL has of its own.
 type network struct {
-	config Config
+	config modelConfig
 	dtype  dtypes.DType // that is computed in
 	paper  bool
 	vision *visionTower
@@ -66,7 +62,7 @@ var _ vlm.Model = (*network)(nil)
 
 // open reads the folder of a checkpoint.
 func open(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o vlm.Options) (*vlm.Verifier, error) {
-	c, err := ReadConfig(fsys)
+	c, err := readConfig(fsys)
 	if err != nil {
 		return nil, err
 	}
@@ -84,34 +80,4 @@ func (m *network) load(c weights.Cursor) *decoder.Decoder {
 }
 
 // surplus accepts a head that is stored though it is the table of embeddings.
-func (c Config) surplus(name string) bool { return c.Text.TiedHead && name == "lm_head.weight" }
-
-// findTokens sees to it that the tokens of the prompt are the tokenizer's, and
-// returns the one that ends a text where the folder does not say.
-func (c Config) findTokens(t *tokenizer.Tokenizer) (ends []int, err error) {
-	ids, err := vlm.FindTokens(t, endToken, startToken, visionStart, visionEnd)
-	if err != nil {
-		return nil, err
-	}
-	return ids[:1], vlm.CheckToken(t, "image_token_id", c.ImageToken, imageToken)
-}
-
-// target is the size that pictures are brought to.
-func (m *network) target(picture vision.Size) (vision.Size, error) {
-	if m.paper {
-		return m.config.Processor.paperTarget(picture)
-	}
-	return m.config.Processor.target(picture)
-}
-
-// Features implements vlm.Model.
-func (m *network) Features(f nn.Pass, image *Node) *Node {
-	d := image.Shape().Dimensions
-	size, err := m.target(vision.Size{Height: d[1], Width: d[2]})
-	if err != nil {
-		panic(err)
-	}
-	pixels := m.config.Processor.process(image, size, m.paper)
-	patches := f.Record("pixel_values", m.config.Processor.patches(pixels))
-	return m.vision.Apply(f, ConvertDType(patches, m.dtype))
-}
+func (c modelConfig) surplus(name string) bool { return c.Text.TiedHead && name == "lm_head.weight" }

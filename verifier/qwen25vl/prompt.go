@@ -1,6 +1,7 @@
 package qwen25vl
 
 import (
+	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 )
@@ -28,7 +29,7 @@ func (m *network) Prompt(question string) vlm.Prompt {
 }
 
 // Layout implements vlm.Model. A token of a picture stands, on the three axes of
-// positions (m-rope), at its row and column at one time; the text behind goes on
+// positions (m-rope), at its row and column at one time; the text that follows goes on
 // after the greatest of them.
 func (m *network) Layout(picture vision.Size) (vlm.Layout, error) {
 	size, err := m.target(picture)
@@ -51,4 +52,14 @@ func (m *network) Layout(picture vision.Size) (vlm.Layout, error) {
 		}
 	}
 	return l, nil
+}
+
+// findTokens sees to it that the tokens of the prompt are the tokenizer's, and
+// returns the one that ends a text where the folder does not say.
+func (c modelConfig) findTokens(t *tokenizer.Tokenizer) (ends []int, err error) {
+	ids, err := vlm.FindTokens(t, endToken, startToken, visionStart, visionEnd)
+	if err != nil {
+		return nil, err
+	}
+	return ids[:1], vlm.CheckToken(t, "image_token_id", c.ImageToken, imageToken)
 }

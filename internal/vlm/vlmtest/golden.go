@@ -34,8 +34,8 @@ type Model struct {
 	// image_sizes; they are compared exactly. nil returns none.
 	Whole func(x Case) map[string][]int32
 
-	// Result returns what a key is compared with where it is not what the probe saw
-	// under the key's name; nil leaves it to the probe.
+	// Result returns what a key is compared with where it is not what was recorded
+	// under the key's name; nil leaves it at that.
 	Result func(t *testing.T, x Case, name string) []float32
 
 	// Text undoes in a prompt what the model's processor, and not its template, does.
@@ -53,7 +53,7 @@ type Case struct {
 	Paper    bool // the mode of the verifier
 	Verifier *vlm.Verifier
 	Size     vision.Size    // of the picture
-	Seen     golden.Results // by the probe; see vlm.Model
+	Recorded golden.Results // by the names that vlm.Model gives
 }
 
 // about is what the tests need of golden.json.
