@@ -31,6 +31,9 @@ type Model interface {
 
 // Layout is what a picture becomes in the sequence.
 type Layout struct {
+	// Resized is the size that the picture is brought to, before any crop.
+	Resized vision.Size
+
 	// Tokens stand in place of the prompt's image token: image tokens, whose vectors
 	// come from Features in this order, and what is around and between them
 	// (breaks between rows, say), whose vectors are those of words.

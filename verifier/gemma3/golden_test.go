@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/dualprocess/dualprocess-go/backends"
-	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
 )
@@ -18,9 +17,6 @@ func TestGolden(t *testing.T) {
 		Name: name, Open: open,
 		Bidirectional: func(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o vlm.Options) (*vlm.Verifier, error) {
 			return openAs(ctx, rt, fsys, o, true)
-		},
-		Target: func(v *vlm.Verifier, _ vision.Size) (vision.Size, error) {
-			return vlm.Pieces(v).Model.(*network).config.Picture.size(), nil
 		},
 		Text: func(prompt string) string { return strings.Replace(prompt, picture, imageBegin, 1) },
 	})

@@ -67,6 +67,7 @@ func (c modelConfig) findTokens(t *tokenizer.Tokenizer) (ends []int, err error) 
 // Layout implements vlm.Model. Pictures of every size have as many tokens.
 func (m *network) Layout(vision.Size) (vlm.Layout, error) {
 	return vlm.Layout{
+		Resized:       m.config.Picture.size(),
 		Tokens:        slices.Repeat([]int{m.config.ImageToken}, m.config.ImageTokens),
 		Bidirectional: m.bidirectional,
 		Activations:   m.blocks.Activations(m.config.Vision.patches() * m.config.Vision.patches()),

@@ -11,7 +11,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/internal/golden"
-	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
 )
@@ -23,10 +22,6 @@ func own(v *vlm.Verifier) *network { return vlm.Pieces(v).Model.(*network) }
 func TestGolden(t *testing.T) {
 	vlmtest.Golden(t, vlmtest.Model{
 		Name: name, Open: open,
-		Target: func(v *vlm.Verifier, picture vision.Size) (vision.Size, error) {
-			_, err := own(v).Layout(picture)
-			return own(v).target(picture), err
-		},
 		Whole: func(x vlmtest.Case) map[string][]int32 {
 			m := own(x.Verifier)
 			return map[string][]int32{"vision_position_ids": positions(m.grid(x.Size), m.config.Vision.side())}

@@ -1,7 +1,6 @@
 package idefics2
 
 import (
-	"io/fs"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
@@ -10,8 +9,6 @@ import (
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
-	"github.com/dualprocess/dualprocess-go/internal/safetensors"
-	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
@@ -28,17 +25,12 @@ func tested() vlmtest.Checkpoint {
 }
 
 func TestOpenRefuses(t *testing.T) {
-	const checkpoint, tokens = "model.safetensors", "tokenizer.json"
 	tested().TestRefuses(t, golden.Runtime(t), map[string]vlmtest.Damage{
-		"no weights":          {vlmtest.Without(checkpoint), fs.ErrNotExist, checkpoint},
-		"truncated":           {vlmtest.Cut(checkpoint), safetensors.ErrFormat, checkpoint},
 		"missing":             {vlmtest.Named("model.connector.perceiver_resampler.latents", ""), weights.ErrMissing, "perceiver_resampler.latents"},
 		"surplus":             {vlmtest.Named("model.vision_model.post_layernorm.bias", "bias"), weights.ErrSurplus, `"bias"`},
 		"fewer layers":        {vlmtest.With(config, "perceiver_config.resampler_depth", 1), weights.ErrSurplus, "perceiver_resampler.layers.1"},
 		"another shape":       {vlmtest.With(config, "vision_config.image_size", 112), weights.ErrShape, "position_embedding"},
 		"no head":             {vlmtest.Named("lm_head.weight", ""), weights.ErrMissing, "lm_head"},
-		"no tokenizer":        {vlmtest.Without(tokens, "tokenizer.model"), fs.ErrNotExist, "tokenizer"},
-		"damaged tokenizer":   {vlmtest.Is(tokens, "{"), tokenizer.ErrFormat, tokens},
 		"another image token": {vlmtest.With(config, "image_token_id", 5), hf.ErrConfig, "image_token_id"},
 	})
 }

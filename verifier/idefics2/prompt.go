@@ -39,7 +39,7 @@ func (m *network) Layout(picture vision.Size) (vlm.Layout, error) {
 	if m.split && min(picture.Height, picture.Width) < 2 {
 		return vlm.Layout{}, fmt.Errorf("%w: a picture of %s has no quarters", vlm.ErrPictureSize, picture)
 	}
-	layout := vlm.Layout{Tokens: []int{m.border}}
+	layout := vlm.Layout{Resized: m.target(picture), Tokens: []int{m.border}}
 	for _, p := range m.parts(picture) {
 		size, grid := m.target(p.size), m.grid(p.size)
 		if grid.Area() == 0 || max(size.Height, size.Width) > vlm.LongestSide {

@@ -3,8 +3,6 @@ package llava
 import (
 	"testing"
 
-	"github.com/dualprocess/dualprocess-go/internal/vision"
-	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
 )
 
@@ -12,9 +10,6 @@ import (
 func TestGolden(t *testing.T) {
 	vlmtest.Golden(t, vlmtest.Model{
 		Name: name, Open: open,
-		Target: func(v *vlm.Verifier, picture vision.Size) (vision.Size, error) {
-			return vlm.Pieces(v).Model.(*network).config.Picture.target(picture), nil
-		},
 		Unused: 1,
 	})
 }

@@ -35,6 +35,7 @@ func (m *network) Prompt(question string) vlm.Prompt {
 // Layout implements vlm.Model. Pictures of every size have as many tokens.
 func (m *network) Layout(picture vision.Size) (vlm.Layout, error) {
 	return vlm.Layout{
+		Resized:     m.config.Picture.target(picture),
 		Tokens:      slices.Repeat([]int{m.config.ImageToken}, m.config.tokens()),
 		Activations: m.blocks.Activations(m.config.Vision.patches()*m.config.Vision.patches() + 1),
 	}, checkPicture(picture)

@@ -23,7 +23,7 @@ func (m *network) Layout(picture vision.Size) (vlm.Layout, error) {
 		return vlm.Layout{}, fmt.Errorf("%w: a picture of %s would be looked at as %s, want %d to %d pixels a side",
 			vlm.ErrPictureSize, picture, size, patch, vlm.LongestSide)
 	}
-	l := vlm.Layout{Activations: m.config.activations(rows * cols)}
+	l := vlm.Layout{Resized: size, Activations: m.config.activations(rows * cols)}
 	for range rows {
 		for range cols {
 			l.Tokens = append(l.Tokens, m.config.ImageToken)

@@ -8,7 +8,6 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/stretchr/testify/require"
 
-	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
 )
@@ -19,7 +18,6 @@ const nameInFixtures = "qwen2_5_vl"
 func TestGolden(t *testing.T) {
 	vlmtest.Golden(t, vlmtest.Model{
 		Name: nameInFixtures, Open: open, Result: inBlocks, Whole: grids,
-		Target: func(v *vlm.Verifier, picture vision.Size) (vision.Size, error) { return own(v).target(picture) },
 	})
 }
 

@@ -1,6 +1,7 @@
 package qwen25vl
 
 import (
+	"io/fs"
 	"strings"
 	"testing"
 
@@ -9,15 +10,32 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
+	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 // tested is the fixture's checkpoint. The windows of its picture are cut at the
 // right and at the bottom.
 func tested() vlmtest.Checkpoint {
 	return vlmtest.Checkpoint{Name: nameInFixtures, Open: open, Picture: vision.Size{Height: 90, Width: 144}}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	const tokens = "tokenizer.json"
+	tested().TestRefuses(t, golden.Plain(t), map[string]vlmtest.Damage{
+		"more blocks":    {vlmtest.With(modelFile, "vision_config.depth", 5), weights.ErrMissing, "visual.blocks.4.norm1.weight"},
+		"fewer blocks":   {vlmtest.With(modelFile, "vision_config.depth", 3), weights.ErrSurplus, "visual.blocks.3"},
+		"another kernel": {vlmtest.With(modelFile, "vision_config.hidden_size", 64), weights.ErrShape, "visual.patch_embed.proj.weight"},
+		"another head":   {vlmtest.With(modelFile, "vocab_size", 740), weights.ErrShape, "lm_head.weight"},
+		"image token":    {vlmtest.With(modelFile, "image_token_id", 711), hf.ErrConfig, "image_token_id"},
+		"no such token": {vlmtest.Content(tokens, func(old string) string {
+			return strings.ReplaceAll(old, visionStart, "<|vision_begin|>")
+		}), hf.ErrConfig, visionStart},
+		"no picture": {vlmtest.Without(pictureFile), fs.ErrNotExist, pictureFile},
+	})
 }
 
 func TestTiedHead(t *testing.T) {

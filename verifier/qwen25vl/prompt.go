@@ -39,6 +39,7 @@ func (m *network) Layout(picture vision.Size) (vlm.Layout, error) {
 	unit := m.config.Processor.Patch * m.config.Processor.Merge
 	rows, cols := size.Height/unit, size.Width/unit
 	l := vlm.Layout{
+		Resized:     size,
 		Positions:   make([][]int, 3),
 		Next:        max(rows, cols),
 		Activations: m.vision.activations(rows, cols),

@@ -22,10 +22,6 @@ type Model struct {
 	Name string // of the model in golden.json
 	Open vlm.Open
 
-	// Target is the model's own rule of sizes: what a picture is resized to, before
-	// any crop. The error wraps vlm.ErrPictureSize.
-	Target func(v *vlm.Verifier, picture vision.Size) (vision.Size, error)
-
 	// Bidirectional opens the model in the mode Paper, but so that image tokens attend
 	// to each other; nil for models in which they never do.
 	Bidirectional vlm.Open
