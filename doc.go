@@ -17,7 +17,7 @@
 //
 //	rt, err := backends.Open(ctx, backends.Options{})
 //	generator, err := pocketgenerator.Open(ctx, rt, pocketgenerator.Options{})
-//	verifier, err := pocketverifier.Open(rt)
+//	verifier, err := pocketverifier.Open(ctx, rt, pocketverifier.Options{})
 //	line := overlay.Solid{Picture: overlay.HorizonLine{Row: 0.3}}
 //	adapter, err := dualprocess.Distill(ctx, dualprocess.Task{
 //		Runtime: rt, Generator: generator, Verifier: verifier, Batch: 6, Drift: 0.03,

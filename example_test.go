@@ -28,7 +28,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	verifier, err := pocketverifier.Open(rt)
+	verifier, err := pocketverifier.Open(ctx, rt, pocketverifier.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func Example_folders() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	qwen, err := verifier.Open(ctx, rt, "Qwen2.5-VL-7B-Instruct")
+	qwen, err := verifier.Open(ctx, rt, "Qwen2.5-VL-7B-Instruct", verifier.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}

@@ -25,7 +25,7 @@ func TestGoldenDistill(t *testing.T) {
 			var about struct{ Model string }
 			f.Decode(t, &about)
 			rt := golden.Plain(t)
-			v, err := verifier.Open(t.Context(), rt, f.Path(about.Model))
+			v, err := verifier.Open(t.Context(), rt, f.Path(about.Model), verifier.Options{})
 			require.NoError(t, err)
 			g := schnell(t, rt)
 			losses, adapter := distil(t, rt, g, v)

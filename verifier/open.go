@@ -1,6 +1,22 @@
 // Package verifier opens vision-language models from local folders in the layout
-// of Hugging Face. The models themselves are in the folders below, one each, and
-// may be opened directly.
+// of Hugging Face:
+//
+//	qwen, err := verifier.Open(ctx, rt, "Qwen2.5-VL-7B-Instruct", verifier.Options{})
+//
+// A [LanguageModel] teaches generators (dualprocess.Distill), rates their pictures
+// (dualprocess.Evaluate), and answers questions about pictures of your own (Score,
+// YesNo, Generate). The models are in the folders below, one each, where their
+// documentation says how they look at pictures; they may be opened directly:
+//
+//   - qwen25vl: Qwen2.5-VL
+//   - idefics2: Idefics2
+//   - llava: LLaVA-1.5
+//   - gemma3: Gemma 3, in the sizes that can see
+//   - pixtral: Pixtral 12B
+//   - pocket: a small model that this project trained, embedded in the library
+//
+// Package remote asks models behind an API, which rate pictures and cannot teach.
+// Package verifiertest tests a verifier of your own.
 package verifier
 
 import (
@@ -9,89 +25,97 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/dualprocess/dualprocess-go/backends"
-	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
-	"github.com/dualprocess/dualprocess-go/verifier/gemma3"
-	"github.com/dualprocess/dualprocess-go/verifier/idefics2"
-	"github.com/dualprocess/dualprocess-go/verifier/llava"
-	"github.com/dualprocess/dualprocess-go/verifier/pixtral"
-	"github.com/dualprocess/dualprocess-go/verifier/pocket"
-	"github.com/dualprocess/dualprocess-go/verifier/qwen25vl"
 )
 
-// ErrUnsupported says that a folder holds a model that this library does not have.
-var ErrUnsupported = errors.New("unsupported model")
+// What a caller may want to tell apart, whatever model it is: the packages of the
+// models have the same errors under the same names. A context or a runtime that is
+// nil is an error that wraps dualprocess.ErrTask.
+var (
+	// ErrUnsupported says that a folder holds a model that this library does not have.
+	ErrUnsupported = errors.New("unsupported model")
+	// ErrOptions says that a field of Options is one that the model does not have, is
+	// out of range, or does not go with another; the error names it.
+	ErrOptions = vlm.ErrOptions
+	// ErrPictureSize says that the model cannot look at pictures of a size: empty, too
+	// small, too large or too elongated.
+	ErrPictureSize = vlm.ErrPictureSize
+	// ErrQuestion says that a question or an answer cannot be put to the model: it is
+	// empty, or not UTF-8.
+	ErrQuestion = vlm.ErrQuestion
+)
 
-// Open opens the verifier in folder, by the architecture that its config.json
-// names, as its makers use it; for the paper's own processing and other options
-// open it by its own package. Its weights become frozen variables of the runtime's
-// store. What it returns is a LanguageModel, unless the folder holds the pocket
-// verifier. The error wraps ErrUnsupported, and names the architecture, where the
-// library does not have it.
-func Open(ctx context.Context, rt *backends.Runtime, folder string) (dualprocess.Verifier, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("verifier: %w", err)
-	}
-	const config = "config.json"
+// Options of Open. The zero value is the model as its makers use it; a field that the
+// model does not have must be left at zero.
+type Options struct {
+	// Paper processes pictures and writes prompts as the paper's reference does, for
+	// those who want the paper's numbers, in place of the model's own image processor
+	// and chat template. The packages of the models say what that comes to. The pocket
+	// verifier has no such mode.
+	Paper bool
+
+	// Split looks at the quarters of a picture besides the whole, for five times the
+	// image tokens. Only Idefics2 does, and not with Paper.
+	Split bool
+
+	// Checkpoint says whether activations are computed again in the backward pass
+	// instead of being kept: less memory for more time. The zero value decides by the
+	// memory that is free. The pocket verifier has no such option.
+	Checkpoint backends.Checkpointing
+}
+
+// Open opens the verifier in folder, by the architecture that its config.json names.
+// Its weights become frozen variables of the runtime's store, in the precision of the
+// files. The error wraps ErrUnsupported, and names the architecture, where the library
+// does not have it; ErrOptions, and names the field, where the model does not have an
+// option; any other names the file with the field or the tensor at fault. Nothing is
+// then left in the store.
+func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (LanguageModel, error) {
 	fsys := os.DirFS(folder)
-	architectures, err := hf.ReadField[[]string](fsys, config, "architectures")
+	err := vlm.CheckOpen(ctx, rt, fsys)
+	var m model
+	if err == nil {
+		m, err = find(fsys)
+	}
+	if err == nil {
+		err = m.check(o)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("verifier: open %s: %w", folder, err)
 	}
-	if slices.Contains(architectures, pocket.Architecture) {
-		return pocket.OpenFS(rt, fsys)
+	return m.open(ctx, rt, folder, o)
+}
+
+// find returns the model that config.json names.
+func find(fsys fs.FS) (model, error) {
+	const config = "config.json"
+	architectures, err := hf.ReadField[[]string](fsys, config, "architectures")
+	if err != nil {
+		return model{}, err
 	}
 	for _, m := range models() {
 		if !slices.Contains(architectures, m.architecture) {
 			continue
 		}
-		if fits, err := m.fits(fsys); err != nil {
-			return nil, fmt.Errorf("verifier: open %s: %w", folder, err)
-		} else if fits {
-			return opened(m.open(ctx, rt, folder, vlm.Options{}))
+		if fits, err := m.fits(fsys, config); fits || err != nil {
+			return m, err
 		}
 	}
-	return nil, fmt.Errorf("verifier: %s: %w: architectures is %q", filepath.Join(folder, config), ErrUnsupported, architectures)
+	return model{}, fmt.Errorf("%s: %w: architectures is %q", config, ErrUnsupported, architectures)
 }
 
-// entry is a vision-language model by what config.json says of it.
-type entry struct {
-	architecture string
-	tower        string // vision_config.model_type, "" for any: LLaVA and Pixtral share an architecture's name
-	open         func(context.Context, *backends.Runtime, string, vlm.Options) (*vlm.Verifier, error)
-}
-
-func models() []entry {
-	return []entry{
-		{qwen25vl.Architecture, "", qwen25vl.Open},
-		{idefics2.Architecture, "", idefics2.Open},
-		{gemma3.Architecture, "", gemma3.Open},
-		{pixtral.Architecture, pixtral.VisionModelType, pixtral.Open},
-		{llava.Architecture, llava.VisionModelType, llava.Open},
-	}
-}
-
-// fits says whether the folder has the tower.
-func (e entry) fits(fsys fs.FS) (bool, error) {
-	if e.tower == "" {
+// fits says whether the folder has the model's vision tower.
+func (m model) fits(fsys fs.FS, config string) (bool, error) {
+	if m.tower == "" {
 		return true, nil
 	}
-	type config struct {
+	type fields struct {
 		ModelType string `json:"model_type"`
 	}
-	vision, err := hf.ReadField[config](fsys, "config.json", "vision_config")
-	return vision.ModelType == e.tower, err
-}
-
-// opened keeps a nil pointer from becoming a Verifier that is not nil.
-func opened(v *vlm.Verifier, err error) (dualprocess.Verifier, error) {
-	if err != nil {
-		return nil, err
-	}
-	return v, nil
+	vision, err := hf.ReadField[fields](fsys, config, "vision_config")
+	return vision.ModelType == m.tower, err
 }

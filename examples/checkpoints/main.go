@@ -72,7 +72,7 @@ func distil(ctx context.Context, run *show.Run, f models) error {
 	if err != nil {
 		return err
 	}
-	v, err := verifier.Open(ctx, rt, f.verifier)
+	v, err := verifier.Open(ctx, rt, f.verifier, verifier.Options{})
 	if err != nil {
 		return err
 	}

@@ -43,7 +43,7 @@ func commonsense(ctx context.Context, run *show.Run) error {
 	if err != nil {
 		return err
 	}
-	v, err := verifier.Open(rt)
+	v, err := verifier.Open(ctx, rt, verifier.Options{})
 	if err != nil {
 		return err
 	}

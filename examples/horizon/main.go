@@ -41,7 +41,7 @@ func horizon(ctx context.Context, run *show.Run, lines []float64) error {
 	if err != nil {
 		return err
 	}
-	v, err := verifier.Open(rt)
+	v, err := verifier.Open(ctx, rt, verifier.Options{})
 	if err != nil {
 		return err
 	}

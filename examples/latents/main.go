@@ -34,7 +34,7 @@ func latents(ctx context.Context, run *show.Run) error {
 	if err != nil {
 		return err
 	}
-	v, err := verifier.Open(rt)
+	v, err := verifier.Open(ctx, rt, verifier.Options{})
 	if err != nil {
 		return err
 	}

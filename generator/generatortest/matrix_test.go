@@ -54,13 +54,13 @@ func openGenerators(t *testing.T, rt *backends.Runtime) map[string]dualprocess.G
 }
 
 func openVerifiers(t *testing.T, rt *backends.Runtime) map[string]dualprocess.Verifier {
-	own, err := pocketverifier.Open(rt)
+	own, err := pocketverifier.Open(t.Context(), rt, pocketverifier.Options{})
 	require.NoError(t, err)
 	all := map[string]dualprocess.Verifier{"pocket": own}
 	for _, f := range golden.Fixtures(t, golden.Verifier) {
 		var about struct{ Model string }
 		f.Decode(t, &about)
-		all[f.Name], err = verifier.Open(t.Context(), rt, f.Path(about.Model))
+		all[f.Name], err = verifier.Open(t.Context(), rt, f.Path(about.Model), verifier.Options{})
 		require.NoError(t, err, f.Name)
 	}
 	return all

@@ -141,7 +141,7 @@ func (s benchSize) write(b *testing.B, rt *backends.Runtime, folder string) {
 	}
 	path := filepath.Join(folder, checkpoint)
 	require.NoError(b, safetensors.WriteFile(path, nil, nil))
-	_, err := verifier.Open(b.Context(), rt, folder)
+	_, err := verifier.Open(b.Context(), rt, folder, verifier.Options{})
 	require.ErrorIs(b, err, weights.ErrMissing)
 	writeNoise(b, missing(b, err), s.dtype, path)
 }

@@ -63,9 +63,9 @@ func (s benchSize) bench(b *testing.B, group string) {
 		folder = filepath.Join(root, group, s.model)
 	}
 	s.write(b, rt, folder)
-	opened, err := verifier.Open(b.Context(), rt, folder)
+	opened, err := verifier.Open(b.Context(), rt, folder, verifier.Options{})
 	require.NoError(b, err)
-	v := opened.(*vlm.Verifier)
+	v := vlmtest.Frame(opened)
 	in, err := v.Prepare(b.Context(), benchQuestion, s.height, s.width)
 	require.NoError(b, err)
 	s.note(b, v, in, folder)

@@ -4,19 +4,19 @@
 //
 // The folder of a model gives a [Model] (what becomes of a picture's size, the
 // prompt, and the graph from pixels to features), its decoder and its tokenizer;
-// [New] makes of them a [Verifier], which is a dualprocess.Verifier and more. The
-// folder writes nothing about answers, gradients, caches or generation.
+// [Opening] makes of them a [Verifier], which is a dualprocess.Verifier and more.
+// The folder writes nothing about answers, gradients, caches or generation.
 //
-// What is said about a picture is cut behind the picture's last token:
+// What is said about a picture is cut after the picture's last token:
 //
 //	USER: [image] | Is it red? ASSISTANT: Yes
-//	    prefix    |          question
+//	    prefix    |          suffix
+//
+// The prefix depends on the picture alone. It goes through the model once, and
+// every question's suffix attends to its keys and values.
 //
 // Prompts are one small function per model, tested against what transformers makes
 // of the checkpoint's chat template. A Jinja library was tried in their place:
 // gonja 2.9.1 renders Qwen's, Idefics2's and Pixtral's templates exactly, does not
 // know LLaVA's "generation" blocks and cannot parse Gemma 3's.
-//
-// The prefix depends on the picture alone. It goes through the model once, and
-// every question attends to its keys and values.
 package vlm

@@ -1,47 +1,13 @@
 package vlm
 
 import (
-	"errors"
-	"fmt"
-
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/dualprocess/dualprocess-go/backends"
-	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 )
-
-// Errors of Prepare and of the methods that take pictures.
-var (
-	// ErrPictureSize says that the model's rule has no place for pictures of that
-	// size: too small, too large or too elongated.
-	ErrPictureSize = errors.New("unsupported picture size")
-	// ErrQuestion says that a question or an answer cannot be put to the model:
-	// it is empty, or not UTF-8.
-	ErrQuestion = fmt.Errorf("%w: unusable question or answer", dualprocess.ErrPrompt)
-)
-
-// Options of a verifier. The zero value is the model as its makers use it.
-type Options struct {
-	// Paper processes pictures and writes prompts as the paper's reference does,
-	// for those who want the paper's numbers: each picture's own range of values
-	// is stretched to [0, 1], resized by plain bilinear sampling, and asked about
-	// in the reference's words. By default the model's own image processor and
-	// chat template count.
-	Paper bool
-
-	// Split looks at the quarters of a picture besides the whole, for five times the
-	// image tokens, as Idefics2's processor does where do_image_splitting is set.
-	// Open refuses it for models that do no such thing, and together with Paper.
-	Split bool
-
-	// Checkpoint says whether activations are computed again in the backward pass
-	// instead of being kept.
-	Checkpoint backends.Checkpointing
-}
 
 // Model is what the folder of one vision-language model gives.
 type Model interface {
@@ -65,19 +31,23 @@ type Model interface {
 
 // Layout is what a picture becomes in the sequence.
 type Layout struct {
-	// Tokens stand in place of the prompt's marker: image tokens, whose vectors
+	// Resized is the size that the picture is brought to, before any crop.
+	Resized vision.Size
+
+	// Tokens stand in place of the prompt's image token: image tokens, whose vectors
 	// come from Features in this order, and what is around and between them
 	// (breaks between rows, say), whose vectors are those of words.
 	Tokens []int
 
 	// Positions of Tokens for the rotary embedding, per axis, counted from that of
-	// the first; nil counts on, token by token. Behind is the position of what
-	// follows, counted likewise; it is only read with Positions.
+	// the first; nil counts on, token by token. Next is the position of the token
+	// that follows, counted likewise; it is only read with Positions.
 	Positions [][]int
-	Behind    int
+	Next      int
 
-	// Together says that the image tokens attend to each other, also to those behind them.
-	Together bool
+	// Bidirectional lets the image tokens attend to each other in both directions,
+	// where all others attend to those before them alone.
+	Bidirectional bool
 
 	// Activations estimates the numbers that the backward pass of the vision tower
 	// keeps per picture, for Options.Checkpoint; 0 where they don't matter.
@@ -108,5 +78,5 @@ type Setup struct {
 	Decoder   *decoder.Decoder // with a head
 	Tokenizer *tokenizer.Tokenizer
 	Image     int   // the token of the prompt that Layout.Tokens replace, and among them the one whose vectors are Features'
-	Ends      []int // tokens that end a generated text; see ReadEnds
+	Ends      []int // tokens that end a generated text
 }

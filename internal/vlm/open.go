@@ -2,6 +2,7 @@ package vlm
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,12 +15,33 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
+// Open is how a package opens its model. Its errors do not name the package.
+type Open func(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*Verifier, error)
+
+// FS opens a model in a file system. Errors begin with the package's name.
+func (open Open) FS(ctx context.Context, rt *backends.Runtime, name string, fsys fs.FS, o Options) (*Verifier, error) {
+	err := errors.Join(CheckOpen(ctx, rt, fsys), o.check())
+	var v *Verifier
+	if err == nil {
+		v, err = open(ctx, rt, fsys, o)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return v, nil
+}
+
+// Folder opens a model in a folder of the operating system, which errors name, too.
+func (open Open) Folder(ctx context.Context, rt *backends.Runtime, name, folder string, o Options) (*Verifier, error) {
+	return open.FS(ctx, rt, name+": open "+folder, os.DirFS(folder), o)
+}
+
 // Opening says how the folder of a checkpoint becomes a verifier, once its
 // configuration is read.
 type Opening struct {
 	Name  string // of the package, for errors
 	Model Model
-	Image int // the token that marks a picture in the prompt, and that its vectors take the places of
+	Image int // the token that stands for a picture in the prompt, and for each of its vectors in Layout.Tokens
 
 	// Tokens compares the tokenizer with the prompt and the configuration, and
 	// returns the tokens that end a text where the folder does not say.
@@ -29,9 +51,6 @@ type Opening struct {
 	// the language model's with its head.
 	Load func(c weights.Cursor) *decoder.Decoder
 
-	// Splits says that the model can look at pictures in parts: Options.Split.
-	Splits bool
-
 	// Surplus accepts tensors that checkpoints carry without use.
 	Surplus func(name string) bool
 }
@@ -39,9 +58,6 @@ type Opening struct {
 // Open reads the rest of the folder. The weights become frozen variables of the
 // runtime's store; none of them stay there where it fails.
 func (p Opening) Open(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*Verifier, error) {
-	if o.Split && (!p.Splits || o.Paper) {
-		return nil, fmt.Errorf("%w: Options.Split is for Idefics2 as its makers use it", hf.ErrConfig)
-	}
 	s := Setup{Name: p.Name, Model: p.Model, Image: p.Image}
 	var err error
 	if s.Tokenizer, err = tokenizer.Open(fsys, "."); err != nil {
@@ -51,7 +67,7 @@ func (p Opening) Open(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o O
 	if err != nil {
 		return nil, err
 	}
-	if s.Ends, err = ReadEnds(fsys, ends...); err != nil {
+	if s.Ends, err = readEnds(fsys, ends); err != nil {
 		return nil, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -69,17 +85,29 @@ func (p Opening) Open(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o O
 	return v, nil
 }
 
-// OpenFS opens the model of a package in a file system.
-type OpenFS func(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*Verifier, error)
-
-// OpenFolder opens the model of a package in a folder of the operating system.
-// Errors begin with both names.
-func OpenFolder(ctx context.Context, rt *backends.Runtime, name, folder string, o Options, open OpenFS) (*Verifier, error) {
-	v, err := open(ctx, rt, os.DirFS(folder), o)
-	if err != nil {
-		return nil, fmt.Errorf("%s: open %s: %w", name, folder, err)
+// readEnds reads the tokens that end a text from the folder's
+// generation_config.json; where it has none, fallback counts.
+func readEnds(fsys fs.FS, fallback []int) ([]int, error) {
+	const name = "generation_config.json"
+	var fields map[string]json.RawMessage
+	if err := hf.ReadConfig(fsys, name, &fields); errors.Is(err, fs.ErrNotExist) {
+		return fallback, nil
+	} else if err != nil {
+		return nil, err
 	}
-	return v, nil
+	raw := fields["eos_token_id"]
+	if hf.Null(raw) {
+		return fallback, nil
+	}
+	var one int
+	if err := json.Unmarshal(raw, &one); err == nil {
+		return []int{one}, nil
+	}
+	var several []int
+	if err := json.Unmarshal(raw, &several); err != nil {
+		return nil, fmt.Errorf("%s: %w: eos_token_id: %w", name, hf.ErrConfig, err)
+	}
+	return several, nil
 }
 
 // FindTokens returns the ids of tokens by their names. The error wraps

@@ -6,94 +6,74 @@ import (
 	"image"
 	"math"
 
-	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
-
 	"github.com/dualprocess/dualprocess-go/dualprocess"
-	"github.com/dualprocess/dualprocess-go/internal/graphs"
-	"github.com/dualprocess/dualprocess-go/internal/pixels"
-	"github.com/dualprocess/dualprocess-go/internal/quote"
 )
 
-// Score returns P(answer) of a picture, over which the question's overlay already
-// lies: the exponential of the answer's mean log-probability per token, as Evaluate
-// has it. It compiles once for each size of pictures and step in a question's
-// length.
+// Score returns P(answer) of a picture: the exponential of the answer's mean
+// log-probability per token, as Evaluate has it.
 func (v *Verifier) Score(ctx context.Context, img image.Image, q dualprocess.Question) (float64, error) {
-	logP, err := v.rate(ctx, img, false, q)
+	logP, err := v.logProbs(ctx, img, false, q)
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("%s: score: %w", v.setup.Name, err)
 	}
 	return math.Exp(logP[0]), nil
 }
 
-// YesNo returns P("Yes") / (P("Yes") + P("No")) of a picture: how much the model
-// rather says Yes than No, whatever else it might say. q.Answer does not matter.
+// YesNo returns P("Yes") / (P("Yes") + P("No")) of a picture.
 func (v *Verifier) YesNo(ctx context.Context, img image.Image, q dualprocess.Question) (float64, error) {
 	yes, no := q, q
 	yes.Answer, no.Answer = "Yes", "No"
-	logP, err := v.rate(ctx, img, true, yes, no)
+	logP, err := v.logProbs(ctx, img, true, yes, no)
 	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("%s: score: %w", v.setup.Name, err)
 	}
-	return 1 / (1 + math.Exp(logP[1]-logP[0])), nil
+	return Share(logP[0], logP[1]), nil
 }
 
-// rate returns the log-probability of each answer: the mean over its tokens, or
+// Share is p / (p + q) of two log-probabilities.
+func Share(logP, logQ float64) float64 { return 1 / (1 + math.Exp(logQ-logP)) }
+
+// logProbs returns the log-probability of each answer: the mean over its tokens, or
 // the sum, which is that of the whole answer.
-func (v *Verifier) rate(ctx context.Context, img image.Image, sum bool, questions ...dualprocess.Question) ([]float64, error) {
-	size := img.Bounds().Size()
-	if _, err := v.view(size.Y, size.X); err != nil {
-		return nil, fmt.Errorf("%s: %w", v.setup.Name, err)
+func (v *Verifier) logProbs(ctx context.Context, img image.Image, sum bool, questions ...dualprocess.Question) ([]float64, error) {
+	if err := v.checkPicture(ctx, img); err != nil {
+		return nil, err
 	}
-	inputs, key, err := v.questions(sum, questions)
+	inputs, key, err := v.pad(sum, questions)
 	if err != nil {
 		return nil, err
 	}
-	key = fmt.Sprintf("score %dx%d %s", size.X, size.Y, key)
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	out, err := v.run(ctx, key, func(in []*Node) []*Node {
-		asked := make([][]*Node, len(questions))
-		for k := range asked {
-			asked[k] = in[1+4*k : 5+4*k]
-		}
-		return []*Node{Concatenate(v.LogProbs(in[0], asked), 0)}
-	}, append([]any{pixels.FromImages(img)}, inputs...)...)
-	if err != nil {
-		return nil, fmt.Errorf("%s: score: %w", v.setup.Name, err)
-	}
-	defer graphs.Release(out...)
-	logP := make([]float64, len(questions))
-	for k, x := range tensors.MustCopyFlatData[float32](out[0]) {
-		logP[k] = float64(x)
-		if math.IsNaN(logP[k]) {
-			return nil, fmt.Errorf("%s: score: the model's answer is not a number: %w", v.setup.Name, dualprocess.ErrNotFinite)
-		}
-	}
-	return logP, nil
+	return v.programs.LogProbs(ctx, v, img, key, inputs)
 }
 
-// questions prepares questions, padded to a common length, and names their shape.
-func (v *Verifier) questions(sum bool, questions []dualprocess.Question) (inputs []any, key string, err error) {
-	all, length, labels := make([]asked, len(questions)), 0, 0
+// checkPicture returns the error of a picture that the model cannot look at.
+func (v *Verifier) checkPicture(ctx context.Context, img image.Image) error {
+	if err := CheckPicture(ctx, img); err != nil {
+		return err
+	}
+	size := img.Bounds().Size()
+	_, err := v.prefix(size.Y, size.X)
+	return err
+}
+
+// pad prepares questions, padded to a common length, and names their shape.
+func (v *Verifier) pad(sum bool, questions []dualprocess.Question) (inputs []dualprocess.Inputs, key string, err error) {
+	all, length, labels := make([]encoded, len(questions)), 0, 0
 	for k, q := range questions {
-		if all[k], err = v.ask(q); err != nil {
-			return nil, "", fmt.Errorf("%s: question %s, answer %s: %w", v.setup.Name, quote.Short(q.Prompt()), quote.Short(q.Answer), err)
+		if all[k], err = v.encode(q); err != nil {
+			return nil, "", err
 		}
-		length, labels = max(length, len(all[k].ids)), max(labels, all[k].labels)
+		length, labels = max(length, len(all[k].suffix)), max(labels, all[k].labels)
 	}
-	length, labels = step(length, lengthStep), step(labels, labelStep)
-	for _, a := range all {
-		share := 1 / float64(a.labels)
+	length, labels = roundUp(length, lengthStep), roundUp(labels, labelStep)
+	for _, e := range all {
+		weight := 1 / float64(e.labels)
 		if sum {
-			share = 1
+			weight = 1
 		}
-		for _, t := range a.padded(length, labels, share) {
-			inputs = append(inputs, t)
-		}
+		inputs = append(inputs, e.padded(length, labels, weight))
 	}
-	return inputs, fmt.Sprintf("%d questions %d %d", len(all), length, labels), nil
+	return inputs, fmt.Sprintf(" of %d tokens with %d labels", length, labels), nil
 }
 
 // Steps in which lengths grow, so that similar questions share an executable.
@@ -102,4 +82,4 @@ const (
 	labelStep  = 4
 )
 
-func step(n, by int) int { return (n + by - 1) / by * by }
+func roundUp(n, step int) int { return (n + step - 1) / step * step }

@@ -11,13 +11,13 @@ import (
 // It is for tests: it records inputs_embeds and position_ids besides what the tower
 // (see Model) and the decoder record.
 func Trace(v *Verifier, f nn.Pass, image *Node, question []*Node) *Node {
-	w, q := v.mustView(image), v.join([][]*Node{question})
-	s := v.span(f, image, w)
-	behind := v.questionSpan(f, w, q.ids, image.Shape().Dim(0))
-	s.Embeds = f.Record("inputs_embeds", Concatenate([]*Node{s.Embeds, behind.Embeds}, 1))
+	p, q := v.mustPrefix(image), v.join([][]*Node{question})
+	s := v.prefixSpan(f, image, p)
+	suffix := v.suffixSpan(f, p, q.ids, image.Shape().Dim(0))
+	s.Embeds = f.Record("inputs_embeds", Concatenate([]*Node{s.Embeds, suffix.Embeds}, 1))
 	if s.Positions != nil {
 		axes := s.Positions.Shape().Dim(0)
-		s.Positions = Concatenate([]*Node{s.Positions, BroadcastToDims(InsertAxes(behind.Positions, 0), axes, q.ids.Shape().Dim(1))}, 1)
+		s.Positions = Concatenate([]*Node{s.Positions, BroadcastToDims(InsertAxes(suffix.Positions, 0), axes, q.ids.Shape().Dim(1))}, 1)
 		f.Record("position_ids", s.Positions)
 	}
 	if s.Groups != nil {

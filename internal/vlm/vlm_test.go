@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"testing/fstest"
 
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/stretchr/testify/assert"
@@ -23,9 +22,16 @@ import (
 )
 
 // opened opens the fixture's LLaVA.
-func opened(t *testing.T, rt *backends.Runtime, changes ...vlmtest.Change) *vlm.Verifier {
+func opened(t *testing.T, rt *backends.Runtime, changes ...vlmtest.Change) *llava.Verifier {
 	t.Helper()
-	return vlmtest.Checkpoint{Name: "llava", Open: llava.OpenFS}.Opened(t, rt, llava.Options{}, changes...)
+	files := vlmtest.Files(t, "llava")
+	for _, change := range changes {
+		change(t, files)
+	}
+	v, err := llava.OpenFS(t.Context(), rt, files, llava.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, v.Release()) })
+	return v
 }
 
 // drawn is a picture of some size, with a see-through corner.
@@ -75,10 +81,10 @@ func TestGenerate(t *testing.T) {
 	require.Equal(t, text, again)
 
 	picture := tensors.FromFlatDataAndDimensions(make([]float32, 30*44*3), 1, 30, 44, 3)
-	long, err := vlm.Continue(t.Context(), v, picture, question, tokens)
+	long, err := vlm.Continue(t.Context(), vlmtest.Frame(v), picture, question, tokens)
 	require.NoError(t, err)
 	require.Len(t, long, tokens)
-	short, err := vlm.Continue(t.Context(), v, picture, question, 3)
+	short, err := vlm.Continue(t.Context(), vlmtest.Frame(v), picture, question, 3)
 	require.NoError(t, err)
 	require.Equal(t, long[:3], short)
 
@@ -92,9 +98,9 @@ func TestGenerateEnds(t *testing.T) {
 	free, err := opened(t, rt).Generate(t.Context(), img, "What is it?", 1)
 	require.NoError(t, err)
 	v := opened(t, rt)
-	id, ok := vlm.Pieces(v).Tokenizer.ID(free)
+	id, ok := vlm.Pieces(vlmtest.Frame(v)).Tokenizer.ID(free)
 	if !ok {
-		id, ok = vlm.Pieces(v).Tokenizer.ID("▁" + strings.TrimSpace(free))
+		id, ok = vlm.Pieces(vlmtest.Frame(v)).Tokenizer.ID("▁" + strings.TrimSpace(free))
 	}
 	require.True(t, ok, "%q", free)
 	ended := opened(t, rt, vlmtest.With("generation_config.json", "eos_token_id", id))
@@ -103,6 +109,7 @@ func TestGenerateEnds(t *testing.T) {
 	require.Empty(t, text)
 }
 
+// TestHostErrors: what cannot be asked is an error, before anything is compiled.
 func TestHostErrors(t *testing.T) {
 	rt := golden.Plain(t)
 	v, img := opened(t, rt), drawn(20, 20)
@@ -123,18 +130,40 @@ func TestHostErrors(t *testing.T) {
 			return err
 		},
 	} {
-		t.Run(name, func(t *testing.T) {
-			require.ErrorIs(t, call(cancelled, img, q), context.Canceled)
-			require.ErrorIs(t, call(t.Context(), image.NewNRGBA(image.Rect(3, 3, 3, 9)), q), vlm.ErrPictureSize)
-			require.ErrorIs(t, call(t.Context(), img, dualprocess.Question{Answer: "Yes"}), vlm.ErrQuestion)
-			require.ErrorIs(t, call(t.Context(), img, dualprocess.Question{Text: "\xff", Answer: "Yes"}), vlm.ErrQuestion)
-			require.NoError(t, call(t.Context(), img, q))
-		})
+		for what, test := range map[string]struct {
+			ctx   context.Context
+			img   image.Image
+			q     dualprocess.Question
+			want  error
+			names string
+		}{
+			"ended context":  {cancelled, img, q, context.Canceled, "llava"},
+			"nil context":    {nil, img, q, dualprocess.ErrTask, "Context"},
+			"nil picture":    {t.Context(), nil, q, dualprocess.ErrTask, "Image"},
+			"typed nil":      {t.Context(), (*image.NRGBA)(nil), q, dualprocess.ErrTask, "Image"},
+			"empty picture":  {t.Context(), image.NewNRGBA(image.Rect(3, 3, 3, 9)), q, vlm.ErrPictureSize, "6 x 0"},
+			"empty question": {t.Context(), img, dualprocess.Question{Answer: "Yes"}, vlm.ErrQuestion, "empty"},
+			"not UTF-8":      {t.Context(), img, dualprocess.Question{Text: "\xff", Answer: "Yes"}, vlm.ErrQuestion, "UTF-8"},
+		} {
+			t.Run(name+" "+what, func(t *testing.T) {
+				err := call(test.ctx, test.img, test.q)
+				require.ErrorIs(t, err, test.want)
+				require.ErrorContains(t, err, test.names)
+				require.Equal(t, 1, strings.Count(err.Error(), "llava"), err)
+			})
+		}
+		require.NoError(t, call(t.Context(), img, q))
 	}
-	_, err := v.Generate(t.Context(), img, "Is it?", 0)
-	require.ErrorContains(t, err, "0 tokens")
-	_, err = v.Prepare(cancelled, q, 20, 20)
-	require.ErrorIs(t, err, context.Canceled)
+	_, err := v.Score(t.Context(), img, dualprocess.Question{Text: "Is it?"})
+	require.ErrorIs(t, err, vlm.ErrQuestion)
+	require.ErrorContains(t, err, "Answer")
+	_, err = v.Generate(t.Context(), img, "Is it?", 0)
+	require.ErrorIs(t, err, dualprocess.ErrTask)
+	require.ErrorContains(t, err, "Tokens")
+	for ctx, want := range map[context.Context]error{cancelled: context.Canceled, nil: dualprocess.ErrTask} {
+		_, err = v.Prepare(ctx, q, 20, 20)
+		require.ErrorIs(t, err, want)
+	}
 }
 
 // TestPrograms asks about more sizes than are kept compiled, and from several
@@ -161,19 +190,24 @@ func TestPrograms(t *testing.T) {
 	group.Wait()
 }
 
-func TestReadEnds(t *testing.T) {
-	for content, want := range map[string][]int{
-		`{"eos_token_id": 7}`: {7}, `{"eos_token_id": [7, 9]}`: {7, 9}, `{"eos_token_id": null}`: {3}, `{}`: {3},
-	} {
-		got, err := vlm.ReadEnds(fstest.MapFS{"generation_config.json": {Data: []byte(content)}}, 3)
-		require.NoError(t, err)
-		require.Equal(t, want, got)
+// TestEnds reads what ends a text.
+func TestEnds(t *testing.T) {
+	const file = "generation_config.json"
+	rt := golden.Plain(t)
+	ends := func(changes ...vlmtest.Change) []int {
+		return vlm.Pieces(vlmtest.Frame(opened(t, rt, changes...))).Ends
 	}
-	got, err := vlm.ReadEnds(fstest.MapFS{}, 3)
-	require.NoError(t, err)
-	require.Equal(t, []int{3}, got)
+	own := ends(vlmtest.Without(file))
+	require.NotEmpty(t, own)
+	for content, want := range map[string][]int{
+		`{"eos_token_id": 7}`: {7}, `{"eos_token_id": [7, 9]}`: {7, 9}, `{"eos_token_id": null}`: own, `{}`: own,
+	} {
+		require.Equal(t, want, ends(vlmtest.Is(file, content)), content)
+	}
 	for _, content := range []string{`{"eos_token_id": "x"}`, `{`, `{"eos_token_id": [1.5]}`} {
-		_, err := vlm.ReadEnds(fstest.MapFS{"generation_config.json": {Data: []byte(content)}})
-		require.ErrorContains(t, err, "generation_config.json")
+		files := vlmtest.Files(t, "llava")
+		vlmtest.Is(file, content)(t, files)
+		_, err := llava.OpenFS(t.Context(), rt, files, llava.Options{})
+		require.ErrorContains(t, err, file)
 	}
 }

@@ -55,7 +55,7 @@ func TestReadRealConfigs(t *testing.T) {
 		{real12B, 3840, 15360, 48, 16, 8, 256, 8, 256},
 		{real27B, 5376, 21504, 62, 32, 16, 128, 10, 168},
 	} {
-		c, err := ReadConfig(realFolder(test.text))
+		c, err := readConfig(realFolder(test.text))
 		require.NoError(t, err)
 		x := c.Text
 		assert.Equal(t, []int{test.hidden, test.intermediate, test.layers, test.heads, test.kv, test.headDim},
@@ -76,7 +76,7 @@ func TestReadRealConfigs(t *testing.T) {
 // TestReadNewerConfig reads what version 5 makes of the 4B's files.
 func TestReadNewerConfig(t *testing.T) {
 	files := realFolder(real4B)
-	older, err := ReadConfig(files)
+	older, err := readConfig(files)
 	require.NoError(t, err)
 	kinds := strings.Repeat(`"sliding_attention", `, 5) + `"full_attention", `
 	kinds = strings.Repeat(kinds, 5) + strings.TrimSuffix(strings.Repeat(`"sliding_attention", `, 4), ", ")
@@ -91,7 +91,7 @@ func TestReadNewerConfig(t *testing.T) {
 		}, "tie_word_embeddings": true, ` + realOutside + `}`)
 	files["processor_config.json"].Data = []byte(`{"image_processor": ` + realPicture + `, "image_seq_length": 256}`)
 	delete(files, "preprocessor_config.json")
-	newer, err := ReadConfig(files)
+	newer, err := readConfig(files)
 	require.NoError(t, err)
 	assert.Equal(t, older.Text, newer.Text)
 	assert.Equal(t, older.Picture, newer.Picture)
@@ -101,11 +101,11 @@ func TestReadNewerConfig(t *testing.T) {
 // TestReadEmptyConfig fills everything in.
 func TestReadEmptyConfig(t *testing.T) {
 	files := fstest.MapFS{"config.json": {Data: []byte(`{}`)}, "preprocessor_config.json": {Data: []byte(`{}`)}}
-	_, err := ReadConfig(files) // 14 x 14 patches are not 16 x 16 tokens
+	_, err := readConfig(files) // 14 x 14 patches are not 16 x 16 tokens
 	require.ErrorContains(t, err, "mm_tokens_per_image")
 	files["config.json"].Data = []byte(`{"mm_tokens_per_image": 49}`)
 	files["processor_config.json"] = &fstest.MapFile{Data: []byte(`{"image_seq_length": 49}`)}
-	c, err := ReadConfig(files)
+	c, err := readConfig(files)
 	require.NoError(t, err)
 	assert.Equal(t, []int{26, 2304, 9216, 8, 4, 256, 262_208},
 		[]int{c.Text.Layers, c.Text.Hidden, c.Text.Intermediate, c.Text.Heads, c.Text.KVHeads, c.Text.HeadDim, c.Text.Vocabulary})
@@ -116,7 +116,7 @@ func TestReadEmptyConfig(t *testing.T) {
 
 func TestTied(t *testing.T) {
 	for _, text := range []string{real4B, strings.TrimSuffix(real4B, "}") + `, "tie_word_embeddings": false}`} {
-		c, err := ReadConfig(realFolder(text))
+		c, err := readConfig(realFolder(text))
 		require.NoError(t, err)
 		assert.Equal(t, text == real4B, c.Text.TiedHead)
 	}
@@ -185,13 +185,13 @@ func TestReadConfigRefuses(t *testing.T) {
 		t.Run(test.file+" "+test.new, func(t *testing.T) {
 			files := realFolder(real4B)
 			replace(t, files, test.file, test.old, test.new)
-			_, err := ReadConfig(files)
+			_, err := readConfig(files)
 			require.ErrorContains(t, err, test.names)
 			require.ErrorContains(t, err, test.file)
 		})
 	}
 	files := realFolder(real4B)
 	replace(t, files, config, window, window+`, "vocab_size": -1`)
-	_, err := ReadConfig(files)
+	_, err := readConfig(files)
 	require.ErrorIs(t, err, hf.ErrConfig)
 }

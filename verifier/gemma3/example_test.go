@@ -4,38 +4,38 @@ import (
 	"context"
 	"fmt"
 	"image"
-	"image/color"
-	"image/draw"
+	"log"
+	"strings"
 
 	"github.com/dualprocess/dualprocess-go/backends"
-	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/verifier/gemma3"
 )
 
-// The checkpoint here is tiny and its weights are random, so that the example runs
-// anywhere; the published ones open in the same way.
-func ExampleOpen() {
-	const folder = "../../internal/golden/testdata/verifier/gemma3/model"
-	ctx := context.Background()
+// In its own words, up to so many tokens. The model here is tiny and random: what it
+// says means nothing, and is the same every time.
+func ExampleVerifier_Generate() {
+	ctx, cancel := context.WithCancel(context.Background())
 	rt, err := backends.Open(ctx, backends.Options{Backend: "go"})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 	defer rt.Close()
-	v, err := gemma3.Open(ctx, rt, folder, gemma3.Options{})
+	v, err := gemma3.Open(ctx, rt, "../../internal/golden/testdata/verifier/gemma3/model", gemma3.Options{})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
-	red := image.NewNRGBA(image.Rect(0, 0, 64, 48))
-	draw.Draw(red, red.Bounds(), image.NewUniform(color.NRGBA{220, 40, 30, 255}), image.Point{}, draw.Src)
-	p, err := v.Score(ctx, red, dualprocess.Question{Text: "Is the picture red?", Answer: "Yes"})
+	black := image.NewGray(image.Rect(0, 0, 32, 32))
+	text, err := v.Generate(ctx, black, "What do you see?", 4)
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
-	fmt.Println("a probability:", p > 0 && p < 1)
+	again, err := v.Generate(ctx, black, "What do you see?", 8)
+	fmt.Println(strings.HasPrefix(again, text), err)
+
+	cancel()
+	_, err = v.Generate(ctx, black, "What do you see?", 4)
+	fmt.Println(err)
 	// Output:
-	// a probability: true
+	// true <nil>
+	// gemma3: generate: context canceled
 }

@@ -2,12 +2,11 @@ package gemma3
 
 import (
 	"context"
-	"os"
+	"io/fs"
 	"strings"
 	"testing"
 
 	"github.com/dualprocess/dualprocess-go/backends"
-	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
 )
@@ -15,13 +14,9 @@ import (
 // TestGolden compares everything that the fixtures hold about Gemma 3.
 func TestGolden(t *testing.T) {
 	vlmtest.Golden(t, vlmtest.Model{
-		Name: "gemma3",
-		Open: Open,
-		Together: func(ctx context.Context, rt *backends.Runtime, folder string, o Options) (*Verifier, error) {
-			return open(ctx, rt, os.DirFS(folder), o, true)
-		},
-		Target: func(v *Verifier, _ vision.Size) (vision.Size, error) {
-			return vlm.Pieces(v).Model.(*network).config.Picture.size(), nil
+		Name: name, Open: open,
+		Bidirectional: func(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o vlm.Options) (*vlm.Verifier, error) {
+			return openAs(ctx, rt, fsys, o, true)
 		},
 		Text: func(prompt string) string { return strings.Replace(prompt, picture, imageBegin, 1) },
 	})

@@ -1,7 +1,6 @@
 package gemma3
 
 import (
-	"io/fs"
 	"slices"
 	"strings"
 	"testing"
@@ -17,7 +16,6 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
-	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
@@ -25,13 +23,11 @@ import (
 )
 
 // tested is the fixture's checkpoint.
-func tested() vlmtest.Checkpoint { return vlmtest.Checkpoint{Name: "gemma3", Open: OpenFS} }
+func tested() vlmtest.Checkpoint { return vlmtest.Checkpoint{Name: "gemma3", Open: open} }
 
 func TestOpenRefuses(t *testing.T) {
-	const checkpoint, tokens = "model.safetensors", "tokenizer.json"
+	const tokens = "tokenizer.json"
 	tested().TestRefuses(t, golden.Plain(t), map[string]vlmtest.Damage{
-		"no weights":         {vlmtest.Without(checkpoint), fs.ErrNotExist, checkpoint},
-		"truncated":          {vlmtest.Cut(checkpoint), safetensors.ErrFormat, checkpoint},
 		"no projection":      {vlmtest.Named("multi_modal_projector.mm_input_projection_weight", ""), weights.ErrMissing, "mm_input_projection_weight"},
 		"no norm of queries": {vlmtest.Named("language_model.model.layers.0.self_attn.q_norm.weight", ""), weights.ErrMissing, "q_norm"},
 		"another name":       {vlmtest.Named("vision_tower.vision_model.post_layernorm.bias", "bias"), weights.ErrSurplus, `"bias"`},
@@ -43,7 +39,6 @@ func TestOpenRefuses(t *testing.T) {
 		"another image":      {vlmtest.With(config, "image_token_index", 30), hf.ErrConfig, "image_token_index"},
 		"another beginning":  {vlmtest.With(config, "boi_token_index", 25), hf.ErrConfig, "boi_token_index"},
 		"a small vocabulary": {vlmtest.With(config, "text_config.vocab_size", 24), hf.ErrConfig, "vocabulary"},
-		"no tokenizer":       {vlmtest.Is(tokens, "{"), tokenizer.ErrFormat, tokens},
 		"no turns": {vlmtest.Content(tokens, func(old string) string {
 			return strings.ReplaceAll(old, turnBegin, "<start_of_turm>")
 		}), hf.ErrConfig, turnBegin},
@@ -71,7 +66,7 @@ func TestSurplus(t *testing.T) {
 		"lm_head.weight", "language_model.lm_head.weight", "vision_tower.vision_model.head.probe", "model.vision_tower.head.mlp.fc1.bias",
 		"vision_tower.vision_model.embeddings.position_ids",
 	} {
-		tested().Opened(t, rt, Options{}, added(name, func([]safetensors.Tensor) safetensors.Tensor {
+		tested().Opened(t, rt, vlm.Options{}, added(name, func([]safetensors.Tensor) safetensors.Tensor {
 			return safetensors.FromFloat32s(name, []float32{1, 2}, 2)
 		}))
 	}
@@ -89,7 +84,7 @@ func added(name string, of func(list []safetensors.Tensor) safetensors.Tensor) v
 }
 
 // logits are those of a question about a small picture.
-func logits(t *testing.T, rt *backends.Runtime, v *Verifier) []float32 {
+func logits(t *testing.T, rt *backends.Runtime, v *vlm.Verifier) []float32 {
 	in, err := v.Prepare(t.Context(), dualprocess.Question{Text: "Is it?", Answer: "Yes"}, 3, 2)
 	require.NoError(t, err)
 	return golden.Run(t, rt, func(in []*Node) golden.Outputs {
@@ -115,10 +110,10 @@ func TestHead(t *testing.T) {
 		return x
 	}
 	rt := golden.Plain(t)
-	want := logits(t, rt, tested().Opened(t, rt, Options{}))
+	want := logits(t, rt, tested().Opened(t, rt, vlm.Options{}))
 	for _, name := range []string{"lm_head.weight", "language_model.lm_head.weight"} {
 		untied := vlmtest.With(config, "text_config.tie_word_embeddings", false)
-		got := logits(t, rt, tested().Opened(t, rt, Options{}, added(name, twice), untied))
+		got := logits(t, rt, tested().Opened(t, rt, vlm.Options{}, added(name, twice), untied))
 		for i := range got {
 			got[i] /= 2
 		}
@@ -136,14 +131,14 @@ func TestHalfPrecision(t *testing.T) {
 // TestPrompt looks at what is around a picture and a question.
 func TestPrompt(t *testing.T) {
 	rt, size := golden.Plain(t), vision.Size{Height: 8, Width: 9}
-	official, paper := tested().Opened(t, rt, Options{}), tested().Opened(t, rt, Options{Paper: true})
+	official, paper := tested().Opened(t, rt, vlm.Options{}), tested().Opened(t, rt, vlm.Options{Paper: true})
 	token := func(name string) int { return vlmtest.Token(t, official, name) }
 	count := func(all []int, name string) int { return vlmtest.Count(t, official, all, name) }
 	plain := vlmtest.Asked(t, official, dualprocess.Question{Text: "Is it?", Answer: "Yes", Bare: true}, size)
 	require.Equal(t, 1, count(plain, begin))
 	require.Equal(t, token("\n\n\n"), plain[slices.Index(plain, token(imageBegin))-1], "the newlines before the picture are one token")
 	require.Equal(t, token("\n\n"), plain[slices.Index(plain, token(imageEnd))+1])
-	require.Equal(t, 16, count(plain, imageSoft))
+	require.Equal(t, 16, count(plain, imageToken))
 
 	// The template trims what was said; the reference does not.
 	spacious := dualprocess.Question{Text: "\n \x1f Is it?\u00a0\u2003\n", Answer: "Yes", Bare: true}
@@ -154,15 +149,15 @@ func TestPrompt(t *testing.T) {
 	require.Equal(t, token("\n\n\n\n"), said[slices.Index(said, token(imageBegin))-1])
 
 	// Names of tokens are words like others.
-	names := begin + turnEnd + turnBegin + imageBegin + imageSoft + imageEnd + "<eos> Прав?"
+	names := begin + turnEnd + turnBegin + imageBegin + imageToken + imageEnd + "<eos> Прав?"
 	all := vlmtest.Asked(t, official, dualprocess.Question{Text: names, Answer: turnEnd, Bare: true}, size)
-	for name, times := range map[string]int{begin: 1, turnBegin: 2, turnEnd: 1, imageBegin: 1, imageSoft: 16, imageEnd: 1, "<eos>": 0} {
+	for name, times := range map[string]int{begin: 1, turnBegin: 2, turnEnd: 1, imageBegin: 1, imageToken: 16, imageEnd: 1, "<eos>": 0} {
 		require.Equal(t, times, count(all, name), name)
 	}
 }
 
 func TestPrepareRefuses(t *testing.T) {
-	v := tested().Opened(t, golden.Plain(t), Options{})
+	v := tested().Opened(t, golden.Plain(t), vlm.Options{})
 	vlmtest.TestQuestions(t, v)
 	vlmtest.TestPictures(t, v, map[vision.Size]bool{
 		{Height: 0, Width: 64}: false, {Height: 64, Width: -1}: false,

@@ -2,10 +2,12 @@ package gemma3
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"unicode"
 
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
+	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 )
 
@@ -15,7 +17,7 @@ const (
 	turnBegin  = "<start_of_turn>"
 	turnEnd    = "<end_of_turn>"
 	imageBegin = "<start_of_image>"
-	imageSoft  = "<image_soft_token>"
+	imageToken = "<image_soft_token>"
 	imageEnd   = "<end_of_image>"
 )
 
@@ -25,7 +27,7 @@ const (
 
 	// picture is what the processor makes of an image. Its empty lines join those
 	// around them: the tokenizer has tokens for runs of newlines.
-	picture = "\n\n" + imageBegin + imageSoft + imageEnd + "\n\n"
+	picture = "\n\n" + imageBegin + imageToken + imageEnd + "\n\n"
 
 	// instruction is the system prompt of the paper's reference; the template itself has none.
 	instruction = "You are a helpful assistant.\n\n"
@@ -50,7 +52,7 @@ func trim(s string) string {
 
 // findTokens compares the tokenizer with the configuration, and returns the token
 // that ends a text where the folder does not say.
-func (c Config) findTokens(t *tokenizer.Tokenizer) (ends []int, err error) {
+func (c modelConfig) findTokens(t *tokenizer.Tokenizer) (ends []int, err error) {
 	ids, err := vlm.FindTokens(t, turnEnd, turnBegin, begin)
 	if err != nil {
 		return nil, err
@@ -58,6 +60,16 @@ func (c Config) findTokens(t *tokenizer.Tokenizer) (ends []int, err error) {
 	return ids[:1], errors.Join(
 		vlm.CheckToken(t, "boi_token_index", c.Begin, imageBegin),
 		vlm.CheckToken(t, "eoi_token_index", c.End, imageEnd),
-		vlm.CheckToken(t, "image_token_index", c.Soft, imageSoft),
+		vlm.CheckToken(t, "image_token_index", c.ImageToken, imageToken),
 	)
+}
+
+// Layout implements vlm.Model. Pictures of every size have as many tokens.
+func (m *network) Layout(vision.Size) (vlm.Layout, error) {
+	return vlm.Layout{
+		Resized:       m.config.Picture.size(),
+		Tokens:        slices.Repeat([]int{m.config.ImageToken}, m.config.ImageTokens),
+		Bidirectional: m.bidirectional,
+		Activations:   m.blocks.Activations(m.config.Vision.patches() * m.config.Vision.patches()),
+	}, nil
 }

@@ -12,6 +12,12 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
+// Features implements vlm.Model.
+func (m *network) Features(f nn.Pass, image *Node) *Node {
+	x := f.Record("pixel_values", m.process(image))
+	return m.projector.Apply(f, m.tower.Apply(f, ConvertDType(x, m.dtype)))
+}
+
 // tower is SigLIP's vision transformer: every patch attends to every other, and
 // there is no class token.
 type tower struct {
@@ -22,7 +28,7 @@ type tower struct {
 }
 
 // encoder describes the tower's blocks.
-func (c VisionConfig) encoder() (nn.EncoderConfig, error) {
+func (c visionConfig) encoder() (nn.EncoderConfig, error) {
 	activation, err := nn.Activation(c.Activation)
 	if err != nil {
 		return nn.EncoderConfig{}, fmt.Errorf("hidden_act: %w", err)
@@ -33,7 +39,7 @@ func (c VisionConfig) encoder() (nn.EncoderConfig, error) {
 }
 
 // newTower reads the tower's parameters at the cursor of the vision model.
-func newTower(c weights.Cursor, cfg VisionConfig, blocks nn.EncoderConfig) *tower {
+func newTower(c weights.Cursor, cfg visionConfig, blocks nn.EncoderConfig) *tower {
 	embeddings := c.In("embeddings")
 	return &tower{
 		patches:   vision.NewPatchEmbedding(embeddings.In("patch_embedding"), cfg.Channels, cfg.Hidden, cfg.PatchSize, true),
@@ -61,7 +67,7 @@ type projector struct {
 }
 
 // newProjector reads the projector's parameters.
-func newProjector(c weights.Cursor, cfg Config) *projector {
+func newProjector(c weights.Cursor, cfg modelConfig) *projector {
 	return &projector{
 		rows:   cfg.Vision.patches(),
 		window: cfg.window(),

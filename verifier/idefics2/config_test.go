@@ -49,7 +49,7 @@ var newer = fstest.MapFS{
 }
 
 func TestReadPublishedConfig(t *testing.T) {
-	c, err := ReadConfig(fstest.MapFS{
+	c, err := readConfig(fstest.MapFS{
 		"config.json":              {Data: []byte(published)},
 		"preprocessor_config.json": {Data: []byte(`{"do_image_splitting": true}`)},
 		"processor_config.json":    {Data: []byte(`{"image_seq_len": 64, "processor_class": "Idefics2Processor"}`)},
@@ -60,15 +60,15 @@ func TestReadPublishedConfig(t *testing.T) {
 	require.Equal(t, 4096, x.Windows[0], "the default of Mistral")
 	require.Equal(t, 70, c.Vision.side())
 	require.Equal(t, 1e-6, c.Resampler.Epsilon)
-	require.Equal(t, SizeRule{Shortest: 378, Longest: 980}, *c.Picture.Size)
+	require.Equal(t, sizeRule{Shortest: 378, Longest: 980}, *c.Picture.Size)
 }
 
 // TestReadConfigOfEveryVersion compares a small model's configuration in the files
 // of both versions.
 func TestReadConfigOfEveryVersion(t *testing.T) {
-	older, err := ReadConfig(vlmtest.Files(t, name))
+	older, err := readConfig(vlmtest.Files(t, name))
 	require.NoError(t, err)
-	same, err := ReadConfig(newer)
+	same, err := readConfig(newer)
 	require.NoError(t, err)
 	require.Equal(t, older.Text, same.Text)
 	require.Equal(t, *older.Picture.Size, *same.Picture.Size)
@@ -81,7 +81,7 @@ func TestResamplerOfAnotherWidth(t *testing.T) {
 	files := vlmtest.Files(t, name)
 	vlmtest.Set(t, files, "config.json", "perceiver_config.hidden_size", 4096)
 	vlmtest.Set(t, files, "config.json", "text_config.rms_norm_eps", 3e-5)
-	c, err := ReadConfig(files)
+	c, err := readConfig(files)
 	require.NoError(t, err)
 	require.Equal(t, c.Text.Hidden, c.Resampler.Hidden)
 	require.Equal(t, 3e-5, c.Resampler.Epsilon)
@@ -124,8 +124,8 @@ var refused = []vlmtest.Field{
 
 func TestReadConfigRefuses(t *testing.T) {
 	sound := vlmtest.Files(t, name)
-	vlmtest.TestFiles(t, sound, ReadConfig, config, picture)
-	vlmtest.TestFields(t, sound, ReadConfig, nil, []vlmtest.Field{ // unknown, or of another type
+	vlmtest.TestFiles(t, sound, readConfig, config, picture)
+	vlmtest.TestFields(t, sound, readConfig, nil, []vlmtest.Field{ // unknown, or of another type
 		{config, "pixel_shuffle", 2},
 		{config, "vision_config.hidden_size", "48"},
 		{config, "vision_config.rope_theta", 1e4},
@@ -133,13 +133,13 @@ func TestReadConfigRefuses(t *testing.T) {
 		{picture, "crop_pct", 0.9},
 		{processor, "image_sequence", 8},
 	})
-	vlmtest.TestFields(t, sound, ReadConfig, hf.ErrConfig, refused)
+	vlmtest.TestFields(t, sound, readConfig, hf.ErrConfig, refused)
 }
 
 func TestSizeRule(t *testing.T) {
-	fixed := SizeRule{Height: 56, Width: 84}
+	fixed := sizeRule{Height: 56, Width: 84}
 	require.Equal(t, vision.Size{Height: 56, Width: 84}, fixed.target(vision.Size{Height: 3000, Width: 1}))
-	edges := SizeRule{Shortest: 30, Longest: 70} // others than the published ones
+	edges := sizeRule{Shortest: 30, Longest: 70} // others than the published ones
 	for _, test := range [][2]vision.Size{
 		{{Height: 20, Width: 100}, {Height: 30, Width: 70}},
 		{{Height: 100, Width: 90}, {Height: 70, Width: 63}},

@@ -2,40 +2,36 @@ package idefics2_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
-	"image/color"
-	"image/draw"
+	"log"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/verifier/idefics2"
 )
 
-// The checkpoint here is tiny and its weights are random, so that the example runs
-// anywhere; the published ones open in the same way.
-func ExampleOpen() {
+// As the paper's reference does it, the model, which here is tiny and random, looks at
+// a picture in its own size. It never splits one, and Open says so.
+func ExampleOptions() {
 	const folder = "../../internal/golden/testdata/verifier/idefics2/model"
 	ctx := context.Background()
 	rt, err := backends.Open(ctx, backends.Options{Backend: "go"})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 	defer rt.Close()
-	v, err := idefics2.Open(ctx, rt, folder, idefics2.Options{})
+	v, err := idefics2.Open(ctx, rt, folder, idefics2.Options{Paper: true})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
-	red := image.NewNRGBA(image.Rect(0, 0, 64, 48))
-	draw.Draw(red, red.Bounds(), image.NewUniform(color.NRGBA{220, 40, 30, 255}), image.Point{}, draw.Src)
-	p, err := v.Score(ctx, red, dualprocess.Question{Text: "Is the picture red?", Answer: "Yes"})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	fmt.Println("a probability:", p > 0 && p < 1)
+	p, err := v.Score(ctx, image.NewGray(image.Rect(0, 0, 56, 42)), dualprocess.Question{Text: "Is the picture black?", Answer: "Yes"})
+	fmt.Printf("P(Yes) = %.5f %v\n", p, err)
+
+	_, err = idefics2.Open(ctx, rt, folder, idefics2.Options{Paper: true, Split: true})
+	fmt.Println(errors.Is(err, idefics2.ErrOptions))
 	// Output:
-	// a probability: true
+	// P(Yes) = 0.00003 <nil>
+	// true
 }

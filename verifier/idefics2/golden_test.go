@@ -11,22 +11,17 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/internal/golden"
-	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
 )
 
 // own is what this folder gave a verifier.
-func own(v *Verifier) *network { return vlm.Pieces(v).Model.(*network) }
+func own(v *vlm.Verifier) *network { return vlm.Pieces(v).Model.(*network) }
 
 // TestGolden compares everything that the fixtures hold about Idefics2.
 func TestGolden(t *testing.T) {
 	vlmtest.Golden(t, vlmtest.Model{
-		Name: name, Open: Open,
-		Target: func(v *vlm.Verifier, picture vision.Size) (vision.Size, error) {
-			_, err := own(v).Layout(picture)
-			return own(v).target(picture), err
-		},
+		Name: name, Open: open,
 		Whole: func(x vlmtest.Case) map[string][]int32 {
 			m := own(x.Verifier)
 			return map[string][]int32{"vision_position_ids": positions(m.grid(x.Size), m.config.Vision.side())}

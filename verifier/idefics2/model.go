@@ -1,13 +1,22 @@
-// Package idefics2 is the vision-language model Idefics2 (Hugging Face, 2024) as a
-// verifier. It loads folders in the layout of transformers and does what
-// Idefics2ForConditionalGeneration and its processor do. Pictures are looked at as a
-// whole unless Options.Split asks for their quarters, too, whatever
-// do_image_splitting says in the folder: it is set in the published one, and the
-// paper's reference turns it off.
+// Package idefics2 is the vision-language model Idefics2 (Hugging Face, 2024), of 8
+// billion parameters, as a verifier.
 //
-// A SigLIP tower looks at the picture in nearly its own size and shape; a
-// resampler sums it up in a fixed number of tokens, 64 in the published
-// checkpoints; a Mistral reads those and the question.
+// # The folder
+//
+// It is that of HuggingFaceM4/idefics2-8b or one like it, as versions 4 and 5 of
+// transformers write them: config.json, preprocessor_config.json or
+// processor_config.json, the tokenizer, and safetensors in float32 or bfloat16,
+// in one file or several. A setting that this package does not have is an error
+// that names the file and the field.
+//
+// # Pictures
+//
+// A SigLIP tower looks at the picture in nearly its own size and shape: the longer
+// edge is brought down to 980 pixels and the shorter one up to 378, in the published
+// checkpoint. A resampler sums it up in 64 tokens, and a Mistral reads those and the
+// question. The picture is looked at as a whole unless Options.Split asks for its
+// quarters, too, whatever do_image_splitting says in the folder: it is set in the
+// published one, and the paper's reference turns it off.
 package idefics2
 
 import (
@@ -16,36 +25,43 @@ import (
 	"strings"
 
 	"github.com/gomlx/compute/dtypes"
-	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
-	"github.com/dualprocess/dualprocess-go/internal/nn"
-	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
+//go:generate go run ../../internal/vlm/face "Idefics2"
+
 // name of the package, in errors.
 const name = "idefics2"
 
-// Options of Open. The zero value is the model as its makers use it, but for Split.
-type Options = vlm.Options
+// Options of Open. The zero value is the model as its makers use it.
+type Options struct {
+	// Paper follows the paper's reference in place of the model's own processor and
+	// chat template: each picture's range of values is stretched to [0, 1], and its
+	// size is left as it is, unless the folder names one height and width for all, to
+	// which it is then resized by bilinear sampling without antialiasing. The prompt
+	// ends in the space that otherwise begins the answer.
+	Paper bool
 
-// Verifier is an Idefics2 on a runtime; see vlm.Verifier for its methods.
-type Verifier = vlm.Verifier
+	// Split looks at the quarters of a picture besides the whole, for five times the
+	// image tokens, as the model's own processor does where do_image_splitting is set.
+	// It does not go with Paper.
+	Split bool
 
-// Errors of Prepare and of the methods that take pictures.
-var (
-	// ErrPictureSize says that pictures of a size cannot be looked at.
-	ErrPictureSize = vlm.ErrPictureSize
-	// ErrQuestion says that a question or an answer cannot be put to the model.
-	ErrQuestion = vlm.ErrQuestion
-)
+	// Checkpoint says whether activations are computed again in the backward pass
+	// instead of being kept: less memory for more time. The zero value decides by the
+	// memory that is free.
+	Checkpoint backends.Checkpointing
+}
+
+func (o Options) frame() vlm.Options { return vlm.Options(o) }
 
 // network is what Idefics2 has of its own.
 type network struct {
-	config Config
+	config modelConfig
 	dtype  dtypes.DType // that is computed in
 	paper  bool
 	split  bool
@@ -55,21 +71,14 @@ type network struct {
 
 var _ vlm.Model = (*network)(nil)
 
-// Open loads the verifier in folder. Its weights become frozen variables of the
-// runtime's store, in the precision of the files.
-func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (*Verifier, error) {
-	return vlm.OpenFolder(ctx, rt, name, folder, o, OpenFS)
-}
-
-// OpenFS is Open for any file system; only files of the operating system are
-// mapped into memory.
-func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*Verifier, error) {
-	config, err := ReadConfig(fsys)
+// open reads the folder of a checkpoint.
+func open(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o vlm.Options) (*vlm.Verifier, error) {
+	c, err := readConfig(fsys)
 	if err != nil {
 		return nil, err
 	}
-	m := &network{config: config, dtype: rt.DType, paper: o.Paper, split: o.Split}
-	opening := vlm.Opening{Name: name, Model: m, Image: config.ImageToken, Tokens: m.findTokens, Load: m.load, Surplus: config.surplus, Splits: true}
+	m := &network{config: c, dtype: rt.DType, paper: o.Paper, split: o.Split}
+	opening := vlm.Opening{Name: name, Model: m, Image: c.ImageToken, Tokens: m.findTokens, Load: m.load, Surplus: c.surplus}
 	return opening.Open(ctx, rt, fsys, o)
 }
 
@@ -81,55 +90,7 @@ func (m *network) load(c weights.Cursor) *decoder.Decoder {
 
 // surplus accepts what checkpoints may carry besides: a head that is tied, and
 // tables that are computed.
-func (c Config) surplus(name string) bool {
+func (c modelConfig) surplus(name string) bool {
 	return c.Text.TiedHead && name == "lm_head.weight" ||
 		name == "model.vision_model.embeddings.position_ids" || strings.HasSuffix(name, ".rotary_emb.inv_freq")
-}
-
-// target is the size in which the tower looks at a picture. The paper's reference
-// leaves pictures as large as they are, unless the folder names one size for all.
-func (m *network) target(picture vision.Size) vision.Size {
-	if rule := m.config.Picture.Size; !m.paper || rule.fixed() {
-		return rule.target(picture)
-	}
-	return picture
-}
-
-// Features implements vlm.Model.
-func (m *network) Features(f nn.Pass, image *Node) *Node {
-	d := image.Shape().Dimensions
-	parts := m.parts(vision.Size{Height: d[1], Width: d[2]})
-	var vectors []*Node // [B, latents, hidden] per part
-	for len(parts) > 0 {
-		same := 1 // parts of one size are looked at together
-		for same < len(parts) && parts[same].size == parts[0].size {
-			same++
-		}
-		x := m.look(f, image, parts[:same])
-		for k := range same {
-			vectors = append(vectors, Slice(x, AxisRange(k*d[0], (k+1)*d[0])))
-		}
-		parts = parts[same:]
-	}
-	return Concatenate(vectors, 1)
-}
-
-// look maps some parts of pictures, all of one size, to [parts·B, latents, hidden].
-func (m *network) look(f nn.Pass, image *Node, parts []part) *Node {
-	pieces := make([]*Node, len(parts))
-	for i, part := range parts {
-		pieces[i] = m.process(part.cut(image))
-	}
-	x := f.Record("pixel_values", Concatenate(pieces, 0))
-	return m.vision.Apply(f, ConvertDType(x, m.dtype))
-}
-
-// process brings pictures [B, height, width, 3] to the numbers that the tower reads.
-func (m *network) process(image *Node) *Node {
-	d := image.Shape().Dimensions
-	size := m.target(vision.Size{Height: d[1], Width: d[2]})
-	if m.paper {
-		return vision.ProcessPaper(image, size, m.config.Picture.PictureConfig)
-	}
-	return vision.Process(image, size, m.config.Picture.PictureConfig)
 }

@@ -11,8 +11,8 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
-	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
+	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
 )
 
@@ -37,7 +37,7 @@ func TestSplit(t *testing.T) {
 	require.NoError(t, json.Unmarshal(splitJSON, &cases))
 	require.NotEmpty(t, cases)
 	rt := golden.Plain(t)
-	v := tested().Opened(t, rt, Options{Split: true}, tested().Change)
+	v := tested().Opened(t, rt, vlm.Options{Split: true}, tested().Change)
 	for _, c := range cases {
 		size := vision.Size{Height: c.Height, Width: c.Width}
 		t.Run(size.String(), func(t *testing.T) {
@@ -72,9 +72,9 @@ func TestSplit(t *testing.T) {
 func TestSplitRefuses(t *testing.T) {
 	rt, files := golden.Plain(t), vlmtest.Files(t, name)
 	_, err := OpenFS(t.Context(), rt, files, Options{Split: true, Paper: true})
-	require.ErrorIs(t, err, hf.ErrConfig)
-	require.ErrorContains(t, err, "Options.Split")
-	vlmtest.TestPictures(t, tested().Opened(t, rt, Options{Split: true}), map[vision.Size]bool{
+	require.ErrorIs(t, err, ErrOptions)
+	require.ErrorContains(t, err, "Split")
+	vlmtest.TestPictures(t, tested().Opened(t, rt, vlm.Options{Split: true}), map[vision.Size]bool{
 		{Height: 2, Width: 2}: true, {Height: 1, Width: 40}: false, {Height: 40, Width: 1}: false, {Height: 5, Width: 9000}: true,
 	})
 }

@@ -39,12 +39,12 @@ func (m *network) Layout(picture vision.Size) (vlm.Layout, error) {
 	if m.split && min(picture.Height, picture.Width) < 2 {
 		return vlm.Layout{}, fmt.Errorf("%w: a picture of %s has no quarters", vlm.ErrPictureSize, picture)
 	}
-	layout := vlm.Layout{Tokens: []int{m.border}}
+	layout := vlm.Layout{Resized: m.target(picture), Tokens: []int{m.border}}
 	for _, p := range m.parts(picture) {
 		size, grid := m.target(p.size), m.grid(p.size)
-		if grid.Area() == 0 || max(size.Height, size.Width) > largest {
+		if grid.Area() == 0 || max(size.Height, size.Width) > vlm.LongestSide {
 			return vlm.Layout{}, fmt.Errorf("%w: a picture of %s would be looked at as %s, want %d to %d pixels a side",
-				vlm.ErrPictureSize, p.size, size, m.config.Vision.PatchSize, largest)
+				vlm.ErrPictureSize, p.size, size, m.config.Vision.PatchSize, vlm.LongestSide)
 		}
 		tokens := slices.Repeat([]int{m.config.ImageToken}, m.config.Resampler.Latents)
 		layout.Tokens = slices.Concat(layout.Tokens, tokens, []int{m.border})
@@ -52,16 +52,6 @@ func (m *network) Layout(picture vision.Size) (vlm.Layout, error) {
 	}
 	return layout, nil
 }
-
-// grid is the number of patches that the tower makes of a picture, or of a part;
-// what is left over at the right and the bottom is not seen.
-func (m *network) grid(picture vision.Size) vision.Size {
-	size, patch := m.target(picture), m.config.Vision.PatchSize
-	return vision.Size{Height: size.Height / patch, Width: size.Width / patch}
-}
-
-// largest is the longest edge, in pixels, that is believed to be meant.
-const largest = 1 << 14
 
 // findTokens finds the tokens that the prompt needs, and those that end a text
 // where the folder does not say.

@@ -12,6 +12,35 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
+// Features implements vlm.Model.
+func (m *network) Features(f nn.Pass, image *Node) *Node {
+	d := image.Shape().Dimensions
+	parts := m.parts(vision.Size{Height: d[1], Width: d[2]})
+	var vectors []*Node // [B, latents, hidden] per part
+	for len(parts) > 0 {
+		same := 1 // parts of one size are looked at together
+		for same < len(parts) && parts[same].size == parts[0].size {
+			same++
+		}
+		x := m.look(f, image, parts[:same])
+		for k := range same {
+			vectors = append(vectors, Slice(x, AxisRange(k*d[0], (k+1)*d[0])))
+		}
+		parts = parts[same:]
+	}
+	return Concatenate(vectors, 1)
+}
+
+// look maps some parts of pictures, all of one size, to [parts·B, latents, hidden].
+func (m *network) look(f nn.Pass, image *Node, parts []part) *Node {
+	pieces := make([]*Node, len(parts))
+	for i, part := range parts {
+		pieces[i] = m.process(part.cut(image))
+	}
+	x := f.Record("pixel_values", Concatenate(pieces, 0))
+	return m.vision.Apply(f, ConvertDType(x, m.dtype))
+}
+
 // visionModel is all that comes before the language model: the tower, a projection
 // to the language model's width, and the resampler.
 type visionModel struct {
@@ -21,7 +50,7 @@ type visionModel struct {
 }
 
 // newVision reads the parameters at the cursor of "model".
-func newVision(c weights.Cursor, cfg Config) *visionModel {
+func newVision(c weights.Cursor, cfg modelConfig) *visionModel {
 	connector := c.In("connector")
 	return &visionModel{
 		tower: newTower(c.In("vision_model"), cfg.Vision),
@@ -48,7 +77,7 @@ type tower struct {
 	norm      *nn.LayerNorm
 }
 
-func newTower(c weights.Cursor, cfg VisionConfig) *tower {
+func newTower(c weights.Cursor, cfg visionConfig) *tower {
 	embeddings := c.In("embeddings")
 	return &tower{
 		patches:   vision.NewPatchEmbedding(embeddings.In("patch_embedding"), cfg.Channels, cfg.Hidden, cfg.PatchSize, true),
@@ -60,10 +89,10 @@ func newTower(c weights.Cursor, cfg VisionConfig) *tower {
 }
 
 // encoder describes the blocks.
-func (c VisionConfig) encoder() nn.EncoderConfig {
+func (c visionConfig) encoder() nn.EncoderConfig {
 	return nn.EncoderConfig{
 		Layers: c.Layers, Hidden: c.Hidden, Intermediate: c.Intermediate, Heads: c.Heads, Epsilon: c.Epsilon,
-		Activation: nn.MustActivation(c.Activation), // ReadConfig has checked it
+		Activation: nn.MustActivation(c.Activation), // readConfig has checked it
 	}
 }
 
@@ -135,13 +164,13 @@ type resampler struct {
 }
 
 type resamplerLayer struct {
-	config                            ResamplerConfig
+	config                            resamplerConfig
 	normContext, normLatents, normMLP *nn.RMSNorm
 	attention                         *nn.MultiHead
 	mlp                               *nn.GatedMLP
 }
 
-func newResampler(c weights.Cursor, cfg ResamplerConfig) *resampler {
+func newResampler(c weights.Cursor, cfg resamplerConfig) *resampler {
 	r := &resampler{
 		latents: c.Variable("latents", cfg.Latents, cfg.Hidden),
 		norm:    nn.NewRMSNorm(c.In("norm"), cfg.Hidden, cfg.Epsilon, nn.NoBias),
@@ -152,7 +181,7 @@ func newResampler(c weights.Cursor, cfg ResamplerConfig) *resampler {
 	return r
 }
 
-func newResamplerLayer(c weights.Cursor, cfg ResamplerConfig) *resamplerLayer {
+func newResamplerLayer(c weights.Cursor, cfg resamplerConfig) *resamplerLayer {
 	attn := c.In("self_attn")
 	inner, innerKV := cfg.Heads*cfg.HeadDim, cfg.KVHeads*cfg.HeadDim
 	norm := func(name string) *nn.RMSNorm { return nn.NewRMSNorm(c.In(name), cfg.Hidden, cfg.Epsilon, nn.NoBias) }
@@ -197,7 +226,7 @@ func (l *resamplerLayer) apply(f nn.Pass, latents, context *Node) *Node {
 
 // activations estimates what the backward pass of a picture of that many patches
 // needs to keep, in numbers.
-func (c Config) activations(patches int) int {
+func (c modelConfig) activations(patches int) int {
 	r := c.Resampler
 	layer := patches*(r.Hidden+2*r.KVHeads*r.HeadDim) + r.Latents*(16*r.Hidden+2*r.Heads*(patches+r.Latents))
 	return c.Vision.encoder().Activations(patches) + 3*patches*c.Text.Intermediate + r.Layers*layer

@@ -12,30 +12,30 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 )
 
-// Architecture names LLaVA in config.json. Pixtral has the same name and another
+// architecture names LLaVA in config.json. Pixtral has the same name and another
 // vision_config.model_type.
-const Architecture = "LlavaForConditionalGeneration"
+const architecture = "LlavaForConditionalGeneration"
 
-// VisionModelType is the vision_config.model_type of LLaVA's tower.
-const VisionModelType = "clip_vision_model"
+// visionModelType is the vision_config.model_type of LLaVA's tower.
+const visionModelType = "clip_vision_model"
 
-// Config of a LLaVA verifier: the JSON files of its folder, as transformers 4.36 to
+// modelConfig of a LLaVA verifier: the JSON files of its folder, as transformers 4.36 to
 // 5.23 write them. What the files leave out, as those of the real checkpoints do
 // with much, is filled in as transformers does.
-type Config struct {
+type modelConfig struct {
 	Text       decoder.Config
-	Vision     VisionConfig
-	Picture    PictureConfig
-	ImageToken int // id of the token whose places features take
+	Vision     visionConfig
+	Picture    pictureConfig
+	ImageToken int // id of the tokens that a picture's features stand in for
 	Blocks     int // of the tower that are run: the features are the output of the last of them
 	ClassToken bool
 	Activation string // of the projector
 	Bias       bool   // of the projector's layers
 }
 
-// VisionConfig sizes the CLIP tower. The fields are those of transformers'
+// visionConfig sizes the CLIP tower. The fields are those of transformers'
 // config.json.
-type VisionConfig struct {
+type visionConfig struct {
 	ModelType    string  `json:"model_type"`
 	Hidden       int     `json:"hidden_size"`
 	Intermediate int     `json:"intermediate_size"`
@@ -73,15 +73,15 @@ type modelFile struct {
 	hf.Pretrained
 }
 
-// ReadConfig reads the JSON files of a LLaVA folder. Errors name the file and the
+// readConfig reads the JSON files of a LLaVA folder. Errors name the file and the
 // field; those about a value wrap hf.ErrConfig.
-func ReadConfig(fsys fs.FS) (Config, error) {
+func readConfig(fsys fs.FS) (modelConfig, error) {
 	const name = "config.json"
 	f := modelFile{ // what transformers fills in
 		ModelType: "llava", ImageIndex: 32000, FeatureLayer: -2, Strategy: "default", Activation: "gelu", Bias: true,
 	}
 	if err := hf.ReadConfig(fsys, name, &f); err != nil {
-		return Config{}, err
+		return modelConfig{}, err
 	}
 	c, err := f.config()
 	if err != nil {
@@ -91,15 +91,15 @@ func ReadConfig(fsys fs.FS) (Config, error) {
 }
 
 // config says what the fields mean.
-func (f modelFile) config() (c Config, err error) {
+func (f modelFile) config() (c modelConfig, err error) {
 	if f.ImageID != nil {
 		f.ImageIndex = *f.ImageID
 	}
-	c = Config{
+	c = modelConfig{
 		ImageToken: f.ImageIndex, Blocks: f.FeatureLayer, ClassToken: f.Strategy == "full", Activation: f.Activation, Bias: f.Bias,
 	}
 	err = errors.Join(
-		hf.CheckArchitecture(f.Architectures, Architecture),
+		hf.CheckArchitecture(f.Architectures, architecture),
 		hf.Require("model_type", f.ModelType, "llava"),
 		hf.Require("vision_feature_select_strategy", f.Strategy, "default", "full"),
 		f.Pretrained.Check(),
@@ -110,7 +110,7 @@ func (f modelFile) config() (c Config, err error) {
 	if c.Vision, err = f.vision(); err != nil {
 		return c, hf.Within("vision_config", err)
 	}
-	if f.FeatureLayer < 0 { // the states are those before the first block and behind each
+	if f.FeatureLayer < 0 { // the states are those before the first block and after each
 		c.Blocks += c.Vision.Layers + 1
 	}
 	if c.Blocks < 0 || c.Blocks > c.Vision.Layers {
@@ -122,8 +122,8 @@ func (f modelFile) config() (c Config, err error) {
 
 // vision reads the tower's configuration: what transformers fills in is CLIP's
 // base model where a field is missing, and its large one where all are.
-func (f modelFile) vision() (VisionConfig, error) {
-	c := VisionConfig{ModelType: VisionModelType, Channels: 3, Activation: "quick_gelu", Epsilon: 1e-5}
+func (f modelFile) vision() (visionConfig, error) {
+	c := visionConfig{ModelType: visionModelType, Channels: 3, Activation: "quick_gelu", Epsilon: 1e-5}
 	if hf.Null(f.Vision) {
 		c.Hidden, c.Intermediate, c.Layers, c.Heads, c.ImageSize, c.PatchSize = 1024, 4096, 24, 16, 336, 14
 		return c, nil
@@ -135,9 +135,9 @@ func (f modelFile) vision() (VisionConfig, error) {
 	return c, c.check()
 }
 
-func (c VisionConfig) check() error {
+func (c visionConfig) check() error {
 	return errors.Join(
-		hf.Require("model_type", c.ModelType, VisionModelType),
+		hf.Require("model_type", c.ModelType, visionModelType),
 		c.Pretrained.Check(),
 		vision.TowerConfig{
 			Hidden: c.Hidden, Intermediate: c.Intermediate, Layers: c.Layers, Heads: c.Heads, Channels: c.Channels,
@@ -147,10 +147,10 @@ func (c VisionConfig) check() error {
 }
 
 // patches is how many there are along a side of the picture that the tower sees.
-func (c VisionConfig) patches() int { return c.ImageSize / c.PatchSize }
+func (c visionConfig) patches() int { return c.ImageSize / c.PatchSize }
 
 // tokens is how many a picture becomes.
-func (c Config) tokens() int {
+func (c modelConfig) tokens() int {
 	n := c.Vision.patches() * c.Vision.patches()
 	if c.ClassToken {
 		n++

@@ -39,7 +39,7 @@ func realFolder(text string) fstest.MapFS {
 
 func TestReadRealConfigs(t *testing.T) {
 	for text, want := range map[string][]int{realText7B: {4096, 11008, 32, 32, 128}, realText13B: {5120, 13824, 40, 40, 128}} {
-		c, err := ReadConfig(realFolder(text))
+		c, err := readConfig(realFolder(text))
 		require.NoError(t, err)
 		assert.Equal(t, want, []int{c.Text.Hidden, c.Text.Intermediate, c.Text.Layers, c.Text.Heads, c.Text.HeadDim})
 		assert.Equal(t, []int{32064, 32000, 23, 576}, []int{c.Text.Vocabulary, c.ImageToken, c.Blocks, c.tokens()})
@@ -51,7 +51,7 @@ func TestReadRealConfigs(t *testing.T) {
 
 // TestReadOtherVersions reads the same settings as other versions write them.
 func TestReadOtherVersions(t *testing.T) {
-	want, err := ReadConfig(realFolder(realText7B))
+	want, err := readConfig(realFolder(realText7B))
 	require.NoError(t, err)
 	for name, change := range map[string]func(files fstest.MapFS){
 		"version 5": func(files fstest.MapFS) {
@@ -72,7 +72,7 @@ func TestReadOtherVersions(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			files := realFolder(realText7B)
 			change(files)
-			got, err := ReadConfig(files)
+			got, err := readConfig(files)
 			require.NoError(t, err)
 			got.Vision.Pretrained, got.Vision.Projection, got.Vision.Vocabulary = want.Vision.Pretrained, want.Vision.Projection, want.Vision.Vocabulary
 			got.Picture.Size, got.Picture.Crop = want.Picture.Size, want.Picture.Crop
@@ -84,14 +84,14 @@ func TestReadOtherVersions(t *testing.T) {
 
 func TestReadConfigRefuses(t *testing.T) {
 	sound := realFolder(realText7B)
-	vlmtest.TestFiles(t, sound, ReadConfig, config, pictures)
-	vlmtest.TestFields(t, sound, ReadConfig, nil, []vlmtest.Field{ // unknown, or of another type
+	vlmtest.TestFiles(t, sound, readConfig, config, pictures)
+	vlmtest.TestFields(t, sound, readConfig, nil, []vlmtest.Field{ // unknown, or of another type
 		{config, "vision_feature_layer", []int{-2, -5}},
 		{config, "vision_config.some_novelty", 1},
 		{config, "some_novelty", 1},
 		{pictures, "size.longest", 336},
 	})
-	vlmtest.TestFields(t, sound, ReadConfig, hf.ErrConfig, []vlmtest.Field{
+	vlmtest.TestFields(t, sound, readConfig, hf.ErrConfig, []vlmtest.Field{
 		{config, "architectures", []string{"LlavaNextForConditionalGeneration"}},
 		{config, "model_type", "llava_next"},
 		{config, "vision_feature_layer", -26},
@@ -126,11 +126,4 @@ func TestOpenNamesActivations(t *testing.T) {
 		require.ErrorIs(t, err, hf.ErrConfig)
 		require.ErrorContains(t, err, path[len(path)-len("hidden_act"):])
 	}
-}
-
-// TestOpenRefusesSplit: LLaVA-1.5 looks at pictures as a whole, and has no such option.
-func TestOpenRefusesSplit(t *testing.T) {
-	_, err := OpenFS(t.Context(), golden.Plain(t), vlmtest.Files(t, "llava"), Options{Split: true})
-	require.ErrorIs(t, err, hf.ErrConfig)
-	require.ErrorContains(t, err, "Options.Split")
 }

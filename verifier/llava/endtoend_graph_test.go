@@ -13,6 +13,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
+	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
 	"github.com/dualprocess/dualprocess-go/lora"
 )
 
@@ -113,7 +114,7 @@ func (e *endToEnd) look(t *testing.T, picture []float32, q dualprocess.Question)
 	got := golden.Run(t, e.rt, func(in []*Node) golden.Outputs {
 		image := MulScalar(AddScalar(TransposeAllAxes(in[0], 0, 2, 3, 1), 1), 0.5)
 		f := nn.Pass{Recorder: &nn.Recorder{}}
-		logits := vlm.Trace(e.verifier, f, under(q, image), in[1:])
+		logits := vlm.Trace(vlmtest.Frame(e.verifier), f, under(q, image), in[1:])
 		pixels := TransposeAllAxes(f.Recorder.Output("pixel_values"), 0, 3, 1, 2)
 		return golden.Outputs{"logits": logits, "pixel_values": pixels}
 	}, inputs...)

@@ -20,6 +20,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/pipeline/pipelinetest"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
+	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
 	"github.com/dualprocess/dualprocess-go/lora"
 	"github.com/dualprocess/dualprocess-go/overlay"
 	"github.com/dualprocess/dualprocess-go/verifier/llava"
@@ -163,7 +164,7 @@ func (e *endToEnd) named(t *testing.T, prefix string) [][]float32 {
 // testTokens compares what the verifier reads and which of it is the answer.
 func (e *endToEnd) testTokens(t *testing.T) {
 	_, shape := e.Floats(t, "reflr.it0.x0_image")
-	before, err := vlm.Prefix(e.verifier, vision.Size{Height: shape[2], Width: shape[3]})
+	before, err := vlm.Prefix(vlmtest.Frame(e.verifier), vision.Size{Height: shape[2], Width: shape[3]})
 	require.NoError(t, err)
 	for k, q := range e.questions {
 		in, err := e.verifier.Prepare(t.Context(), q, shape[2], shape[3])

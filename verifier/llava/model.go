@@ -1,9 +1,19 @@
 // Package llava is the vision-language model LLaVA-1.5 (Liu et al., 2023), of 7 or
-// 13 billion parameters, as a verifier. It loads folders in the layout of
-// transformers and does what LlavaForConditionalGeneration and its processor do.
+// 13 billion parameters, as a verifier.
 //
-// The middle of a picture goes through CLIP's tower, whose tokens a small network
-// translates into those of a Llama.
+// # The folder
+//
+// It is that of llava-hf/llava-1.5-7b-hf or one like it, as versions 4.36 to 5 of
+// transformers write them: config.json, preprocessor_config.json or
+// processor_config.json, the tokenizer, and safetensors in float32 or bfloat16,
+// in one file or several. A setting that this package does not have is an error
+// that names the file and the field.
+//
+// # Pictures
+//
+// The middle of a picture counts: its shorter side is brought to 336 pixels, in the
+// published checkpoints, and what sticks out of a square is cut off. CLIP's tower
+// makes 576 tokens of it, which a small network translates into those of a Llama.
 package llava
 
 import (
@@ -22,24 +32,31 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
-// Errors of Prepare and of the methods that take pictures.
-var (
-	// ErrPictureSize says that pictures of a size cannot be looked at.
-	ErrPictureSize = vlm.ErrPictureSize
-	// ErrQuestion says that a question or an answer is empty or not UTF-8.
-	ErrQuestion = vlm.ErrQuestion
-)
+//go:generate go run ../../internal/vlm/face "LLaVA-1.5"
+
+// name of the package, in errors.
+const name = "llava"
 
 // Options of Open. The zero value is the model as its makers use it.
-type Options = vlm.Options
+type Options struct {
+	// Paper follows the paper's reference in place of the model's own processor and
+	// chat template: each picture's range of values is stretched to [0, 1], and all of
+	// it is brought to the square, its proportions lost, by bilinear sampling without
+	// antialiasing. The prompt begins with an instruction to the assistant, and ends in
+	// the space that otherwise begins the answer.
+	Paper bool
 
-// Verifier is a LLaVA on a runtime: a dualprocess.Verifier and Scorer, which also
-// compares Yes with No and answers in its own words.
-type Verifier = vlm.Verifier
+	// Checkpoint says whether activations are computed again in the backward pass
+	// instead of being kept: less memory for more time. The zero value decides by the
+	// memory that is free.
+	Checkpoint backends.Checkpointing
+}
+
+func (o Options) frame() vlm.Options { return vlm.Options{Paper: o.Paper, Checkpoint: o.Checkpoint} }
 
 // network is what LLaVA has of its own.
 type network struct {
-	config     Config
+	config     modelConfig
 	blocks     nn.EncoderConfig
 	activation func(x *Node) *Node // of the projector
 	dtype      dtypes.DType        // that is computed in
@@ -50,27 +67,9 @@ type network struct {
 
 var _ vlm.Model = (*network)(nil)
 
-// Open loads the verifier in folder. Its weights become frozen variables of the
-// runtime's store, in the precision of the files.
-func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (*Verifier, error) {
-	return vlm.OpenFolder(ctx, rt, "llava", folder, o, OpenFS)
-}
-
-// OpenFS is Open for any file system; only files of the operating system are
-// mapped into memory.
-func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*Verifier, error) {
-	m, err := newNetwork(rt, fsys, o)
-	if err != nil {
-		return nil, err
-	}
-	opening := vlm.Opening{
-		Name: "llava", Model: m, Image: m.config.ImageToken, Tokens: m.config.findTokens, Load: m.load, Surplus: m.config.surplus,
-	}
-	return opening.Open(ctx, rt, fsys, o)
-}
-
-func newNetwork(rt *backends.Runtime, fsys fs.FS, o Options) (*network, error) {
-	c, err := ReadConfig(fsys)
+// open reads the folder of a checkpoint.
+func open(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o vlm.Options) (*vlm.Verifier, error) {
+	c, err := readConfig(fsys)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +80,8 @@ func newNetwork(rt *backends.Runtime, fsys fs.FS, o Options) (*network, error) {
 	if m.activation, err = nn.Activation(c.Activation); err != nil {
 		return nil, fmt.Errorf("config.json: projector_hidden_act: %w", err)
 	}
-	return m, nil
+	opening := vlm.Opening{Name: name, Model: m, Image: c.ImageToken, Tokens: c.findTokens, Load: m.load, Surplus: c.surplus}
+	return opening.Open(ctx, rt, fsys, o)
 }
 
 // load reads the parameters. Versions of transformers have written them under
@@ -93,18 +93,18 @@ func (m *network) load(c weights.Cursor) *decoder.Decoder {
 	return decoder.NewWithHead(text, c.Layout("weight", "language_model.lm_head", "lm_head"), m.config.Text)
 }
 
-// towers are the places of the tower in a checkpoint.
+// towers are where the tower may be in a checkpoint.
 var towers = []string{"vision_tower.vision_model", "vision_tower", "model.vision_tower.vision_model", "model.vision_tower"}
 
-// surplus accepts what checkpoints carry besides: the blocks of the tower behind
-// the one that is used, with the norm behind all; tables that are computed; and a
+// surplus accepts what checkpoints carry besides: the blocks of the tower after
+// the one that is used, with the norm after all; tables that are computed; and a
 // head that is tied.
-func (c Config) surplus(name string) bool {
+func (c modelConfig) surplus(name string) bool {
 	if strings.HasSuffix(name, ".rotary_emb.inv_freq") {
 		return true
 	}
-	for _, place := range towers {
-		inside, ok := strings.CutPrefix(name, place+".")
+	for _, tower := range towers {
+		inside, ok := strings.CutPrefix(name, tower+".")
 		if !ok {
 			continue
 		}
@@ -117,10 +117,4 @@ func (c Config) surplus(name string) bool {
 		}
 	}
 	return c.Text.TiedHead && (name == "lm_head.weight" || name == "language_model.lm_head.weight")
-}
-
-// Features implements vlm.Model.
-func (m *network) Features(f nn.Pass, image *Node) *Node {
-	x := f.Record("pixel_values", m.process(image))
-	return m.projector.Apply(f, m.tower.Apply(f, ConvertDType(x, m.dtype)))
 }

@@ -1,7 +1,6 @@
 package llava
 
 import (
-	"io/fs"
 	"strings"
 	"testing"
 
@@ -10,8 +9,6 @@ import (
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
-	"github.com/dualprocess/dualprocess-go/internal/safetensors"
-	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
@@ -19,13 +16,10 @@ import (
 )
 
 // tested is the fixture's checkpoint.
-func tested() vlmtest.Checkpoint { return vlmtest.Checkpoint{Name: "llava", Open: OpenFS} }
+func tested() vlmtest.Checkpoint { return vlmtest.Checkpoint{Name: "llava", Open: open} }
 
 func TestOpenRefuses(t *testing.T) {
-	const checkpoint = "model.safetensors"
 	tested().TestRefuses(t, golden.Plain(t), map[string]vlmtest.Damage{
-		"no weights":       {vlmtest.Without(checkpoint), fs.ErrNotExist, checkpoint},
-		"truncated":        {vlmtest.Cut(checkpoint), safetensors.ErrFormat, checkpoint},
 		"no class token":   {vlmtest.Named("vision_tower.vision_model.embeddings.class_embedding", ""), weights.ErrMissing, "class_embedding"},
 		"no projector":     {vlmtest.Named("multi_modal_projector.linear_2.weight", ""), weights.ErrMissing, "linear_2.weight"},
 		"no head":          {vlmtest.Named("language_model.lm_head.weight", ""), weights.ErrMissing, "lm_head"},
@@ -36,7 +30,6 @@ func TestOpenRefuses(t *testing.T) {
 		"another shape":    {vlmtest.With(config, "vision_config.intermediate_size", 96), weights.ErrShape, "mlp"},
 		"another image":    {vlmtest.With(config, "image_token_index", 30), hf.ErrConfig, "image_token_index"},
 		"small vocabulary": {vlmtest.With(config, "text_config.vocab_size", 100), nil, "100"},
-		"no tokenizer":     {vlmtest.Is("tokenizer.json", "{"), tokenizer.ErrFormat, "tokenizer.json"},
 		"no image token": {vlmtest.Content("tokenizer.json", func(old string) string {
 			return strings.ReplaceAll(old, imageToken, "<imaqe>")
 		}), hf.ErrConfig, imageToken},
@@ -46,7 +39,7 @@ func TestOpenRefuses(t *testing.T) {
 
 // TestPrompt looks at what is around a picture and a question.
 func TestPrompt(t *testing.T) {
-	v := tested().Opened(t, golden.Plain(t), Options{})
+	v := tested().Opened(t, golden.Plain(t), vlm.Options{})
 	size := vision.Size{Height: 8, Width: 9}
 	count := func(all []int, name string) int { return vlmtest.Count(t, v, all, name) }
 	plain := vlmtest.Asked(t, v, dualprocess.Question{Text: "Is it?", Answer: "Yes", Bare: true}, size)
@@ -61,7 +54,7 @@ func TestPrompt(t *testing.T) {
 }
 
 func TestPrepareRefuses(t *testing.T) {
-	v := tested().Opened(t, golden.Plain(t), Options{})
+	v := tested().Opened(t, golden.Plain(t), vlm.Options{})
 	vlmtest.TestQuestions(t, v)
 	vlmtest.TestPictures(t, v, map[vision.Size]bool{
 		{Height: 0, Width: 64}: false, {Height: 64, Width: -1}: false, {Height: 1 << 15, Width: 4}: false,

@@ -13,26 +13,26 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 )
 
-// PictureConfig says how pictures are brought to the tower. The fields are those
+// pictureConfig says how pictures are brought to the tower. The fields are those
 // of transformers' CLIPImageProcessor.
-type PictureConfig struct {
-	Size       Edges `json:"size"`           // of the shorter side
-	Crop       Edges `json:"crop_size"`      // of the square in the middle
+type pictureConfig struct {
+	Size       edges `json:"size"`           // of the shorter side
+	Crop       edges `json:"crop_size"`      // of the square in the middle
 	CenterCrop *bool `json:"do_center_crop"` // nil = true
 	hf.PictureConfig
 }
 
-// Edges are a size in a configuration: the shorter side, or height and width, or,
+// edges are a size in a configuration: the shorter side, or height and width, or,
 // as in old files, a number that is the shorter side or both.
-type Edges struct {
+type edges struct {
 	Shortest, Height, Width int
 }
 
 // UnmarshalJSON implements json.Unmarshaler.
-func (e *Edges) UnmarshalJSON(data []byte) error {
+func (e *edges) UnmarshalJSON(data []byte) error {
 	var one int
 	if json.Unmarshal(data, &one) == nil {
-		*e = Edges{one, one, one}
+		*e = edges{one, one, one}
 		return nil
 	}
 	var fields struct {
@@ -43,14 +43,14 @@ func (e *Edges) UnmarshalJSON(data []byte) error {
 	if err := hf.Decode(data, &fields); err != nil {
 		return err
 	}
-	*e = Edges(fields)
+	*e = edges(fields)
 	return nil
 }
 
 // readProcessor reads how pictures are processed, with transformers' defaults.
-func (c *Config) readProcessor(fsys fs.FS) error {
-	c.Picture = PictureConfig{
-		Size: Edges{Shortest: 224}, Crop: Edges{Height: 224, Width: 224},
+func (c *modelConfig) readProcessor(fsys fs.FS) error {
+	c.Picture = pictureConfig{
+		Size: edges{Shortest: 224}, Crop: edges{Height: 224, Width: 224},
 		PictureConfig: hf.PictureConfig{
 			Resample: hf.Bicubic, RescaleFactor: 1. / 255,
 			Mean: []float64{0.48145466, 0.4578275, 0.40821073}, Std: []float64{0.26862954, 0.26130258, 0.27577711},
@@ -85,11 +85,11 @@ func (c *Config) readProcessor(fsys fs.FS) error {
 	return nil
 }
 
-func (c PictureConfig) check(tower VisionConfig) error {
+func (c pictureConfig) check(tower visionConfig) error {
 	return errors.Join(
 		c.Check(),
 		hf.Require("do_center_crop", c.CenterCrop == nil || *c.CenterCrop, true),
-		// The tower has a place for each patch and cannot do with more or fewer.
+		// The tower has a position for each patch and cannot do with more or fewer.
 		hf.Equal("crop_size.height in patches", c.Crop.Height/tower.PatchSize, "the tower's image_size", tower.patches()),
 		hf.Equal("crop_size.width in patches", c.Crop.Width/tower.PatchSize, "the tower's image_size", tower.patches()),
 		hf.Check(c.Size.Shortest >= max(c.Crop.Height, c.Crop.Width), "size.shortest_edge is %d, less than crop_size, %s", c.Size.Shortest, c.crop()),
@@ -97,14 +97,14 @@ func (c PictureConfig) check(tower VisionConfig) error {
 	)
 }
 
-func (c PictureConfig) crop() vision.Size {
+func (c pictureConfig) crop() vision.Size {
 	return vision.Size{Height: c.Crop.Height, Width: c.Crop.Width}
 }
 
 // target is the size that a picture is brought to before the crop: its shorter
 // side becomes c.Size's, and the longer one keeps the ratio but for a fraction of
 // a pixel.
-func (c PictureConfig) target(picture vision.Size) vision.Size {
+func (c pictureConfig) target(picture vision.Size) vision.Size {
 	short, long := min(picture.Height, picture.Width), max(picture.Height, picture.Width)
 	longer := c.Size.Shortest * long / short
 	if picture.Height > picture.Width {
@@ -113,13 +113,10 @@ func (c PictureConfig) target(picture vision.Size) vision.Size {
 	return vision.Size{Height: c.Size.Shortest, Width: longer}
 }
 
-// largest is the longest edge, in pixels, that is believed to be meant.
-const largest = 1 << 14
-
 // checkPicture refuses what cannot be a picture.
 func checkPicture(size vision.Size) error {
-	if max(size.Height, size.Width) > largest {
-		return fmt.Errorf("%w: %s, want at most %d pixels a side", vlm.ErrPictureSize, size, largest)
+	if max(size.Height, size.Width) > vlm.LongestSide {
+		return fmt.Errorf("%w: %s, want at most %d pixels a side", vlm.ErrPictureSize, size, vlm.LongestSide)
 	}
 	return nil
 }

@@ -35,6 +35,7 @@ func (m *network) Prompt(question string) vlm.Prompt {
 // Layout implements vlm.Model. Pictures of every size have as many tokens.
 func (m *network) Layout(picture vision.Size) (vlm.Layout, error) {
 	return vlm.Layout{
+		Resized:     m.config.Picture.target(picture),
 		Tokens:      slices.Repeat([]int{m.config.ImageToken}, m.config.tokens()),
 		Activations: m.blocks.Activations(m.config.Vision.patches()*m.config.Vision.patches() + 1),
 	}, checkPicture(picture)
@@ -42,7 +43,7 @@ func (m *network) Layout(picture vision.Size) (vlm.Layout, error) {
 
 // findTokens compares the tokenizer with the configuration, and returns the token
 // that ends a text where the folder does not say.
-func (c Config) findTokens(t *tokenizer.Tokenizer) (ends []int, err error) {
+func (c modelConfig) findTokens(t *tokenizer.Tokenizer) (ends []int, err error) {
 	end, _ := t.ID(endOfText)
 	return []int{end}, vlm.CheckToken(t, "image_token_index", c.ImageToken, imageToken)
 }

@@ -11,6 +11,12 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
+// Features implements vlm.Model.
+func (m *network) Features(f nn.Pass, image *Node) *Node {
+	x := f.Record("pixel_values", m.process(image))
+	return m.projector.Apply(f, m.tower.Apply(f, ConvertDType(x, m.dtype)))
+}
+
 // tower is CLIP's vision transformer, up to the block whose output LLaVA uses: a
 // class token and every patch attend to each other.
 type tower struct {
@@ -23,7 +29,7 @@ type tower struct {
 }
 
 // encoder describes the blocks that are run.
-func (c Config) encoder() (nn.EncoderConfig, error) {
+func (c modelConfig) encoder() (nn.EncoderConfig, error) {
 	activation, err := nn.Activation(c.Vision.Activation)
 	if err != nil {
 		return nn.EncoderConfig{}, fmt.Errorf("vision_config: hidden_act: %w", err)
@@ -35,7 +41,7 @@ func (c Config) encoder() (nn.EncoderConfig, error) {
 }
 
 // newTower reads the tower's parameters at the cursor of the vision model.
-func newTower(c weights.Cursor, config Config, blocks nn.EncoderConfig) *tower {
+func newTower(c weights.Cursor, config modelConfig, blocks nn.EncoderConfig) *tower {
 	cfg, embeddings := config.Vision, c.In("embeddings")
 	return &tower{
 		class:     embeddings.Variable("class_embedding", cfg.Hidden),
@@ -64,7 +70,7 @@ func (t *tower) Apply(f nn.Pass, x *Node) *Node {
 
 // newProjector reads what brings the tower's tokens [B, T, in] to the width of the
 // language model's, [B, T, out].
-func newProjector(c weights.Cursor, config Config, activation func(x *Node) *Node) *nn.MLP {
+func newProjector(c weights.Cursor, config modelConfig, activation func(x *Node) *Node) *nn.MLP {
 	return &nn.MLP{
 		Name:       "projector_output", // as the fixtures have it in all models
 		In:         nn.NewLinear(c.In("linear_1"), config.Vision.Hidden, config.Text.Hidden, config.Bias),

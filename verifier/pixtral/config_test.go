@@ -49,7 +49,7 @@ var newer = fstest.MapFS{
 }
 
 func TestReadPublishedConfig(t *testing.T) {
-	c, err := ReadConfig(fstest.MapFS{
+	c, err := readConfig(fstest.MapFS{
 		"config.json":              {Data: []byte(published)},
 		"preprocessor_config.json": {Data: []byte(`{}`)},
 	})
@@ -58,16 +58,16 @@ func TestReadPublishedConfig(t *testing.T) {
 	require.Equal(t, []int{5120, 14336, 40, 32, 8, 128, 131072}, []int{x.Hidden, x.Intermediate, x.Layers, x.Heads, x.KVHeads, x.HeadDim, x.Vocabulary})
 	require.Equal(t, 0, x.Windows[0])
 	require.Equal(t, []int{1024, 4096, 24, 16, 16}, []int{v.Hidden, v.Intermediate, v.Layers, v.Heads, v.PatchSize})
-	require.Equal(t, SizeRule{Longest: 1024}, *c.Picture.Size)
+	require.Equal(t, sizeRule{Longest: 1024}, *c.Picture.Size)
 	require.True(t, c.ProjectorBias)
 }
 
 // TestReadConfigOfEveryVersion compares a small model's configuration in the files
 // of both versions.
 func TestReadConfigOfEveryVersion(t *testing.T) {
-	older, err := ReadConfig(vlmtest.Files(t, name))
+	older, err := readConfig(vlmtest.Files(t, name))
 	require.NoError(t, err)
-	same, err := ReadConfig(newer)
+	same, err := readConfig(newer)
 	require.NoError(t, err)
 	require.Equal(t, older.Text, same.Text)
 	require.Equal(t, *older.Picture.Size, *same.Picture.Size)
@@ -77,7 +77,7 @@ func TestReadConfigOfEveryVersion(t *testing.T) {
 	files := vlmtest.Files(t, name) // by its other name
 	vlmtest.Set(t, files, "config.json", "image_token_id", older.ImageToken)
 	vlmtest.Set(t, files, "config.json", "image_token_index", vlmtest.Absent{})
-	same, err = ReadConfig(files)
+	same, err = readConfig(files)
 	require.NoError(t, err)
 	require.Equal(t, older.ImageToken, same.ImageToken)
 }
@@ -119,8 +119,8 @@ var refused = []vlmtest.Field{
 
 func TestReadConfigRefuses(t *testing.T) {
 	sound := vlmtest.Files(t, name)
-	vlmtest.TestFiles(t, sound, ReadConfig, config, picture)
-	vlmtest.TestFields(t, sound, ReadConfig, nil, []vlmtest.Field{ // unknown, or of another type
+	vlmtest.TestFiles(t, sound, readConfig, config, picture)
+	vlmtest.TestFields(t, sound, readConfig, nil, []vlmtest.Field{ // unknown, or of another type
 		{config, "vision_feature_layer", []int{-2, -1}},
 		{config, "spatial_merge_size", 2},
 		{config, "vision_config.hidden_size", "48"},
@@ -128,19 +128,19 @@ func TestReadConfigRefuses(t *testing.T) {
 		{picture, "size.shortest_edge", 378},
 		{processor, "image_tokens", 8},
 	})
-	vlmtest.TestFields(t, sound, ReadConfig, hf.ErrConfig, refused)
+	vlmtest.TestFields(t, sound, readConfig, hf.ErrConfig, refused)
 }
 
 // TestSizeRule has bounds and patches that are not the published ones.
 func TestSizeRule(t *testing.T) {
 	for _, test := range []struct {
-		rule     SizeRule
+		rule     sizeRule
 		patch    int
 		from, to vision.Size
 	}{
-		{SizeRule{Longest: 100}, 14, vision.Size{Height: 50, Width: 200}, vision.Size{Height: 28, Width: 112}},
-		{SizeRule{Height: 50, Width: 200}, 10, vision.Size{Height: 100, Width: 201}, vision.Size{Height: 50, Width: 100}},
-		{SizeRule{Longest: 100}, 16, vision.Size{Height: 1, Width: 3000}, vision.Size{Height: 0, Width: 112}},
+		{sizeRule{Longest: 100}, 14, vision.Size{Height: 50, Width: 200}, vision.Size{Height: 28, Width: 112}},
+		{sizeRule{Height: 50, Width: 200}, 10, vision.Size{Height: 100, Width: 201}, vision.Size{Height: 50, Width: 100}},
+		{sizeRule{Longest: 100}, 16, vision.Size{Height: 1, Width: 3000}, vision.Size{Height: 0, Width: 112}},
 	} {
 		require.Equal(t, test.to, test.rule.target(test.from, test.patch))
 	}
@@ -148,7 +148,7 @@ func TestSizeRule(t *testing.T) {
 
 // TestRotary has an odd number of frequencies: the row has one more than the column.
 func TestRotary(t *testing.T) {
-	c := VisionConfig{Hidden: 20, Heads: 2, Theta: new(32.)}
+	c := visionConfig{Hidden: 20, Heads: 2, Theta: new(32.)}
 	r := c.rotary(vision.Size{Height: 2, Width: 3})
 	require.Len(t, r.Cos, 6)
 	for i, angle := range []float64{1, 0.25, 0.0625, 1, 0.25} { // 32^(-k/5) for k = 0, 2, 4; 1, 3, at row 1, column 2

@@ -2,40 +2,33 @@ package pixtral_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
-	"image/color"
-	"image/draw"
+	"log"
 
 	"github.com/dualprocess/dualprocess-go/backends"
-	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/verifier/pixtral"
 )
 
-// The checkpoint here is tiny and its weights are random, so that the example runs
-// anywhere; the published ones open in the same way.
-func ExampleOpen() {
-	const folder = "../../internal/golden/testdata/verifier/pixtral/model"
+// A picture of any shape will do, as long as a patch of it is left once its longer
+// side fits.
+func ExampleVerifier_Generate() {
 	ctx := context.Background()
 	rt, err := backends.Open(ctx, backends.Options{Backend: "go"})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
 	defer rt.Close()
-	v, err := pixtral.Open(ctx, rt, folder, pixtral.Options{})
+	v, err := pixtral.Open(ctx, rt, "../../internal/golden/testdata/verifier/pixtral/model", pixtral.Options{})
 	if err != nil {
-		fmt.Println(err)
-		return
+		log.Fatal(err)
 	}
-	red := image.NewNRGBA(image.Rect(0, 0, 64, 48))
-	draw.Draw(red, red.Bounds(), image.NewUniform(color.NRGBA{220, 40, 30, 255}), image.Point{}, draw.Src)
-	p, err := v.Score(ctx, red, dualprocess.Question{Text: "Is the picture red?", Answer: "Yes"})
-	if err != nil {
-		fmt.Println(err)
-		return
+	for _, size := range []image.Point{{48, 16}, {3000, 1}} {
+		_, err := v.Generate(ctx, image.NewGray(image.Rectangle{Max: size}), "What is it?", 1)
+		fmt.Println(size, "is too long:", errors.Is(err, pixtral.ErrPictureSize))
 	}
-	fmt.Println("a probability:", p > 0 && p < 1)
 	// Output:
-	// a probability: true
+	// (48,16) is too long: false
+	// (3000,1) is too long: true
 }

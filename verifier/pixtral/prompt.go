@@ -15,15 +15,15 @@ func (m *network) Prompt(question string) vlm.Prompt {
 	return vlm.Prompt{Parts: vlm.Ask("<s>[INST]"+m.config.Tokens.Image, question, "[/INST]")}
 }
 
-// Layout implements vlm.Model: the patches row by row, with a token behind each row.
+// Layout implements vlm.Model: the patches row by row, with a token after each row.
 func (m *network) Layout(picture vision.Size) (vlm.Layout, error) {
 	size, patch := m.target(picture), m.config.Vision.PatchSize
 	rows, cols := size.Height/patch, size.Width/patch
-	if rows == 0 || cols == 0 || max(size.Height, size.Width) > largest {
+	if rows == 0 || cols == 0 || max(size.Height, size.Width) > vlm.LongestSide {
 		return vlm.Layout{}, fmt.Errorf("%w: a picture of %s would be looked at as %s, want %d to %d pixels a side",
-			vlm.ErrPictureSize, picture, size, patch, largest)
+			vlm.ErrPictureSize, picture, size, patch, vlm.LongestSide)
 	}
-	l := vlm.Layout{Activations: m.config.activations(rows * cols)}
+	l := vlm.Layout{Resized: size, Activations: m.config.activations(rows * cols)}
 	for range rows {
 		for range cols {
 			l.Tokens = append(l.Tokens, m.config.ImageToken)
@@ -33,9 +33,6 @@ func (m *network) Layout(picture vision.Size) (vlm.Layout, error) {
 	l.Tokens[len(l.Tokens)-1] = m.pictureEnd
 	return l, nil
 }
-
-// largest is the longest edge, in pixels, that is believed to be meant.
-const largest = 1 << 14
 
 // findTokens finds the tokens that a picture needs, and the one that ends a text
 // where the folder does not say.

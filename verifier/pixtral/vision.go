@@ -11,6 +11,12 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
+// Features implements vlm.Model.
+func (m *network) Features(f nn.Pass, image *Node) *Node {
+	x := f.Record("pixel_values", m.process(image))
+	return m.vision.Apply(f, ConvertDType(x, m.dtype))
+}
+
 // normEpsilon of the tower's norms; transformers has it in its code.
 const normEpsilon = 1e-5
 
@@ -18,16 +24,16 @@ const normEpsilon = 1e-5
 // without biases whose rotary embedding goes by row and by column, and two linear
 // layers to the language model's width.
 type visionModel struct {
-	config    VisionConfig
+	config    visionConfig
 	patches   *vision.PatchEmbedding
 	norm      *nn.RMSNorm
 	blocks    []*block
 	projector *nn.MLP
 }
 
-// newVision reads the parameters of the tower and of the projector. ReadConfig has
+// newVision reads the parameters of the tower and of the projector. readConfig has
 // checked the names of activations.
-func newVision(tower, projector weights.Cursor, cfg Config) *visionModel {
+func newVision(tower, projector weights.Cursor, cfg modelConfig) *visionModel {
 	c := cfg.Vision
 	v := &visionModel{
 		config:  c,
@@ -62,7 +68,7 @@ func (v *visionModel) Apply(f nn.Pass, x *Node) *Node {
 // rotary is the table of angles for a grid of patches, row by row. Of the
 // frequencies, every second from the fastest on goes by the row; those come first
 // in a head; the others go by the column.
-func (c VisionConfig) rotary(grid vision.Size) nn.RotaryTable {
+func (c visionConfig) rotary(grid vision.Size) nn.RotaryTable {
 	pairs := c.Hidden / c.Heads / 2
 	var table nn.RotaryTable
 	for row := range grid.Height {
@@ -85,7 +91,7 @@ type block struct {
 	mlp               *nn.GatedMLP
 }
 
-func newBlock(c weights.Cursor, cfg VisionConfig) *block {
+func newBlock(c weights.Cursor, cfg visionConfig) *block {
 	attn := c.In("attention")
 	project := func(name string) *nn.Linear { return nn.NewLinear(attn.In(name), cfg.Hidden, cfg.Hidden, nn.NoBias) }
 	return &block{
@@ -112,7 +118,7 @@ func (b *block) apply(f nn.Pass, x *Node, rotary nn.Rotary) *Node {
 
 // activations estimates what the backward pass of a picture of that many patches
 // needs to keep, in numbers.
-func (c Config) activations(patches int) int {
+func (c modelConfig) activations(patches int) int {
 	v := c.Vision
 	return v.Layers*patches*(10*v.Hidden+4*v.Intermediate+2*v.Heads*patches) + 3*patches*c.Text.Hidden
 }

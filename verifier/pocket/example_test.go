@@ -28,7 +28,7 @@ func ExampleOpen() {
 		return
 	}
 	defer rt.Close()
-	v, err := pocket.Open(rt)
+	v, err := pocket.Open(ctx, rt, pocket.Options{})
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -5,7 +5,8 @@
 // dualprocess.Verifier.
 //
 // It answers with one word: yes, no, or one of sixteen that stand for a
-// quantity. Its folder holds config.json, model.safetensors and tokenizer.json.
+// quantity. Pictures are square, with a multiple of 64 pixels a side; square blocks
+// of pixels are averaged down to 64.
 package pocket
 
 import (
@@ -17,23 +18,31 @@ import (
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/support/exceptions"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
-	"github.com/dualprocess/dualprocess-go/internal/quote"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
+	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 //go:embed weights
 var embedded embed.FS
 
-// Errors of Prepare. Those about words come with dualprocess.ErrPrompt.
+// name of the package, in errors.
+const name = "pocket verifier"
+
+// What a caller may want to tell apart. A context, a runtime or a picture that is
+// nil is an error that wraps [dualprocess.ErrTask], and the end of a context comes
+// as the context's own error.
 var (
+	// ErrPictureSize says that pictures cannot be brought to the model's size.
+	ErrPictureSize = vlm.ErrPictureSize
+	// ErrQuestion says that a question is empty.
+	ErrQuestion = vlm.ErrQuestion
 	// ErrQuestionTooLong says that a question has more words than the model reads.
 	ErrQuestionTooLong = errors.New("question too long")
 	// ErrAnswer says that the wanted answer is not one word.
@@ -41,17 +50,22 @@ var (
 	// ErrUnknownWord says that a question or an answer has words that the model
 	// never learned.
 	ErrUnknownWord = tokenizer.ErrUnknownWord
-	// ErrPictureSize says that pictures cannot be brought to the model's size.
-	ErrPictureSize = errors.New("unsupported picture size")
 )
 
 // answerToken is the place where the model says its answer.
 const answerToken = "<ans>"
 
-// Verifier is the pocket verifier on a runtime.
+// Options of Open, as the other verifiers have them. There are none: the model looks
+// at pictures in one way.
+type Options struct{}
+
+// Verifier is the pocket verifier on a runtime: a [dualprocess.Verifier], which
+// generators can be distilled from, and a [dualprocess.Scorer], which rates pictures;
+// and it says in a word what it sees. Several goroutines may use it at once.
 type Verifier struct {
 	config    Config
 	runtime   *backends.Runtime
+	programs  *vlm.Programs
 	tokenizer *tokenizer.Tokenizer
 	answerID  int
 	vision    *Vision
@@ -60,34 +74,41 @@ type Verifier struct {
 
 var (
 	_ dualprocess.Verifier = (*Verifier)(nil)
+	_ dualprocess.Scorer   = (*Verifier)(nil)
+	_ dualprocess.Releaser = (*Verifier)(nil)
 	_ dualprocess.Runtimer = (*Verifier)(nil)
 )
 
-// Open loads the embedded weights.
-func Open(rt *backends.Runtime) (*Verifier, error) {
+// Open opens the model that the library carries in itself. Its weights become frozen
+// variables of the runtime's store.
+func Open(ctx context.Context, rt *backends.Runtime, o Options) (*Verifier, error) {
 	sub, err := fs.Sub(embedded, "weights")
 	if err != nil {
-		return nil, fmt.Errorf("pocket verifier: %w", err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	return OpenFS(rt, sub)
+	return OpenFS(ctx, rt, sub, o)
 }
 
-// OpenFS loads a pocket verifier from a folder of the same layout.
-func OpenFS(rt *backends.Runtime, fsys fs.FS) (*Verifier, error) {
-	v := &Verifier{runtime: rt}
-	if err := hf.ReadConfig(fsys, "config.json", &v.config); err != nil {
-		return nil, fmt.Errorf("pocket verifier: %w", err)
+// OpenFS opens a model of the same kind, trained otherwise, from the root of a file
+// system with config.json, model.safetensors and tokenizer.json.
+func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, _ Options) (*Verifier, error) {
+	if err := vlm.CheckOpen(ctx, rt, fsys); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	if err := v.config.Validate(); err != nil {
-		return nil, fmt.Errorf("pocket verifier: config.json: %w", err)
-	}
+	v := &Verifier{runtime: rt, programs: vlm.NewPrograms(rt)}
 	if err := v.load(fsys); err != nil {
-		return nil, fmt.Errorf("pocket verifier: %w", err)
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return v, nil
 }
 
 func (v *Verifier) load(fsys fs.FS) (err error) {
+	if err := hf.ReadConfig(fsys, "config.json", &v.config); err != nil {
+		return err
+	}
+	if err := v.config.Validate(); err != nil {
+		return fmt.Errorf("config.json: %w", err)
+	}
 	if v.tokenizer, err = tokenizer.Open(fsys, "."); err != nil {
 		return err
 	}
@@ -99,61 +120,33 @@ func (v *Verifier) load(fsys fs.FS) (err error) {
 		return fmt.Errorf("tokenizer.json: no token %s", answerToken)
 	}
 	root := weights.Root(v.runtime.Store, "/verifier")
-	return weights.Load(fsys, ".", v.runtime.Store, root, nil, func(c weights.Cursor) {
+	err = weights.Load(fsys, ".", v.runtime.Store, root, nil, func(c weights.Cursor) {
 		v.vision = NewVision(c.In("vision_model"), v.config)
 		v.language = NewLanguage(c.In("language_model"), v.config)
 	})
+	if err != nil {
+		return errors.Join(err, v.runtime.Store.DeleteVariablesInScope(root))
+	}
+	return nil
 }
 
 // Runtime is the one that the verifier was opened with.
 func (v *Verifier) Runtime() *backends.Runtime { return v.runtime }
 
-// Prepare returns the ids of the question, int32 [1, words], with the answer's
-// place behind it, and the id of the answer, int32 [1]. A word that the model
-// does not know is an error that wraps ErrUnknownWord and dualprocess.ErrPrompt, and
-// names it.
-// Pictures must be square, and their side a multiple of the model's.
-func (v *Verifier) Prepare(_ context.Context, q dualprocess.Question, height, width int) (dualprocess.Inputs, error) {
-	if height != width || height < v.config.ImageSize || height%v.config.ImageSize != 0 {
-		return nil, fmt.Errorf("pocket verifier: %w: %dx%d, want a square with a multiple of %d pixels",
-			ErrPictureSize, width, height, v.config.ImageSize)
-	}
-	ids, err := v.tokenizer.Encode(q.Prompt())
-	if err != nil {
-		return nil, fmt.Errorf("pocket verifier: %w: %w", dualprocess.ErrPrompt, err)
-	}
-	if len(ids)+1 > v.config.MaxWords {
-		return nil, fmt.Errorf("pocket verifier: %w: %w: %d words, the model reads %d",
-			dualprocess.ErrPrompt, ErrQuestionTooLong, len(ids), v.config.MaxWords-1)
-	}
-	answer, err := v.tokenizer.Encode(q.Answer)
-	if err != nil {
-		return nil, fmt.Errorf("pocket verifier: answer %s: %w: %w", quote.Short(q.Answer), dualprocess.ErrPrompt, err)
-	}
-	if len(answer) != 1 {
-		return nil, fmt.Errorf("pocket verifier: %w: %w: %s has %d", dualprocess.ErrPrompt, ErrAnswer, quote.Short(q.Answer), len(answer))
-	}
-	padded := make([]int32, v.config.MaxWords) // on the left: the answer's place is the last
-	for i, id := range append(ids, v.answerID) {
-		padded[len(padded)-len(ids)-1+i] = int32(id)
-	}
-	return dualprocess.Inputs{
-		tensors.FromFlatDataAndDimensions(padded, 1, len(padded)),
-		tensors.FromFlatDataAndDimensions([]int32{int32(answer[0])}, 1),
-	}, nil
-}
-
-// LogProbs returns log P(answer) per question, float32 [batch].
+// LogProbs returns, for each question, float32 [batch]: the logarithm of the
+// probability of the answer.
+//
+// image is float32 [batch, height, width, 3], RGB, clamped to [0, 1]; each question is
+// what Prepare returned for that height and width. It is a graph function,
+// differentiable in image, and panics as GoMLX's own do. The model looks at each
+// picture once, however many questions there are.
 func (v *Verifier) LogProbs(image *Node, questions [][]*Node) []*Node {
-	picture := v.resize(ClipScalar(image, 0, 1))
-	tokens, _ := v.vision.Apply(nn.Pass{}, ConvertDType(picture, v.runtime.DType))
 	batch, n := image.Shape().Dim(0), len(questions)
 	ids, answers := make([]*Node, n), make([]*Node, n)
 	for k, q := range questions {
 		ids[k], answers[k] = q[0], q[1]
 	}
-	all := BroadcastToDims(InsertAxes(Concatenate(ids, 0), 0), batch, n, v.config.MaxWords)
-	logits := v.language.Apply(nn.Pass{}, tokens, Reshape(all, batch*n, v.config.MaxWords))
+	logits := v.logits(image, ids)
 	logProbs := LogSoftmax(Reshape(ConvertDType(logits, dtypes.Float32), batch, n, -1), -1)
 	wanted := OneHot(Concatenate(answers, 0), v.config.VocabSize, dtypes.Float32) // [n, vocabulary]
 	chosen := ReduceSum(Mul(logProbs, InsertAxes(wanted, 0)), -1)                 // [batch, n]
@@ -164,11 +157,21 @@ func (v *Verifier) LogProbs(image *Node, questions [][]*Node) []*Node {
 	return out
 }
 
+// logits of the answers to n questions, each int32 [1, words], about each picture:
+// [batch·n, vocabulary], those about the first picture first.
+func (v *Verifier) logits(image *Node, ids []*Node) *Node {
+	picture := v.resize(ClipScalar(image, 0, 1))
+	tokens, _ := v.vision.Apply(nn.Pass{}, ConvertDType(picture, v.runtime.DType))
+	batch, n := image.Shape().Dim(0), len(ids)
+	all := BroadcastToDims(InsertAxes(Concatenate(ids, 0), 0), batch, n, v.config.MaxWords)
+	return v.language.Apply(nn.Pass{}, tokens, Reshape(all, batch*n, v.config.MaxWords))
+}
+
 // resize averages square blocks of pixels, down to the model's size.
 func (v *Verifier) resize(image *Node) *Node {
 	d, size := image.Shape().Dimensions, v.config.ImageSize
 	if d[1] != d[2] || d[1]%size != 0 {
-		exceptions.Panicf("pocket verifier: picture of %dx%d pixels, want a square with a multiple of %d", d[2], d[1], size)
+		exceptions.Panicf("%s: picture of %dx%d pixels, want a square with a multiple of %d", name, d[2], d[1], size)
 	}
 	block := d[1] / size
 	if block == 1 {

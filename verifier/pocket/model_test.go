@@ -104,7 +104,7 @@ func TestOpenNamesWhatIsWrong(t *testing.T) {
 				files[file] = &fstest.MapFile{Data: data}
 			}
 			files[test.file].Data = []byte(test.content)
-			_, err := OpenFS(v.runtime, files)
+			_, err := OpenFS(t.Context(), v.runtime, files, Options{})
 			assert.ErrorContains(t, err, test.says)
 		})
 	}

@@ -140,7 +140,7 @@ func open(t *testing.T) (*Verifier, int) {
 	rt, err := backends.Open(context.Background(), backends.Options{NoDownload: true})
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, rt.Close()) })
-	v, err := Open(rt)
+	v, err := Open(t.Context(), rt, Options{})
 	require.NoError(t, err)
 	if testing.Short() || rt.Name == "go" {
 		return v, 300

@@ -12,20 +12,20 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
-// Architecture names Qwen2.5-VL in config.json.
-const Architecture = "Qwen2_5_VLForConditionalGeneration"
+// architecture names Qwen2.5-VL in config.json.
+const architecture = "Qwen2_5_VLForConditionalGeneration"
 
-// Config of a Qwen2.5-VL: the JSON files of its folder.
-type Config struct {
+// modelConfig of a Qwen2.5-VL: the JSON files of its folder.
+type modelConfig struct {
 	Text       decoder.Config
-	Vision     VisionConfig
-	Processor  ProcessorConfig
+	Vision     visionConfig
+	Processor  processorConfig
 	ImageToken int // id of the token that stands for a square of patches
 }
 
-// VisionConfig sizes the vision tower. The fields are those of transformers'
+// visionConfig sizes the vision tower. The fields are those of transformers'
 // config.json.
-type VisionConfig struct {
+type visionConfig struct {
 	Depth        int         `json:"depth"`
 	Hidden       int         `json:"hidden_size"`
 	Intermediate int         `json:"intermediate_size"`
@@ -46,16 +46,16 @@ type VisionConfig struct {
 	hf.Pretrained
 }
 
-// visionRope says how places turn queries and keys.
+// visionRope is the rotary embedding of the tower.
 type visionRope struct {
 	Type  string   `json:"rope_type"`
 	Theta *float64 `json:"rope_theta"`
 }
 
-// ReadConfig reads the JSON files of a Qwen2.5-VL folder, in the layouts of
+// readConfig reads the JSON files of a Qwen2.5-VL folder, in the layouts of
 // transformers 4 and 5. Errors name the file and the field; those about a value
 // wrap hf.ErrConfig.
-func ReadConfig(fsys fs.FS) (c Config, err error) {
+func readConfig(fsys fs.FS) (c modelConfig, err error) {
 	const name = "config.json"
 	var fields map[string]json.RawMessage
 	if err := hf.ReadConfig(fsys, name, &fields); err != nil {
@@ -70,10 +70,10 @@ func ReadConfig(fsys fs.FS) (c Config, err error) {
 
 // read reads config.json. The language model's fields are in text_config since
 // transformers 4.52 and beside the others before.
-func (c *Config) read(fields map[string]json.RawMessage) error {
+func (c *modelConfig) read(fields map[string]json.RawMessage) error {
 	var architectures []string
 	c.ImageToken = 151655 // this and the tower's are what transformers fills in
-	c.Vision = VisionConfig{
+	c.Vision = visionConfig{
 		Depth: 32, Hidden: 3584, Intermediate: 3420, Heads: 16, Channels: 3, OutHidden: 3584,
 		Patch: 14, Frames: 2, Merge: 2, Window: 112, FullBlocks: []int{7, 15, 23, 31}, Activation: "silu",
 	}
@@ -88,8 +88,8 @@ func (c *Config) read(fields map[string]json.RawMessage) error {
 			}
 		}
 	}
-	if !slices.Equal(architectures, []string{Architecture}) {
-		return fmt.Errorf("%w: architectures is %q, supported: %s", hf.ErrConfig, architectures, Architecture)
+	if !slices.Equal(architectures, []string{architecture}) {
+		return fmt.Errorf("%w: architectures is %q, supported: %s", hf.ErrConfig, architectures, architecture)
 	}
 	all, err := json.Marshal(fields)
 	if err != nil {
@@ -106,7 +106,7 @@ func (c *Config) read(fields map[string]json.RawMessage) error {
 }
 
 // check names the fields that are not supported.
-func (c *VisionConfig) check() error {
+func (c *visionConfig) check() error {
 	err := errors.Join(
 		c.Pretrained.Check(),
 		hf.Require("hidden_act", c.Activation, "silu"),
@@ -144,10 +144,10 @@ func (c *VisionConfig) check() error {
 }
 
 // side is that of a window, in tokens.
-func (c VisionConfig) side() int { return c.Window / c.Merge / c.Patch }
+func (c visionConfig) side() int { return c.Window / c.Merge / c.Patch }
 
 // theta is the base of the rotary embedding's wavelengths.
-func (c VisionConfig) theta() float64 {
+func (c visionConfig) theta() float64 {
 	if c.Rope != nil && c.Rope.Theta != nil {
 		return *c.Rope.Theta
 	}

@@ -55,7 +55,7 @@ func TestReadRealConfigs(t *testing.T) {
 			for path, value := range test.fields {
 				vlmtest.Set(t, files, modelFile, path, value)
 			}
-			c, err := ReadConfig(files)
+			c, err := readConfig(files)
 			require.NoError(t, err)
 			got := c.Text
 			require.Equal(t, test.want, decoder.Config{Hidden: got.Hidden, Intermediate: got.Intermediate, Heads: got.Heads,
@@ -111,17 +111,17 @@ func toVersion5(t *testing.T, files fstest.MapFS) {
 // TestReadConfigOfVersion5 reads the same from the layouts of both versions.
 func TestReadConfigOfVersion5(t *testing.T) {
 	files := vlmtest.Files(t, nameInFixtures)
-	want, err := ReadConfig(files)
+	want, err := readConfig(files)
 	require.NoError(t, err)
 	toVersion5(t, files)
-	got, err := ReadConfig(files)
+	got, err := readConfig(files)
 	require.NoError(t, err)
 	require.Equal(t, want.Text, got.Text)
 	got.Vision.Rope, got.Processor.Size = want.Vision.Rope, want.Processor.Size
 	require.Equal(t, want, got)
 
 	vlmtest.Set(t, files, modelFile, "tie_word_embeddings", true)
-	got, err = ReadConfig(files)
+	got, err = readConfig(files)
 	require.NoError(t, err)
 	require.True(t, got.Text.TiedHead)
 }
@@ -134,7 +134,7 @@ func TestReadWindows(t *testing.T) {
 	vlmtest.Set(t, files, modelFile, "max_window_layers", 1)
 	for on, want := range map[bool][]int{false: {0, 0, 0}, true: {0, 16, 16}} {
 		vlmtest.Set(t, files, modelFile, "use_sliding_window", on)
-		c, err := ReadConfig(files)
+		c, err := readConfig(files)
 		require.NoError(t, err)
 		require.Equal(t, want, c.Text.Windows)
 	}
@@ -149,7 +149,7 @@ func TestReadConfigDefaults(t *testing.T) {
 	for _, name := range []string{"hidden_act", "patch_size", "temporal_patch_size", "spatial_merge_size", "in_chans", "window_size"} {
 		vlmtest.Set(t, files, modelFile, "vision_config."+name, vlmtest.Absent{})
 	}
-	c, err := ReadConfig(files)
+	c, err := readConfig(files)
 	require.NoError(t, err)
 	require.Equal(t, 3136, *c.Processor.MinPixels)
 	require.Equal(t, 1003520, *c.Processor.MaxPixels)
@@ -196,6 +196,6 @@ var refused = []vlmtest.Field{
 
 func TestReadConfigRefuses(t *testing.T) {
 	sound := vlmtest.Files(t, nameInFixtures)
-	vlmtest.TestFields(t, sound, ReadConfig, nil, []vlmtest.Field{{pictureFile, "min_pixel", 1}})
-	vlmtest.TestFields(t, sound, ReadConfig, hf.ErrConfig, refused)
+	vlmtest.TestFields(t, sound, readConfig, nil, []vlmtest.Field{{pictureFile, "min_pixel", 1}})
+	vlmtest.TestFields(t, sound, readConfig, hf.ErrConfig, refused)
 }

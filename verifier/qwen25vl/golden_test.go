@@ -8,7 +8,6 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/stretchr/testify/require"
 
-	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
 )
@@ -18,17 +17,16 @@ const nameInFixtures = "qwen2_5_vl"
 // TestGolden compares everything that the fixtures hold about Qwen2.5-VL.
 func TestGolden(t *testing.T) {
 	vlmtest.Golden(t, vlmtest.Model{
-		Name: nameInFixtures, Open: Open, Result: inBlocks, Whole: grids,
-		Target: func(v *Verifier, picture vision.Size) (vision.Size, error) { return ours(v).target(picture) },
+		Name: nameInFixtures, Open: open, Result: inBlocks, Whole: grids,
 	})
 }
 
-// ours is Qwen2.5-VL's own part of a verifier.
-func ours(v *Verifier) *parts { return vlm.Pieces(v).Model.(*parts) }
+// own is what this folder gave a verifier.
+func own(v *vlm.Verifier) *network { return vlm.Pieces(v).Model.(*network) }
 
-// seenAs are the windows of the pictures of a case.
-func seenAs(x vlmtest.Case) windows {
-	m := ours(x.Verifier)
+// windowsOf are the windows of the pictures of a case.
+func windowsOf(x vlmtest.Case) windows {
+	m := own(x.Verifier)
 	size, err := m.target(x.Size)
 	if err != nil {
 		panic(err)
@@ -39,19 +37,19 @@ func seenAs(x vlmtest.Case) windows {
 
 // inBlocks brings what goes through the tower's blocks into the reference's order.
 func inBlocks(t *testing.T, x vlmtest.Case, name string) (out []float32) {
-	var seen []string
+	var modules []string
 	switch name {
 	case "vision_blocks":
-		for i := range ours(x.Verifier).config.Vision.Depth {
-			seen = append(seen, fmt.Sprint(name, ".", i))
+		for i := range own(x.Verifier).config.Vision.Depth {
+			modules = append(modules, fmt.Sprint(name, ".", i))
 		}
 	case "vision_output", "merger_windowed":
-		seen = []string{name}
+		modules = []string{name}
 	}
-	places, _, _ := inReference(seenAs(x))
-	for _, name := range seen {
-		require.Contains(t, x.Seen, name)
-		values := tensors.MustCopyFlatData[float32](x.Seen[name])
+	places, _, _ := inReference(windowsOf(x))
+	for _, name := range modules {
+		require.Contains(t, x.Recorded, name)
+		values := tensors.MustCopyFlatData[float32](x.Recorded[name])
 		each := len(values) / len(places)
 		for _, place := range places {
 			out = append(out, values[place*each:(place+1)*each]...)
@@ -63,7 +61,7 @@ func inBlocks(t *testing.T, x vlmtest.Case, name string) (out []float32) {
 // grids returns the order of tokens in the reference, the ends of its windows in
 // patches, and the grid of patches.
 func grids(x vlmtest.Case) map[string][]int32 {
-	w, merge := seenAs(x), ours(x.Verifier).config.Vision.Merge
+	w, merge := windowsOf(x), own(x.Verifier).config.Vision.Merge
 	_, order, lengths := inReference(w)
 	ends := []int32{0}
 	for _, n := range lengths {

@@ -11,11 +11,12 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
+	"github.com/dualprocess/dualprocess-go/internal/vlm"
 )
 
-// ProcessorConfig says how pictures become patches. The fields are those of
+// processorConfig says how pictures become patches. The fields are those of
 // transformers' image processor.
-type ProcessorConfig struct {
+type processorConfig struct {
 	MinPixels *int  `json:"min_pixels"` // of a resized picture; nil = Size
 	MaxPixels *int  `json:"max_pixels"`
 	Size      areas `json:"size"`
@@ -36,8 +37,8 @@ type areas struct {
 
 // readProcessor reads the settings of the image processor, which have to agree
 // with the tower's.
-func readProcessor(fsys fs.FS, tower VisionConfig) (ProcessorConfig, error) {
-	c := ProcessorConfig{ // what transformers fills in
+func readProcessor(fsys fs.FS, tower visionConfig) (processorConfig, error) {
+	c := processorConfig{ // what transformers fills in
 		Patch: 14, Frames: 2, Merge: 2,
 		PictureConfig: hf.PictureConfig{
 			Resample: hf.Bicubic, RescaleFactor: 1. / 255,
@@ -66,7 +67,7 @@ func first(values ...*int) *int {
 	return values[slices.IndexFunc(values, func(v *int) bool { return v != nil })]
 }
 
-func (c ProcessorConfig) check(tower VisionConfig) error {
+func (c processorConfig) check(tower visionConfig) error {
 	return errors.Join(
 		c.PictureConfig.Check(),
 		hf.CheckSizes(
@@ -85,7 +86,7 @@ const maxRatio = 200
 // target returns the size that a picture is brought to: multiples of a token's
 // side, as near as possible to the picture's ratio, with an area within bounds
 // (transformers' smart_resize). The error wraps ErrPictureSize.
-func (c ProcessorConfig) target(picture vision.Size) (vision.Size, error) {
+func (c processorConfig) target(picture vision.Size) (vision.Size, error) {
 	if shortest := min(picture.Height, picture.Width); shortest < 1 || max(picture.Height, picture.Width) > maxRatio*shortest {
 		return vision.Size{}, fmt.Errorf("%w: %s, want sides whose ratio is at most %d", ErrPictureSize, picture, maxRatio)
 	}
@@ -103,16 +104,13 @@ func (c ProcessorConfig) target(picture vision.Size) (vision.Size, error) {
 	return vision.Size{Height: int(rows * unit), Width: int(cols * unit)}, nil
 }
 
-// maxPaperSide keeps the lists of tokens within reason; the reference has no bound.
-const maxPaperSide = 1 << 14
-
 // paperTarget is the size that the paper's reference brings pictures to: each side
 // to the multiple of a token's side below, whatever the area. Where that leaves
 // more than one patch over the reference fails; here the nearest multiple is
 // taken.
-func (c ProcessorConfig) paperTarget(picture vision.Size) (vision.Size, error) {
-	if low, high := min(picture.Height, picture.Width), max(picture.Height, picture.Width); low < 1 || high > maxPaperSide {
-		return vision.Size{}, fmt.Errorf("%w: %s, want sides of 1 to %d", ErrPictureSize, picture, maxPaperSide)
+func (c processorConfig) paperTarget(picture vision.Size) (vision.Size, error) {
+	if low, high := min(picture.Height, picture.Width), max(picture.Height, picture.Width); low < 1 || high > vlm.LongestSide {
+		return vision.Size{}, fmt.Errorf("%w: %s, want sides of 1 to %d", ErrPictureSize, picture, vlm.LongestSide)
 	}
 	unit := c.Patch * c.Merge
 	side := func(n int) int { return max(1, (n+unit/2)/unit) * unit }
@@ -121,7 +119,7 @@ func (c ProcessorConfig) paperTarget(picture vision.Size) (vision.Size, error) {
 
 // process maps pictures [B, H, W, 3] to the tower's float32 pixels of the target
 // size.
-func (c ProcessorConfig) process(x *Node, to vision.Size, paper bool) *Node {
+func (c processorConfig) process(x *Node, to vision.Size, paper bool) *Node {
 	if paper {
 		return vision.ProcessPaper(x, to, c.PictureConfig)
 	}
@@ -131,7 +129,7 @@ func (c ProcessorConfig) process(x *Node, to vision.Size, paper bool) *Node {
 // patches cuts pictures [B, H, W, 3] into [B, R, C, M, 3·frames·patch·patch]: the
 // patches of a token, rows first, each seen in as many frames, all equal, as a
 // video would have.
-func (c ProcessorConfig) patches(x *Node) *Node {
+func (c processorConfig) patches(x *Node) *Node {
 	d, m, p := x.Shape().Dimensions, c.Merge, c.Patch
 	rows, cols := d[1]/(m*p), d[2]/(m*p)
 	x = Reshape(x, d[0], rows, m, p, cols, m, p, d[3])
@@ -139,4 +137,12 @@ func (c ProcessorConfig) patches(x *Node) *Node {
 	x = Reshape(x, d[0], rows, cols, m*m, d[3], 1, p*p)
 	x = BroadcastToDims(x, d[0], rows, cols, m*m, d[3], c.Frames, p*p)
 	return Reshape(x, d[0], rows, cols, m*m, -1)
+}
+
+// target is the size that pictures are brought to.
+func (m *network) target(picture vision.Size) (vision.Size, error) {
+	if m.paper {
+		return m.config.Processor.paperTarget(picture)
+	}
+	return m.config.Processor.target(picture)
 }

@@ -1,6 +1,7 @@
 package qwen25vl
 
 import (
+	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 )
@@ -23,14 +24,14 @@ const (
 )
 
 // Prompt implements vlm.Model.
-func (m *parts) Prompt(question string) vlm.Prompt {
+func (m *network) Prompt(question string) vlm.Prompt {
 	return vlm.Prompt{Parts: vlm.Ask(beforeQuestion, question, afterQuestion), Template: true}
 }
 
 // Layout implements vlm.Model. A token of a picture stands, on the three axes of
-// positions (m-rope), at its row and column at one time; the text behind goes on
+// positions (m-rope), at its row and column at one time; the text that follows goes on
 // after the greatest of them.
-func (m *parts) Layout(picture vision.Size) (vlm.Layout, error) {
+func (m *network) Layout(picture vision.Size) (vlm.Layout, error) {
 	size, err := m.target(picture)
 	if err != nil {
 		return vlm.Layout{}, err
@@ -38,8 +39,9 @@ func (m *parts) Layout(picture vision.Size) (vlm.Layout, error) {
 	unit := m.config.Processor.Patch * m.config.Processor.Merge
 	rows, cols := size.Height/unit, size.Width/unit
 	l := vlm.Layout{
+		Resized:     size,
 		Positions:   make([][]int, 3),
-		Behind:      max(rows, cols),
+		Next:        max(rows, cols),
 		Activations: m.vision.activations(rows, cols),
 	}
 	for row := range rows {
@@ -51,4 +53,14 @@ func (m *parts) Layout(picture vision.Size) (vlm.Layout, error) {
 		}
 	}
 	return l, nil
+}
+
+// findTokens sees to it that the tokens of the prompt are the tokenizer's, and
+// returns the one that ends a text where the folder does not say.
+func (c modelConfig) findTokens(t *tokenizer.Tokenizer) (ends []int, err error) {
+	ids, err := vlm.FindTokens(t, endToken, startToken, visionStart, visionEnd)
+	if err != nil {
+		return nil, err
+	}
+	return ids[:1], vlm.CheckToken(t, "image_token_id", c.ImageToken, imageToken)
 }

@@ -8,8 +8,21 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
+
+// Features implements vlm.Model.
+func (m *network) Features(f nn.Pass, image *Node) *Node {
+	d := image.Shape().Dimensions
+	size, err := m.target(vision.Size{Height: d[1], Width: d[2]})
+	if err != nil {
+		panic(err)
+	}
+	pixels := m.config.Processor.process(image, size, m.paper)
+	patches := f.Record("pixel_values", m.config.Processor.patches(pixels))
+	return m.vision.Apply(f, ConvertDType(patches, m.dtype))
+}
 
 // visionEpsilon is in transformers' code, not in the configuration.
 const visionEpsilon = 1e-6
@@ -20,14 +33,14 @@ const visionEpsilon = 1e-6
 // Letters: B batch, R rows and C columns of tokens, M patches of a token, N = R·C·M,
 // H heads, D head dimension.
 type visionTower struct {
-	config VisionConfig
+	config visionConfig
 	patch  *model.Variable // [hidden, channels, frames, height, width]: a convolution over patches that don't overlap
 	blocks []*visionBlock
 	merger *merger
 }
 
 // newVision reads the tower's parameters.
-func newVision(c weights.Cursor, cfg VisionConfig) *visionTower {
+func newVision(c weights.Cursor, cfg visionConfig) *visionTower {
 	v := &visionTower{
 		config: cfg,
 		patch:  c.In("patch_embed", "proj").Variable("weight", cfg.Hidden, cfg.Channels, cfg.Frames, cfg.Patch, cfg.Patch),
@@ -109,7 +122,7 @@ type visionBlock struct {
 	mlp          *nn.GatedMLP
 }
 
-func newVisionBlock(c weights.Cursor, cfg VisionConfig) *visionBlock {
+func newVisionBlock(c weights.Cursor, cfg visionConfig) *visionBlock {
 	attn, width := c.In("attn"), cfg.Hidden
 	return &visionBlock{
 		heads: cfg.Heads,
@@ -151,7 +164,7 @@ type merger struct {
 	mlp  *nn.MLP
 }
 
-func newMerger(c weights.Cursor, cfg VisionConfig) *merger {
+func newMerger(c weights.Cursor, cfg visionConfig) *merger {
 	width := cfg.Hidden * cfg.Merge * cfg.Merge
 	return &merger{
 		norm: nn.NewRMSNorm(c.In("ln_q"), cfg.Hidden, visionEpsilon, nn.NoBias),

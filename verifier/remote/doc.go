@@ -48,12 +48,7 @@
 // # A module of its own
 //
 // The official client brings dependencies that nobody needs who distils locally, so
-// this folder is a module: go get github.com/dualprocess/dualprocess-go/verifier/remote.
-// Its go.mod has a replace directive to the folder two levels up, so that both
-// modules are developed and tested as one checkout. Go ignores the replace
-// directives of a module that is a dependency: users get the version of the library
-// that the require directive names. It therefore names a commit that exists, by its
-// pseudo-version, and has to be moved to the new version with each release, before
-// the tag verifier/remote/vX.Y.Z is made. A user who requires a newer version of
-// the library gets that one.
+// this folder is a module, beside that of the library:
+//
+//	go get github.com/dualprocess/dualprocess-go/verifier/remote
 package remote

@@ -3,6 +3,10 @@ module github.com/dualprocess/dualprocess-go/verifier/remote
 go 1.26.5
 
 require (
+	// For those who require this module: Go ignores the replace directive below in a dependency. So it names a commit of
+	// main that exists and that this module builds with; they get that one, or a newer one that they require themselves.
+	// It moves (go get github.com/dualprocess/dualprocess-go@main) when this module needs more of the library, and to the
+	// library's own tag before verifier/remote is tagged.
 	github.com/dualprocess/dualprocess-go v0.0.0-20261123050432-cf9566156279
 	github.com/openai/openai-go/v3 v3.96.0
 	github.com/stretchr/testify v1.12.1
@@ -31,4 +35,5 @@ require (
 	k8s.io/klog/v2 v2.140.0 // indirect
 )
 
+// In a checkout both modules are developed and tested as one.
 replace github.com/dualprocess/dualprocess-go => ../..

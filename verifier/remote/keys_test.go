@@ -16,7 +16,6 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/verifier/remote"
 )
 
@@ -183,9 +182,10 @@ func TestOptions(t *testing.T) {
 		"Timeout":   {Model: "m", Timeout: -1},
 		"MaxWait":   {Model: "m", MaxWait: -1},
 	} {
-		_, err := remote.New(o)
+		s, err := remote.New(o)
 		assert.ErrorIs(t, err, remote.ErrOptions)
 		assert.ErrorContains(t, err, field)
+		assert.Nil(t, s)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"reflect"
 
 	"golang.org/x/image/draw"
 )
@@ -17,7 +18,7 @@ const maxPicture = 20 << 20
 // is transparent and scaled down so that no side is longer than maxSide pixels;
 // a negative maxSide leaves the size as it is.
 func dataURL(img image.Image, maxSide int) (string, error) {
-	if img == nil || img.Bounds().Empty() {
+	if v := reflect.ValueOf(img); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() || img.Bounds().Empty() {
 		return "", fmt.Errorf("%w: it is nil or empty", ErrPicture)
 	}
 	size := img.Bounds().Size()

@@ -97,8 +97,11 @@ func (s *Scorer) YesNo(ctx context.Context, img image.Image, q dualprocess.Quest
 // error wraps one of the package's sentinels or the context's error; where the
 // endpoint answered with a status, it is a StatusError.
 func (s *Scorer) Rate(ctx context.Context, img image.Image, q dualprocess.Question) (Rating, error) {
-	if q.Text == "" || fold(q.Answer) == "" {
-		return Rating{}, fmt.Errorf("remote: %w: a question needs text and answer", dualprocess.ErrTask)
+	if err := checkAsked(ctx, "Text", q.Text); err != nil {
+		return Rating{}, err
+	}
+	if fold(q.Answer) == "" {
+		return Rating{}, fmt.Errorf("remote: %w: Answer: must not be empty", dualprocess.ErrTask)
 	}
 	reply, err := s.reply(ctx, img, q.Prompt(), *s.dialect.Load(), true)
 	if err != nil {
@@ -109,6 +112,18 @@ func (s *Scorer) Rate(ctx context.Context, img image.Image, q dualprocess.Questi
 		return Rating{}, fmt.Errorf("remote: %w", err)
 	}
 	return r, nil
+}
+
+// checkAsked returns the error of a context or a question that nobody can be asked
+// with.
+func checkAsked(ctx context.Context, field, question string) error {
+	switch {
+	case ctx == nil:
+		return fmt.Errorf("remote: %w: Context: must be given", dualprocess.ErrTask)
+	case strings.TrimSpace(question) == "":
+		return fmt.Errorf("remote: %w: %s: must not be empty", dualprocess.ErrTask, field)
+	}
+	return nil
 }
 
 // rate reads a reply.
@@ -137,8 +152,11 @@ func (s *Scorer) quote(text string) string { return shorten(s.hide(text)) }
 // Generate returns what the model says about a picture, in at most so many tokens.
 // The question is put as it is, without a suffix. Its errors are those of Rate.
 func (s *Scorer) Generate(ctx context.Context, img image.Image, question string, tokens int) (string, error) {
-	if question == "" || tokens < 1 {
-		return "", fmt.Errorf("remote: %w: a question and at least one token are needed", dualprocess.ErrTask)
+	if err := checkAsked(ctx, "Question", question); err != nil {
+		return "", err
+	}
+	if tokens < 1 {
+		return "", fmt.Errorf("remote: %w: Tokens: must be at least 1, not %d", dualprocess.ErrTask, tokens)
 	}
 	d := *s.dialect.Load()
 	d.alternatives, d.tokens = 0, int64(tokens)

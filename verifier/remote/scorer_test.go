@@ -215,18 +215,36 @@ func TestPictures(t *testing.T) {
 		assert.Equal(t, c.want, img.Bounds().Size())
 		assert.Equal(t, color.RGBAModel.Convert(c.picture.At(c.picture.Bounds().Min.X, c.picture.Bounds().Min.Y)), color.RGBAModel.Convert(img.At(0, 0)))
 	}
-	for _, img := range []image.Image{nil, plain(0, 5, color.White)} {
+	for _, img := range []image.Image{nil, (*image.NRGBA)(nil), plain(0, 5, color.White)} {
 		_, err := e.scorer(t, remote.Options{}).Score(t.Context(), img, question)
 		assert.ErrorIs(t, err, remote.ErrPicture)
 	}
 }
 
-func TestEmptyQuestions(t *testing.T) {
+// What cannot be asked is an error that names the argument, and nobody is asked.
+func TestArguments(t *testing.T) {
 	e := serve(t, always(200, completion("Yes", "stop")))
-	for _, q := range []dualprocess.Question{{Answer: "Yes"}, {Text: "Is it red?"}, {Text: "Is it red?", Answer: " "}} {
-		_, err := e.scorer(t, remote.Options{}).Score(t.Context(), red, q)
+	s, asked := e.scorer(t, remote.Options{}), dualprocess.Question{Text: "Is it red?", Answer: "Yes"}
+	refused := func(err error, names string) {
+		t.Helper()
 		assert.ErrorIs(t, err, dualprocess.ErrTask)
+		assert.ErrorContains(t, err, names)
 	}
+	for names, q := range map[string]dualprocess.Question{"Text": {Answer: "Yes"}, "Answer": {Text: "Is it red?", Answer: " "}} {
+		_, err := s.Score(t.Context(), red, q)
+		refused(err, names)
+	}
+	var none context.Context
+	_, err := s.Score(none, red, asked)
+	refused(err, "Context")
+	_, err = s.YesNo(none, red, asked)
+	refused(err, "Context")
+	_, err = s.Generate(none, red, asked.Text, 1)
+	refused(err, "Context")
+	_, err = s.Generate(t.Context(), red, " ", 1)
+	refused(err, "Question")
+	_, err = s.Generate(t.Context(), red, asked.Text, 0)
+	refused(err, "Tokens")
 	assert.Empty(t, e.asked())
 }
 

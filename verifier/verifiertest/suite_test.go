@@ -16,7 +16,9 @@ import (
 // backend: it is done before XLA has compiled the first graph.
 func TestVerifiers(t *testing.T) {
 	t.Run("pocket", func(t *testing.T) {
-		verifiertest.Run(t, func(_ context.Context, rt *backends.Runtime) (dualprocess.Verifier, error) { return pocket.Open(rt) },
+		verifiertest.Run(t, func(ctx context.Context, rt *backends.Runtime) (dualprocess.Verifier, error) {
+			return pocket.Open(ctx, rt, pocket.Options{})
+		},
 			verifiertest.Options{
 				Questions: []dualprocess.Question{
 					{Text: "Is the horizon in the upper half of the picture?", Answer: "Yes"},
@@ -30,7 +32,7 @@ func TestVerifiers(t *testing.T) {
 			var about struct{ Model string }
 			f.Decode(t, &about)
 			verifiertest.Run(t, func(ctx context.Context, rt *backends.Runtime) (dualprocess.Verifier, error) {
-				return verifier.Open(ctx, rt, f.Path(about.Model))
+				return verifier.Open(ctx, rt, f.Path(about.Model), verifier.Options{})
 			}, verifiertest.Options{Height: 60, Width: 76, Backend: "go"})
 		})
 	}

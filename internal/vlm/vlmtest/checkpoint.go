@@ -19,7 +19,7 @@ import (
 // change its files and look at what becomes of its answers.
 type Checkpoint struct {
 	Name string // of the model in golden.json
-	Open vlm.OpenFS
+	Open vlm.Open
 
 	// Picture is the size of the picture of noise that is asked about. Where it is 0,
 	// the official question is asked about the fixture's own picture.
@@ -35,7 +35,7 @@ func (c Checkpoint) Opened(t *testing.T, rt *backends.Runtime, o vlm.Options, ch
 	for _, change := range changes {
 		change(t, files)
 	}
-	v, err := c.Open(t.Context(), rt, files, o)
+	v, err := c.Open.FS(t.Context(), rt, c.Name, files, o)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, v.Release()) })
 	return v

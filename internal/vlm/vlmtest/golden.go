@@ -3,7 +3,6 @@
 package vlmtest
 
 import (
-	"context"
 	"slices"
 	"strings"
 	"testing"
@@ -21,22 +20,18 @@ import (
 // Model is the model of one folder.
 type Model struct {
 	Name string // of the model in golden.json
-	Open func(ctx context.Context, rt *backends.Runtime, folder string, o vlm.Options) (*vlm.Verifier, error)
+	Open vlm.Open
 
-	// Target is the model's own rule of sizes: what a picture is resized to, before
-	// any crop. The error wraps vlm.ErrPictureSize.
-	Target func(v *vlm.Verifier, picture vision.Size) (vision.Size, error)
-
-	// Together opens the model in the mode Paper, but so that image tokens see each
-	// other; nil for models in which they never do.
-	Together func(ctx context.Context, rt *backends.Runtime, folder string, o vlm.Options) (*vlm.Verifier, error)
+	// Bidirectional opens the model in the mode Paper, but so that image tokens attend
+	// to each other; nil for models in which they never do.
+	Bidirectional vlm.Open
 
 	// Whole returns the keys of whole numbers that this model alone has, by name, as
 	// image_sizes; they are compared exactly. nil returns none.
 	Whole func(x Case) map[string][]int32
 
 	// Result returns what a key is compared with where it is not what was recorded
-	// under the key's name; nil leaves it to that.
+	// under the key's name; nil leaves it at that.
 	Result func(t *testing.T, x Case, name string) []float32
 
 	// Text undoes in a prompt what the model's processor, and not its template, does.
@@ -54,7 +49,7 @@ type Case struct {
 	Paper    bool // the mode of the verifier
 	Verifier *vlm.Verifier
 	Size     vision.Size    // of the picture
-	Seen     golden.Results // what was computed and recorded; see vlm.Model
+	Recorded golden.Results // by the names that vlm.Model gives
 }
 
 // about is what the tests need of golden.json.
@@ -108,7 +103,7 @@ func (m Model) golden(t *testing.T, rt *backends.Runtime, wanted func(name strin
 func essential(name string) bool { return name == "multi" || name == "official_ns" || name == "gen" }
 
 func (r *reference) open(t *testing.T, o vlm.Options) *vlm.Verifier {
-	v, err := r.Open(t.Context(), r.rt, r.folder(), o)
+	v, err := r.Open.Folder(t.Context(), r.rt, r.Model.Name, r.folder(), o)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, v.Release()) })
 	return v
@@ -177,9 +172,9 @@ func (r *reference) picture(t *testing.T, name string) *tensors.Tensor {
 func (r *reference) testCase(t *testing.T, name string, q dualprocess.Question) {
 	v := r.paper
 	if name == "a_bidir" {
-		require.NotNil(t, r.Together, "nobody opens the model for %s", name)
+		require.NotNil(t, r.Bidirectional, "nobody opens the model for %s", name)
 		var err error
-		v, err = r.Together(t.Context(), r.rt, r.folder(), vlm.Options{Paper: true})
+		v, err = r.Bidirectional.Folder(t.Context(), r.rt, r.Model.Name, r.folder(), vlm.Options{Paper: true})
 		require.NoError(t, err)
 	}
 	picture := r.picture(t, name)
@@ -207,11 +202,11 @@ func (r *reference) testSeveral(t *testing.T, name string, of []string) {
 func (r *reference) testGenerate(t *testing.T) {
 	question := r.about.Cases["a"].Question
 	picture := r.picture(t, "a")
-	behind, err := vlm.Behind(r.paper, question)
+	suffix, err := vlm.Suffix(r.paper, question)
 	require.NoError(t, err)
-	before, err := vlm.Prefix(r.paper, sizeOf(picture))
+	prefix, err := vlm.Prefix(r.paper, sizeOf(picture))
 	require.NoError(t, err)
-	require.Equal(t, r.Ints(t, "gen.prefix_ids"), int32s(slices.Concat(before, behind)))
+	require.Equal(t, r.Ints(t, "gen.prefix_ids"), int32s(slices.Concat(prefix, suffix)))
 	want := r.Ints(t, "gen.new_ids")
 	got, err := vlm.Continue(t.Context(), r.paper, channelsLastTensor(picture), question, len(want))
 	require.NoError(t, err)

@@ -74,14 +74,13 @@ func (o *official) testCase(t *testing.T, name string) {
 // testSizes compares the model's rule of sizes.
 func (o *official) testSizes(t *testing.T) {
 	require.NotEmpty(t, o.about.SizeRule.Table)
-	require.NotNil(t, o.Target, "nobody compares the rule of sizes")
 	for _, rule := range o.about.SizeRule.Table {
-		got, err := o.Target(o.verifier, vision.Size{Height: rule.In[0], Width: rule.In[1]})
+		got, err := vlm.Pieces(o.verifier).Model.Layout(vision.Size{Height: rule.In[0], Width: rule.In[1]})
 		if rule.Out == nil {
 			require.ErrorIs(t, err, vlm.ErrPictureSize, rule.In)
 			continue
 		}
 		require.NoError(t, err, rule.In)
-		require.Equal(t, vision.Size{Height: rule.Out[0], Width: rule.Out[1]}, got, rule.In)
+		require.Equal(t, vision.Size{Height: rule.Out[0], Width: rule.Out[1]}, got.Resized, rule.In)
 	}
 }

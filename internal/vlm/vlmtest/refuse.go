@@ -13,6 +13,8 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/safetensors"
+	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 )
@@ -27,17 +29,19 @@ type Damage = struct {
 }
 
 // TestRefuses spoils the folder in one way at a time, and then asks for what cannot
-// be: nothing stays in the runtime's store.
+// be: nothing stays in the runtime's store. Weights and tokenizer are spoilt for all
+// models alike.
 func (c Checkpoint) TestRefuses(t *testing.T, rt *backends.Runtime, damages map[string]Damage) {
 	before := rt.Store.NumVariables()
 	refused := func(t *testing.T, ctx context.Context, files fs.FS, o vlm.Options, want error, names string) {
-		_, err := c.Open(ctx, rt, files, o)
+		_, err := c.Open.FS(ctx, rt, c.Name, files, o)
 		require.ErrorContains(t, err, names)
 		if want != nil {
 			require.ErrorIs(t, err, want)
 		}
 		require.Equal(t, before, rt.Store.NumVariables(), "nothing stays behind")
 	}
+	maps.Copy(damages, c.commonDamages(t))
 	for name, damage := range damages {
 		t.Run(name, func(t *testing.T) {
 			files := Files(t, c.Name)
@@ -46,13 +50,31 @@ func (c Checkpoint) TestRefuses(t *testing.T, rt *backends.Runtime, damages map[
 		})
 	}
 	t.Run("options", func(t *testing.T) {
-		refused(t, t.Context(), Files(t, c.Name), vlm.Options{Checkpoint: 7}, backends.ErrOptions, "Checkpoint")
+		refused(t, t.Context(), Files(t, c.Name), vlm.Options{Checkpoint: 7}, vlm.ErrOptions, "Checkpoint")
 	})
 	t.Run("cancelled", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		refused(t, ctx, Files(t, c.Name), vlm.Options{}, context.Canceled, "")
 	})
+}
+
+// commonDamages are those that no model can do with.
+func (c Checkpoint) commonDamages(t *testing.T) map[string]Damage {
+	const tokens = "tokenizer.json"
+	weights := ""
+	for name := range Files(t, c.Name) {
+		if strings.HasSuffix(name, ".safetensors") {
+			weights = name
+		}
+	}
+	require.NotEmpty(t, weights)
+	return map[string]Damage{
+		"no weights":        {Without(weights), fs.ErrNotExist, weights},
+		"truncated weights": {Cut(weights), safetensors.ErrFormat, weights},
+		"no tokenizer":      {Without(tokens, "tokenizer.model"), fs.ErrNotExist, "tokenizer"},
+		"damaged tokenizer": {Is(tokens, "{"), tokenizer.ErrFormat, tokens},
+	}
 }
 
 // Field is a value that a configuration may not have.

@@ -31,9 +31,9 @@ type run struct {
 	fixture  *golden.Fixture
 	loose    map[int]float64
 
-	ids    [][]int // whole sequences, per question
-	labels [][]int // their labels' places, per question
-	seen   golden.Results
+	ids     [][]int // whole sequences, per question
+	labels  [][]int // their labels' positions, per question
+	results golden.Results
 }
 
 // start asks questions about pictures [B, 3, H, W], all together. The intermediate
@@ -51,7 +51,7 @@ func (r *run) start(t *testing.T, pictures *tensors.Tensor, questions ...dualpro
 			inputs = append(inputs, x)
 		}
 	}
-	r.seen = golden.Run(t, r.of.rt, func(in []*Node) golden.Outputs { return r.build(in[0], in[1:]) }, inputs...)
+	r.results = golden.Run(t, r.of.rt, func(in []*Node) golden.Outputs { return r.build(in[0], in[1:]) }, inputs...)
 }
 
 // has says whether the fixture has one of some keys. What it does not have is not
@@ -69,8 +69,8 @@ func (r *run) take(before []int, in dualprocess.Inputs) {
 	for _, id := range tensors.MustCopyFlatData[int32](in[0]) {
 		ids = append(ids, int(id))
 	}
-	for _, place := range tensors.MustCopyFlatData[int32](in[1]) {
-		labels = append(labels, len(before)+int(place)+1)
+	for _, position := range tensors.MustCopyFlatData[int32](in[1]) {
+		labels = append(labels, len(before)+int(position)+1)
 	}
 	r.ids, r.labels = append(r.ids, ids), append(r.labels, labels)
 }
@@ -105,11 +105,11 @@ func (r *run) build(pictures *Node, in []*Node) golden.Outputs {
 func (r *run) trace(image *Node, question []*Node) golden.Outputs {
 	f := nn.Pass{Recorder: &nn.Recorder{}}
 	logits := vlm.Trace(r.verifier, f, image, question)
-	places := make([]int32, len(r.labels[0]))
+	positions := make([]int32, len(r.labels[0]))
 	for i, at := range r.labels[0] {
-		places[i] = int32(at - 1)
+		positions[i] = int32(at - 1)
 	}
-	chosen := Einsum("ls,bsv->blv", OneHot(Const(image.Graph(), places), logits.Shape().Dim(1), logits.DType()), logits)
+	chosen := Einsum("ls,bsv->blv", OneHot(Const(image.Graph(), positions), logits.Shape().Dim(1), logits.DType()), logits)
 	targets := OneHot(question[2], logits.Shape().Dim(2), dtypes.Float32)
 	loss := Neg(ReduceAllMean(ReduceSum(Mul(LogSoftmax(chosen, -1), InsertAxes(targets, 0)), -1)))
 	out := r.recorded(f.Recorder)
@@ -167,7 +167,7 @@ func (r *run) compareKey(t *testing.T, key, part string) {
 		}
 		return
 	}
-	c := Case{strings.TrimRight(r.prefix, "./"), r.of.folder(), r.fixture, r.paper, r.verifier, r.picture, r.seen}
+	c := Case{strings.TrimRight(r.prefix, "./"), r.of.folder(), r.fixture, r.paper, r.verifier, r.picture, r.results}
 	if r.of.Whole != nil {
 		if values, ok := r.of.Whole(c)[part]; ok {
 			require.Equal(t, r.fixture.Ints(t, key), slices.Repeat(values, r.batch))
@@ -229,9 +229,9 @@ func (r *run) integers(part string) (values []int32, ok bool) {
 	return values, true
 }
 
-// positions are what the rotary embedding is turned by.
+// positions are those of the rotary embedding.
 func (r *run) positions(part string) (values []int32, ok bool) {
-	at, ok := r.seen["position_ids"]
+	at, ok := r.results["position_ids"]
 	if !ok {
 		return nil, false
 	}
@@ -246,7 +246,7 @@ func (r *run) positions(part string) (values []int32, ok bool) {
 
 // floats are what was computed.
 func (r *run) floats(t *testing.T, key, part string) []float32 {
-	logP := func(k int) []float32 { return r.seen.Floats(t, fmt.Sprint("log_prob ", k)) }
+	logP := func(k int) []float32 { return r.results.Floats(t, fmt.Sprint("log_prob ", k)) }
 	switch part {
 	case "log_prob_yes", "log_prob_no":
 		k := map[string]int{"log_prob_yes": 0, "log_prob_no": 1}[part]
@@ -262,8 +262,8 @@ func (r *run) floats(t *testing.T, key, part string) []float32 {
 	case "decoder_layers":
 		return r.layers(t, key, "decoder_layers.", 0)
 	}
-	require.Contains(t, r.seen, part, "nobody computes this")
-	x := r.seen[part]
+	require.Contains(t, r.results, part, "nobody computes this")
+	x := r.results[part]
 	if d := x.Shape().Dimensions; len(d) == 4 && d[3] == 3 {
 		return tensors.MustCopyFlatData[float32](channelsFirstTensor(x))
 	}
@@ -289,9 +289,9 @@ func (r *run) asked(logP func(k int) []float32) []float32 {
 func (r *run) layers(t *testing.T, key, name string, unused int) (all []float32) {
 	want, shape := r.fixture.Floats(t, key)
 	for i := range shape[0] - unused {
-		all = append(all, r.seen.Floats(t, fmt.Sprint(name, i))...)
+		all = append(all, r.results.Floats(t, fmt.Sprint(name, i))...)
 	}
-	require.NotContains(t, r.seen, fmt.Sprint(name, shape[0]-unused))
+	require.NotContains(t, r.results, fmt.Sprint(name, shape[0]-unused))
 	return append(all, want[len(want)-unused*len(want)/shape[0]:]...)
 }
 

@@ -1,0 +1,25 @@
+package vlm
+
+import (
+	"fmt"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+)
+
+// Options are those of all models. The package of a model has a type of its own,
+// with the fields that the model has and their documentation.
+type Options struct {
+	Paper      bool // process pictures and write prompts as the paper's reference does
+	Split      bool // look at the quarters of a picture besides the whole
+	Checkpoint backends.Checkpointing
+}
+
+func (o Options) check() error {
+	if o.Split && o.Paper {
+		return fmt.Errorf("%w: Split: the paper's reference, which Paper follows, splits no pictures", ErrOptions)
+	}
+	if err := o.Checkpoint.Validate(); err != nil {
+		return fmt.Errorf("%w: %w", ErrOptions, err)
+	}
+	return nil
+}
