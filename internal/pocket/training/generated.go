@@ -60,40 +60,55 @@ func newPicturePool(ctx context.Context, rt *backends.Runtime, c *codec, f *flow
 // clearHorizon is the confidence from which a measured horizon is believed.
 const clearHorizon = 0.5
 
-// estimate adds a chunk of clean estimates.
-func (p *picturePool) estimate(exec *model.Exec, f *flow, rng *rand.Rand, chunk int) error {
+// sketches are scenes on their way to clean estimates.
+type sketches struct {
+	scenes               []world.Scene
+	pixels, noise, sigma []float32
+	ids                  []int32
+}
+
+// sketch draws n scenes of the broad world with noise and noise levels.
+func (f *flow) sketch(rng *rand.Rand, n int) (sketches, error) {
 	t := f.config.Transformer
-	var list []world.Scene
-	var pixels, noise, sigma []float32
-	var ids []int32
-	for range chunk {
+	var k sketches
+	for range n {
 		s := world.RandomScene(rng, world.Broad)
 		words, err := f.words.caption(s.Caption(), t.MaxWords)
 		if err != nil {
-			return err
+			return k, err
 		}
 		level := 0.05 + 0.45*rng.Float64()
 		if s.Family == world.Landscape && rng.IntN(2) == 0 {
 			level = 0.5 + 0.5*rng.Float64()
 		}
-		list, sigma, ids = append(list, s), append(sigma, float32(level)), append(ids, words...)
-		pixels = append(pixels, s.Draw(pictureSize).Pix...)
+		k.scenes, k.sigma, k.ids = append(k.scenes, s), append(k.sigma, float32(level)), append(k.ids, words...)
+		k.pixels = append(k.pixels, s.Draw(pictureSize).Pix...)
 		for range t.SampleSize * t.SampleSize * t.InChannels {
-			noise = append(noise, float32(rng.NormFloat64()))
+			k.noise = append(k.noise, float32(rng.NormFloat64()))
 		}
 	}
-	out, err := exec.Call1(floats(pixels, chunk, pictureSize, pictureSize, 3),
-		floats(noise, chunk, t.SampleSize, t.SampleSize, t.InChannels), floats(sigma, chunk),
-		tensors.FromFlatDataAndDimensions(ids, chunk, t.MaxWords))
+	return k, nil
+}
+
+// estimate adds a chunk of clean estimates.
+func (p *picturePool) estimate(exec *model.Exec, f *flow, rng *rand.Rand, chunk int) error {
+	t := f.config.Transformer
+	k, err := f.sketch(rng, chunk)
+	if err != nil {
+		return err
+	}
+	out, err := exec.Call1(floats(k.pixels, chunk, pictureSize, pictureSize, 3),
+		floats(k.noise, chunk, t.SampleSize, t.SampleSize, t.InChannels), floats(k.sigma, chunk),
+		tensors.FromFlatDataAndDimensions(k.ids, chunk, t.MaxWords))
 	if err != nil {
 		return fmt.Errorf("training: %w", err)
 	}
 	defer out.FinalizeAll()
 	data := tensors.MustCopyFlatData[float32](out)
 	const size = pictureSize * pictureSize * 3
-	for i, s := range list {
+	for i, s := range k.scenes {
 		picture := &world.Picture{Size: pictureSize, Pix: data[i*size : (i+1)*size : (i+1)*size]}
-		if s.Family == world.Landscape && sigma[i] > 0.35 {
+		if s.Family == world.Landscape && k.sigma[i] > 0.35 {
 			row, confidence := measuring.Horizon(picture)
 			if confidence < clearHorizon {
 				continue

@@ -11,8 +11,7 @@ import (
 // exam is one picture with several questions about it, as numbers.
 type exam struct {
 	pixels    []float32 // [64, 64, 3]
-	facts     []float32 // targets of the regressions
-	known     []float32 // 1 where a fact is known
+	facts     facts
 	mark      []float32 // [64, 64, 4]: colour and cover of what lies over the picture
 	damage    damage
 	questions [questionsPerPicture]quiz
@@ -68,7 +67,7 @@ func (e *examiner) examine(rng *rand.Rand, s world.Scene, p *world.Picture, d da
 		}
 	}
 	x.mark = first.Mark.Layer(pictureSize)
-	x.facts, x.known = factsOf(e.attributes, s, first.Mark)
+	x.facts = factsOf(e.attributes, s, first.Mark)
 	var err error
 	x.questions[0], err = e.quiz(rng, first)
 	for k := 1; k < questionsPerPicture && err == nil; k++ {
@@ -117,47 +116,63 @@ func (e *examiner) quiz(rng *rand.Rand, q teaching.Question) (quiz, error) {
 	return quiz{ids, float32(q.Logit), positions}, err
 }
 
-// factsOf returns the regressions' targets and which of them are known.
-func factsOf(attributes []teaching.Attribute, s world.Scene, m world.Mark) (values, known []float32) {
-	values, known = make([]float32, quantities+len(attributes)), make([]float32, quantities+len(attributes))
-	set := func(i int, v float64) { values[i], known[i] = float32(v), 1 }
-	whole := s.Complete()
-	switch {
-	case s.Family == world.Landscape && whole:
-		set(factHorizon, s.Horizon)
-	case s.Family == world.Drawing && whole:
-		set(factStroke, math.Log(s.Stroke)/2)
-	case s.Family == world.Room && whole:
-		set(factLeft, s.Near[0])
-		set(factRight, s.Near[1])
-		set(factOrder, s.Near[0]-s.Near[1])
-	case (s.Family == world.Lake || s.Family == world.Lamp) && whole:
-		set(factAmount, s.Amount)
+// facts are the regressions' targets, and 1 where one is known.
+type facts struct{ values, known []float32 }
+
+func (f facts) set(i int, v float64) { f.values[i], f.known[i] = float32(v), 1 }
+
+// factsOf collects what is known about a scene under a mark.
+func factsOf(attributes []teaching.Attribute, s world.Scene, m world.Mark) facts {
+	n := quantities + len(attributes)
+	f := facts{values: make([]float32, n), known: make([]float32, n)}
+	if s.Complete() {
+		f.setScene(s)
 	}
+	f.setMark(s, m)
+	for k, a := range attributes {
+		if holds, ok := a.Of(s); ok {
+			f.set(quantities+k, float64(one(holds)))
+		}
+	}
+	return f
+}
+
+// setScene sets the quantities of a scene from which nothing is missing.
+func (f facts) setScene(s world.Scene) {
+	switch s.Family {
+	case world.Landscape:
+		f.set(factHorizon, s.Horizon)
+	case world.Drawing:
+		f.set(factStroke, math.Log(s.Stroke)/2)
+	case world.Room:
+		f.set(factLeft, s.Near[0])
+		f.set(factRight, s.Near[1])
+		f.set(factOrder, s.Near[0]-s.Near[1])
+	default:
+		f.set(factAmount, s.Amount)
+	}
+}
+
+// setMark sets where the mark is and, if that is known, how far the scene is from it.
+func (f facts) setMark(s world.Scene, m world.Mark) {
 	switch m.Kind {
 	case world.LineMark:
-		set(factLine, m.Row)
-		if known[factHorizon] == 1 {
-			set(factDistance, math.Abs(s.Horizon-m.Row))
+		f.set(factLine, m.Row)
+		if f.known[factHorizon] == 1 {
+			f.set(factDistance, math.Abs(s.Horizon-m.Row))
 		}
 	case world.SampleMark:
-		set(factSample, math.Log(m.Width)/2)
-		if known[factStroke] == 1 {
-			set(factRatio, math.Abs(math.Log(s.Stroke/m.Width))/2)
+		f.set(factSample, math.Log(m.Width)/2)
+		if f.known[factStroke] == 1 {
+			f.set(factRatio, math.Abs(math.Log(s.Stroke/m.Width))/2)
 		}
 	case world.PointsMark:
-		if known[factOrder] == 1 {
+		if f.known[factOrder] == 1 {
 			sign := 1.0
 			if m.Points[0][0] > m.Points[1][0] {
 				sign = -1
 			}
-			set(factPoints, sign*(s.Near[0]-s.Near[1]))
+			f.set(factPoints, sign*(s.Near[0]-s.Near[1]))
 		}
 	}
-	for k, a := range attributes {
-		if holds, ok := a.Of(s); ok {
-			values[quantities+k], known[quantities+k] = one(holds), 1
-		}
-	}
-	return values, known
 }

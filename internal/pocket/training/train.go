@@ -23,9 +23,8 @@ type Options struct {
 // that a run that was stopped goes on with the batches it would have seen.
 type drawFn func(p plan, step int) []*tensors.Tensor
 
-// train runs f to the step until, from where its state in o.Dir stands.
-// The next batch is drawn while a step computes. It saves every two minutes, at
-// the end, and when ctx ends.
+// train runs f to the step until, from where its state in o.Dir stands. It saves
+// every two minutes, at the end, and when ctx ends.
 func (f *fit) train(ctx context.Context, o Options, until int, draw drawFn) error {
 	if err := f.resume(o); err != nil {
 		return err
@@ -33,20 +32,9 @@ func (f *fit) train(ctx context.Context, o Options, until int, draw drawFn) erro
 	if f.step >= until {
 		return nil
 	}
-	next := make(chan []*tensors.Tensor, 2)
 	drawing, stop := context.WithCancel(ctx)
 	defer stop()
-	go func(step int) {
-		defer close(next)
-		for ; step < until; step++ {
-			select {
-			case next <- draw(f.plan, step):
-			case <-drawing.Done():
-				return
-			}
-		}
-	}(f.step)
-
+	next := f.batches(drawing, until, draw)
 	show := newMeter(f, o.Logger)
 	saved := time.Now()
 	for f.step < until && ctx.Err() == nil {
@@ -70,6 +58,23 @@ func (f *fit) train(ctx context.Context, o Options, until int, draw drawFn) erro
 		return err
 	}
 	return ctx.Err()
+}
+
+// batches draws the batches up to the step until, the next one while a step
+// computes.
+func (f *fit) batches(ctx context.Context, until int, draw drawFn) <-chan []*tensors.Tensor {
+	next := make(chan []*tensors.Tensor, 2)
+	go func(step int) {
+		defer close(next)
+		for ; step < until; step++ {
+			select {
+			case next <- draw(f.plan, step):
+			case <-ctx.Done():
+				return
+			}
+		}
+	}(f.step)
+	return next
 }
 
 // meter averages what the steps show and logs it.

@@ -115,53 +115,66 @@ const (
 	inAdd
 )
 
+// columns are the inputs of several exams, side by side.
+type columns struct {
+	list [inAdd + 1][]float32
+	ids  []int32
+}
+
+func (c *columns) add(i int, values ...float32) { c.list[i] = append(c.list[i], values...) }
+
+// exam adds an exam; rng draws the noise of its damage.
+func (c *columns) exam(rng *rand.Rand, x exam) {
+	for _, q := range x.questions {
+		c.ids = append(c.ids, q.ids...)
+		c.add(inLogit, q.logit)
+		c.add(inPositions, q.positions...)
+	}
+	c.add(inPixels, x.pixels...)
+	c.add(inFacts, x.facts.values...)
+	c.add(inKnown, x.facts.known...)
+	c.add(inMark, x.mark...)
+	c.add(inCounts, one(x.damage.counts))
+	c.add(inGain, x.damage.gain...)
+	if x.damage.field == nil {
+		x.damage.field = make([]float32, len(x.pixels))
+	}
+	c.add(inField, x.damage.field...)
+	c.add(inBlur, x.damage.blur)
+	for range x.pixels {
+		e := float32(0)
+		if x.damage.noise > 0 {
+			e = x.damage.noise * float32(rng.NormFloat64())
+		}
+		c.add(inNoise, e)
+	}
+	c.add(inDecode, one(x.damage.decode))
+	c.add(inKeep, x.damage.keep...)
+	c.add(inMix, x.damage.mix...)
+	c.add(inAdd, x.damage.add...)
+}
+
 // tensors stacks exams.
 func (v *verifier) tensors(rng *rand.Rand, exams []exam) []*tensors.Tensor {
+	var c columns
+	for _, x := range exams {
+		c.exam(rng, x)
+	}
 	n, side := len(exams), pictureSize
 	asked := n * questionsPerPicture
-	var list [inAdd + 1][]float32
-	var ids []int32
-	add := func(i int, values ...float32) { list[i] = append(list[i], values...) }
-	for _, x := range exams {
-		for _, q := range x.questions {
-			ids = append(ids, q.ids...)
-			add(inLogit, q.logit)
-			add(inPositions, q.positions...)
-		}
-		add(inPixels, x.pixels...)
-		add(inFacts, x.facts...)
-		add(inKnown, x.known...)
-		add(inMark, x.mark...)
-		add(inCounts, one(x.damage.counts))
-		add(inGain, x.damage.gain...)
-		if x.damage.field == nil {
-			x.damage.field = make([]float32, side*side*3)
-		}
-		add(inField, x.damage.field...)
-		add(inBlur, x.damage.blur)
-		for range side * side * 3 {
-			e := float32(0)
-			if x.damage.noise > 0 {
-				e = x.damage.noise * float32(rng.NormFloat64())
-			}
-			add(inNoise, e)
-		}
-		add(inDecode, one(x.damage.decode))
-		add(inKeep, x.damage.keep...)
-		add(inMix, x.damage.mix...)
-		add(inAdd, x.damage.add...)
-	}
+	in := func(i int, dims ...int) *tensors.Tensor { return floats(c.list[i], dims...) }
+	known := len(c.list[inKnown]) / n
 	out := []*tensors.Tensor{
-		floats(list[inPixels], n, side, side, 3), tensors.FromFlatDataAndDimensions(ids, asked, v.config.MaxWords),
-		floats(list[inLogit], asked), floats(list[inPositions], asked, len(teaching.PositionWords())),
-		floats(list[inFacts], n, len(list[inFacts])/n), floats(list[inKnown], n, len(list[inKnown])/n), floats(list[inMark], n, side, side, 4),
-		floats(list[inCounts], n), floats(list[inGain], n, 1, 1, 3), floats(list[inField], n, side, side, 3),
-		floats(list[inBlur], n, 1, 1, 1), floats(list[inNoise], n, side, side, 3),
+		in(inPixels, n, side, side, 3), tensors.FromFlatDataAndDimensions(c.ids, asked, v.config.MaxWords),
+		in(inLogit, asked), in(inPositions, asked, len(teaching.PositionWords())),
+		in(inFacts, n, known), in(inKnown, n, known), in(inMark, n, side, side, 4),
+		in(inCounts, n), in(inGain, n, 1, 1, 3), in(inField, n, side, side, 3),
+		in(inBlur, n, 1, 1, 1), in(inNoise, n, side, side, 3),
 	}
 	if v.codec != nil {
 		l := v.codec.config.LatentSize
-		out = append(out, floats(list[inDecode], n, 1, 1, 1), floats(list[inKeep], n, l, l, 1),
-			floats(list[inMix], n, l, l, 1), floats(list[inAdd], n, l, l, v.codec.config.LatentChannels))
+		out = append(out, in(inDecode, n, 1, 1, 1), in(inKeep, n, l, l, 1),
+			in(inMix, n, l, l, 1), in(inAdd, n, l, l, v.codec.config.LatentChannels))
 	}
 	return out
 }
