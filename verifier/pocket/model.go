@@ -1,11 +1,3 @@
-// Package pocket is the small vision-language model that the library carries in
-// itself: it answers questions about pictures of the pocket world, drawn or
-// generated. It was trained by this project, on scenes whose answers are known
-// because they are drawn. It is an ordinary implementation of
-// dualprocess.Verifier.
-//
-// It answers with one word: yes, no, or one of sixteen that stand for a
-// quantity. Its folder holds config.json, model.safetensors and tokenizer.json.
 package pocket
 
 import (
@@ -118,7 +110,7 @@ func (v *Verifier) Prepare(_ context.Context, q dualprocess.Question, height, wi
 		return nil, fmt.Errorf("pocket verifier: %w: %dx%d, want a square with a multiple of %d pixels",
 			ErrPictureSize, width, height, v.config.ImageSize)
 	}
-	ids, err := v.tokenizer.Encode(q.Prompt())
+	ids, err := v.encode(q.Prompt())
 	if err != nil {
 		return nil, fmt.Errorf("pocket verifier: %w: %w", dualprocess.ErrPrompt, err)
 	}
@@ -126,7 +118,7 @@ func (v *Verifier) Prepare(_ context.Context, q dualprocess.Question, height, wi
 		return nil, fmt.Errorf("pocket verifier: %w: %w: %d words, the model reads %d",
 			dualprocess.ErrPrompt, ErrQuestionTooLong, len(ids), v.config.MaxWords-1)
 	}
-	answer, err := v.tokenizer.Encode(q.Answer)
+	answer, err := v.encode(q.Answer)
 	if err != nil {
 		return nil, fmt.Errorf("pocket verifier: answer %s: %w: %w", quote.Short(q.Answer), dualprocess.ErrPrompt, err)
 	}
@@ -141,6 +133,15 @@ func (v *Verifier) Prepare(_ context.Context, q dualprocess.Question, height, wi
 		tensors.FromFlatDataAndDimensions(padded, 1, len(padded)),
 		tensors.FromFlatDataAndDimensions([]int32{int32(answer[0])}, 1),
 	}, nil
+}
+
+// encode returns the ids of a text, or an error that says where to find the words.
+func (v *Verifier) encode(text string) ([]int, error) {
+	ids, err := v.tokenizer.Encode(text)
+	if errors.Is(err, ErrUnknownWord) {
+		err = fmt.Errorf("%w; pocket.Questions and pocket.Vocabulary list what is known", err)
+	}
+	return ids, err
 }
 
 // LogProbs returns log P(answer) per question, float32 [batch].

@@ -7,6 +7,26 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/pocket/world"
 )
 
+// Wordings lists all questions that can be asked about a family, without Suffix:
+// one list for each topic.
+func Wordings(f world.Family) [][]string {
+	var all [][]string
+	for _, t := range topics(f) {
+		words := t.words
+		if words == nil {
+			words = []string{""}
+		}
+		var list []string
+		for _, text := range t.texts {
+			for _, word := range words {
+				list = append(list, phrase(text, word))
+			}
+		}
+		all = append(all, slices.Compact(list))
+	}
+	return all
+}
+
 // Words returns the closed vocabulary: every token of captions, questions and
 // answers, sorted.
 func Words() []string {
@@ -22,11 +42,8 @@ func Words() []string {
 	add(Suffix)
 	for _, f := range world.Families() {
 		add(world.Captions(f)...)
-		for _, t := range topics(f) {
-			add(t.words...)
-			for _, text := range t.texts {
-				add(phrase(text, ""))
-			}
+		for _, list := range Wordings(f) {
+			add(list...)
 		}
 	}
 	return slices.Sorted(maps.Keys(seen))
