@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -16,7 +17,7 @@ import (
 	"github.com/gomlx/gomlx/support/exceptions"
 )
 
-// Errors of Open, wrapped with the details.
+// Errors of Open, wrapped with the details; see also ErrClosed.
 var (
 	// ErrUnavailable: the backend that was asked for cannot be opened on this machine.
 	ErrUnavailable = errors.New("backend unavailable")
@@ -72,6 +73,7 @@ type Runtime struct {
 	// Reason has one line for the backend that was taken and one for each that was not, and why.
 	Reason string
 
+	users  *users
 	memory int64 // free on the device before anything was opened, in bytes; 0 if unknown
 }
 
@@ -135,7 +137,9 @@ func newRuntime(b compute.Backend, name, reason string, o Options) (*Runtime, er
 		return nil, fmt.Errorf("backends: seed the store: %w", err)
 	}
 	o.Logger.Info("backend taken", "backend", name, "is", b.Description())
-	return &Runtime{Backend: b, Store: store, DType: precision(name), Name: name, Reason: reason}, nil
+	r := &Runtime{Backend: b, Store: store, DType: precision(name), Name: name, Reason: reason, users: &users{}}
+	r.users.free = sync.OnceValue(r.release)
+	return r, nil
 }
 
 // precision is the project's one rule on the precision of computation.
@@ -148,27 +152,12 @@ func precision(name string) dtypes.DType {
 
 // String says what computes and in which precision, on one line.
 func (r *Runtime) String() string {
-	if r.Backend == nil || r.Backend.IsFinalized() {
+	done, err := r.Use()
+	if err != nil {
 		return r.Name + " (closed)"
 	}
+	defer done()
 	return fmt.Sprintf("%s in %s (%s)", r.Name, r.DType, r.Backend.Description())
-}
-
-// Close releases the store's variables, the backend and all that is left on it. Nothing of the runtime may be in use.
-// A second call does nothing. The error is what GoMLX panicked with, if it did.
-func (r *Runtime) Close() error {
-	if r == nil || r.Backend == nil || r.Backend.IsFinalized() {
-		return nil
-	}
-	err := Try(func() {
-		r.Store.Finalize()
-		r.Backend.Finalize()
-		giveMemoryBack()
-	})
-	if err != nil {
-		return fmt.Errorf("backends: close %s: %w", r.Name, err)
-	}
-	return nil
 }
 
 // Try calls f, which builds graphs, and returns what it panicked with as an error: GoMLX's graph functions panic

@@ -47,9 +47,11 @@ func (r *Runtime) Free() int64 {
 	if free == 0 {
 		free = unknownMemory
 	}
-	if r.Store == nil {
+	done, err := r.Use()
+	if err != nil {
 		return free
 	}
+	defer done()
 	for v := range r.Store.IterVariables() {
 		free -= int64(v.Shape().ByteSize())
 	}

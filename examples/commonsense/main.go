@@ -21,7 +21,7 @@ import (
 	verifier "github.com/dualprocess/dualprocess-go/verifier/pocket"
 )
 
-func main() { show.Main("commonsense", commonsense) }
+func main() { show.Pocket("commonsense", commonsense) }
 
 // sense is a piece of common sense: under the condition the question is answered
 // with yes, otherwise all stays as it is.

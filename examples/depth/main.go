@@ -23,7 +23,7 @@ import (
 	verifier "github.com/dualprocess/dualprocess-go/verifier/pocket"
 )
 
-func main() { show.Main("depth", depth) }
+func main() { show.Pocket("depth", depth) }
 
 func depth(ctx context.Context, run *show.Run) error {
 	rt, err := backends.Open(ctx, run.Backend())

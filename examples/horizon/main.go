@@ -28,7 +28,7 @@ import (
 func main() {
 	lines := show.Floats{0.3}
 	flag.Var(&lines, "line", "row of the line as a share of the height; several, with commas, are distilled one by one")
-	show.Main("horizon", func(ctx context.Context, run *show.Run) error { return horizon(ctx, run, lines) })
+	show.Pocket("horizon", func(ctx context.Context, run *show.Run) error { return horizon(ctx, run, lines) })
 }
 
 func horizon(ctx context.Context, run *show.Run, lines []float64) error {

@@ -22,7 +22,7 @@ import (
 
 const row = 0.35 // of the line on which the horizon shall lie
 
-func main() { show.Main("latents", latents) }
+func main() { show.Pocket("latents", latents) }
 
 func latents(ctx context.Context, run *show.Run) error {
 	rt, err := backends.Open(ctx, run.Backend())

@@ -21,7 +21,7 @@ import (
 	verifier "github.com/dualprocess/dualprocess-go/verifier/pocket"
 )
 
-func main() { show.Main("lineweight", lineweight) }
+func main() { show.Pocket("lineweight", lineweight) }
 
 // weight is a line weight to distil.
 type weight struct {

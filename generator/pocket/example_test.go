@@ -52,5 +52,5 @@ func ExampleGenerator_Encode() {
 	}
 	_, err = g.Encode(ctx, "a medow at night")
 	fmt.Println(err)
-	// Output: pocket generator: unreadable text: tokenizer: unknown word: "medow" (nearest: meadow)
+	// Output: pocket generator: unreadable text: tokenizer: unknown word: "medow" (nearest: meadow); pocket.Prompts and pocket.Vocabulary list what is known
 }

@@ -1,11 +1,3 @@
-// Package pocket is the small text-to-image generator that the library carries
-// in itself: a rectified-flow transformer on the latents of an autoencoder,
-// trained by this project on drawn scenes of 64x64 pixels. It is an ordinary
-// implementation of dualprocess.Generator and takes the same way through
-// Distill as any other.
-//
-// Its folder has the layout of a diffusers pipeline: model_index.json,
-// transformer, vae (the decoder), scheduler, tokenizer.
 package pocket
 
 import (
@@ -122,6 +114,9 @@ func (g *Generator) Encode(ctx context.Context, prompt string) (dualprocess.Inpu
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	ids, err := g.tokenizer.Encode(prompt)
+	if errors.Is(err, ErrUnknownWord) {
+		err = fmt.Errorf("%w; pocket.Prompts and pocket.Vocabulary list what is known", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w: %w", name, dualprocess.ErrPrompt, err)
 	}

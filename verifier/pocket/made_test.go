@@ -9,7 +9,9 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	generator "github.com/dualprocess/dualprocess-go/generator/pocket"
-	"github.com/dualprocess/dualprocess-go/internal/scenes"
+	"github.com/dualprocess/dualprocess-go/internal/pocket/measuring"
+	"github.com/dualprocess/dualprocess-go/internal/pocket/teaching"
+	"github.com/dualprocess/dualprocess-go/internal/pocket/world"
 )
 
 // TestMadePictures asks about what the captions say of pictures that the embedded
@@ -22,8 +24,8 @@ func TestMadePictures(t *testing.T) {
 	rng := rand.New(rand.NewPCG(heldOut, 79))
 	perFamily := n / 60
 	var captions []string
-	for _, f := range scenes.Families() {
-		all := scenes.Captions(f)
+	for _, f := range world.Families() {
+		all := world.Captions(f)
 		for range perFamily {
 			captions = append(captions, all[rng.IntN(len(all))])
 		}
@@ -35,22 +37,22 @@ func TestMadePictures(t *testing.T) {
 	require.NoError(t, err)
 
 	var list []inquiry
-	var families []scenes.Family
+	var families []world.Family
 	for _, m := range made {
-		s, err := scenes.Parse(m.Prompt)
+		s, err := world.Parse(m.Prompt)
 		require.NoError(t, err)
-		p := scenes.FromImage(m.Image)
-		if !scenes.SubjectThere(p, s) {
+		p := world.FromImage(m.Image)
+		if !measuring.SubjectThere(p, s) {
 			continue // the generator failed, not the verifier
 		}
 		for range 6 {
-			list = append(list, inquire(t, v, scenes.AskFact(rng, s), p))
+			list = append(list, inquire(t, v, teaching.AskFact(rng, s), p))
 			families = append(families, s.Family)
 		}
 	}
 	right, _ := tally(t, list, families, answers(t, v, list))
 	all := 0
-	for _, f := range scenes.Families() {
+	for _, f := range world.Families() {
 		all += right[f.String()]
 	}
 	require.Greater(t, len(list), 3*len(captions), "pictures that show their captions")

@@ -1,12 +1,3 @@
-// Package pocket is the small vision-language model that the library carries in
-// itself: it answers questions about pictures of the pocket world, drawn or
-// generated. It was trained by this project, on scenes whose answers are known
-// because they are drawn. It is an ordinary implementation of
-// dualprocess.Verifier.
-//
-// It answers with one word: yes, no, or one of sixteen that stand for a
-// quantity. Pictures are square, with a multiple of 64 pixels a side; square blocks
-// of pixels are averaged down to 64.
 package pocket
 
 import (

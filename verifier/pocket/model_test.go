@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
-	"github.com/dualprocess/dualprocess-go/internal/scenes"
+	"github.com/dualprocess/dualprocess-go/internal/pocket/world"
 )
 
 func TestPrepareNamesWhatIsWrong(t *testing.T) {
@@ -45,7 +45,7 @@ func TestLogProbs(t *testing.T) {
 	rng := rand.New(rand.NewPCG(8, 8))
 	var pixels []float32
 	for range 2 {
-		pixels = append(pixels, scenes.New(rng, scenes.Lake, scenes.Broad).Draw(size).Pix...)
+		pixels = append(pixels, world.NewScene(rng, world.Lake, world.Broad).Draw(size).Pix...)
 	}
 	image := tensors.FromFlatDataAndDimensions(pixels, 2, size, size, 3)
 	var inputs []any

@@ -2,6 +2,7 @@ package pocket
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -40,7 +41,7 @@ func (v *Verifier) prepare(ctx context.Context, q dualprocess.Question, height, 
 	if err != nil {
 		return nil, err
 	}
-	answer, err := v.tokenizer.Encode(q.Answer)
+	answer, err := v.words(q.Answer)
 	if err != nil {
 		return nil, fmt.Errorf("answer %s: %w: %w", quote.Short(q.Answer), dualprocess.ErrPrompt, err)
 	}
@@ -60,7 +61,7 @@ func (v *Verifier) checkSize(height, width int) error {
 // encode returns the ids of a question's words, int32 [1, words], padded on the left:
 // the answer's place is the last.
 func (v *Verifier) encode(question string) (*tensors.Tensor, error) {
-	ids, err := v.tokenizer.Encode(question)
+	ids, err := v.words(question)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", dualprocess.ErrPrompt, err)
 	}
@@ -72,4 +73,14 @@ func (v *Verifier) encode(question string) (*tensors.Tensor, error) {
 		padded[len(padded)-len(ids)-1+i] = int32(id)
 	}
 	return tensors.FromFlatDataAndDimensions(padded, 1, len(padded)), nil
+}
+
+// words returns the ids of a text's words, or an error that says where to find the
+// words that are known.
+func (v *Verifier) words(text string) ([]int, error) {
+	ids, err := v.tokenizer.Encode(text)
+	if errors.Is(err, ErrUnknownWord) {
+		err = fmt.Errorf("%w; pocket.Questions and pocket.Vocabulary list what is known", err)
+	}
+	return ids, err
 }

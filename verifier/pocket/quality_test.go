@@ -16,8 +16,9 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
-	"github.com/dualprocess/dualprocess-go/internal/scenes"
-	"github.com/dualprocess/dualprocess-go/overlay"
+	"github.com/dualprocess/dualprocess-go/internal/pocket/teaching"
+	"github.com/dualprocess/dualprocess-go/internal/pocket/world"
+	"github.com/dualprocess/dualprocess-go/internal/pocket/worldtest"
 )
 
 // inquiry is one picture with a question and what is known of the answer.
@@ -31,7 +32,7 @@ type inquiry struct {
 // answers runs the verifier on inquiries and returns P(yes) among yes and no.
 func answers(t *testing.T, v *Verifier, list []inquiry) []float64 {
 	t.Helper()
-	yes, no := id(t, v, scenes.Yes), id(t, v, scenes.No)
+	yes, no := id(t, v, teaching.Yes), id(t, v, teaching.No)
 	exec, err := model.NewExec(v.runtime.Backend, v.runtime.Store, func(_ *model.Scope, in []*Node) []*Node {
 		tokens, _ := v.vision.Apply(nn.Pass{}, ClipScalar(in[0], 0, 1))
 		logits := v.language.Apply(nn.Pass{}, tokens, in[1])
@@ -69,68 +70,27 @@ func id(t *testing.T, v *Verifier, word string) int {
 }
 
 // inquire asks a question of a scene about a picture of it.
-func inquire(t *testing.T, v *Verifier, q scenes.Question, p *scenes.Picture) inquiry {
+func inquire(t *testing.T, v *Verifier, q teaching.Question, p *world.Picture) inquiry {
 	t.Helper()
-	tokens, err := v.tokenizer.Encode(q.Text + scenes.Suffix)
+	tokens, err := v.tokenizer.Encode(q.Text + teaching.Suffix)
 	require.NoError(t, err)
 	ids := make([]int32, v.config.MaxWords)
 	for i, n := range append(tokens, v.answerID) {
 		ids[len(ids)-len(tokens)-1+i] = int32(n)
 	}
-	return inquiry{q.Topic, marked(t, p, q.Mark), ids, q.Yes()}
-}
-
-// marked lays a question's mark over a picture, as a task would.
-func marked(t *testing.T, p *scenes.Picture, m scenes.Mark) []float32 {
-	t.Helper()
-	mark := m.Draw(p.Size)
-	if mark == nil {
-		return p.Pix
-	}
-	blended, err := overlay.Blend(p.Image(), overlay.Solid{Picture: mark})
-	require.NoError(t, err)
-	return scenes.FromImage(blended).Pix
+	return inquiry{q.Topic, q.Mark.Over(p).Pix, ids, q.Yes()}
 }
 
 // view changes a picture before the question is asked.
 type view struct {
 	name   string
-	change func(rng *rand.Rand, p *scenes.Picture) *scenes.Picture
+	change func(rng *rand.Rand, p *world.Picture) *world.Picture
 }
 
 var views = []view{
-	{"drawn", func(_ *rand.Rand, p *scenes.Picture) *scenes.Picture { return p }},
-	{"blurred", func(_ *rand.Rand, p *scenes.Picture) *scenes.Picture { return blurred(p) }},
-	{"noisy", noisy},
-}
-
-func noisy(rng *rand.Rand, p *scenes.Picture) *scenes.Picture {
-	p = p.Clone()
-	for i := range p.Pix {
-		p.Pix[i] += float32(0.05 * rng.NormFloat64())
-	}
-	return p
-}
-
-// blurred is a 3x3 box blur; the border repeats.
-func blurred(p *scenes.Picture) *scenes.Picture {
-	out := scenes.NewPicture(p.Size)
-	at := func(x, y, c int) float32 {
-		x, y = min(max(x, 0), p.Size-1), min(max(y, 0), p.Size-1)
-		return p.Pix[(y*p.Size+x)*3+c]
-	}
-	for y := range p.Size {
-		for x := range p.Size {
-			for c := range 3 {
-				var sum float32
-				for k := range 9 {
-					sum += at(x+k%3-1, y+k/3-1, c)
-				}
-				out.Pix[(y*p.Size+x)*3+c] = sum / 9
-			}
-		}
-	}
-	return out
+	{"drawn", func(_ *rand.Rand, p *world.Picture) *world.Picture { return p }},
+	{"blurred", func(_ *rand.Rand, p *world.Picture) *world.Picture { return worldtest.Blurred(p) }},
+	{"noisy", func(rng *rand.Rand, p *world.Picture) *world.Picture { return worldtest.Noisy(rng, p, 0.05) }},
 }
 
 // open returns the embedded verifier and the number of scenes that a test can
@@ -166,11 +126,11 @@ func TestAnswers(t *testing.T) {
 	for k, view := range views {
 		t.Run(view.name, func(t *testing.T) {
 			var list []inquiry
-			families := make([]scenes.Family, 0, n)
+			families := make([]world.Family, 0, n)
 			rng := rand.New(rand.NewPCG(heldOut, uint64(k)))
 			for len(list) < n {
-				s := scenes.Random(rng, scenes.Broad)
-				q := scenes.Ask(rng, s)
+				s := world.RandomScene(rng, world.Broad)
+				q := teaching.Ask(rng, s)
 				if q.Positions != nil {
 					continue
 				}
@@ -183,7 +143,7 @@ func TestAnswers(t *testing.T) {
 }
 
 // tally counts the right answers to decided questions, per family and per topic.
-func tally(t *testing.T, list []inquiry, families []scenes.Family, got []float64) (right, decided map[string]int) {
+func tally(t *testing.T, list []inquiry, families []world.Family, got []float64) (right, decided map[string]int) {
 	t.Helper()
 	right, decided = map[string]int{}, map[string]int{}
 	for i, q := range list {
@@ -204,10 +164,10 @@ func tally(t *testing.T, list []inquiry, families []scenes.Family, got []float64
 }
 
 // report checks the share of right answers per family and the calibration.
-func report(t *testing.T, list []inquiry, families []scenes.Family, got []float64) {
+func report(t *testing.T, list []inquiry, families []world.Family, got []float64) {
 	t.Helper()
 	right, decided := tally(t, list, families, got)
-	for _, f := range scenes.Families() {
+	for _, f := range world.Families() {
 		share := float64(right[f.String()]) / float64(decided[f.String()])
 		want := enough
 		if len(list) < fewScenes {
@@ -245,8 +205,8 @@ func TestAbsence(t *testing.T) {
 	rng := rand.New(rand.NewPCG(heldOut, 77))
 	var list []inquiry
 	for len(list) < n/2 {
-		s := scenes.Random(rng, scenes.Broad).Absent(rng)
-		q := scenes.Ask(rng, s)
+		s := teaching.Absent(rng, world.RandomScene(rng, world.Broad))
+		q := teaching.Ask(rng, s)
 		if q.Positions == nil && q.Logit < -2 {
 			list = append(list, inquire(t, v, q, s.Draw(v.config.ImageSize)))
 		}
@@ -262,19 +222,19 @@ func TestAbsence(t *testing.T) {
 // answer is no.
 func TestOffTheManifold(t *testing.T) {
 	v, n := open(t)
-	kinds := map[string]func(rng *rand.Rand, p *scenes.Picture){
-		"noise": func(rng *rand.Rand, p *scenes.Picture) {
+	kinds := map[string]func(rng *rand.Rand, p *world.Picture){
+		"noise": func(rng *rand.Rand, p *world.Picture) {
 			for i := range p.Pix {
 				p.Pix[i] = rng.Float32()
 			}
 		},
-		"flat colour": func(rng *rand.Rand, p *scenes.Picture) {
+		"flat colour": func(rng *rand.Rand, p *world.Picture) {
 			colour := [3]float32{rng.Float32(), rng.Float32(), rng.Float32()}
 			for i := range p.Pix {
 				p.Pix[i] = colour[i%3]
 			}
 		},
-		"stripes": func(rng *rand.Rand, p *scenes.Picture) {
+		"stripes": func(rng *rand.Rand, p *world.Picture) {
 			period := 3 + 10*rng.Float64()
 			tint := [3]float64{rng.Float64(), rng.Float64(), rng.Float64()}
 			for i := range p.Pix {
@@ -288,10 +248,10 @@ func TestOffTheManifold(t *testing.T) {
 			rng := rand.New(rand.NewPCG(heldOut, 78))
 			var list []inquiry
 			for len(list) < n/6 {
-				s := scenes.Random(rng, scenes.Broad)
-				q := scenes.Ask(rng, s)
+				s := world.RandomScene(rng, world.Broad)
+				q := teaching.Ask(rng, s)
 				if q.Positions == nil {
-					p := scenes.NewPicture(v.config.ImageSize)
+					p := world.NewPicture(v.config.ImageSize)
 					paint(rng, p)
 					list = append(list, inquire(t, v, q, p))
 				}

@@ -11,12 +11,12 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
-	"github.com/dualprocess/dualprocess-go/internal/scenes"
+	"github.com/dualprocess/dualprocess-go/internal/pocket/world"
 )
 
 // drawn is a lake as an image.
 func drawn(size int) image.Image {
-	return scenes.New(rand.New(rand.NewPCG(8, 8)), scenes.Lake, scenes.Broad).Draw(size).Image()
+	return world.NewScene(rand.New(rand.NewPCG(8, 8)), world.Lake, world.Broad).Draw(size).Image()
 }
 
 // TestScore compares Score and YesNo with what the core computes by LogProbs, before

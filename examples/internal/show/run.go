@@ -32,9 +32,20 @@ type Run struct {
 //
 // The first ^C ends the context, whereupon the example finishes with what there
 // is; the second ends the process.
-func Main(name string, example func(ctx context.Context, r *Run) error) {
+func Main(name string, example func(ctx context.Context, r *Run) error) { run(name, "", example) }
+
+// Pocket is Main for an example with the embedded models: -help lists what they
+// understand, too.
+func Pocket(name string, example func(ctx context.Context, r *Run) error) {
+	run(name, pocketHelp(), example)
+}
+
+// run adds a text to what -help prints.
+func run(name, help string, example func(ctx context.Context, r *Run) error) {
+	flag.CommandLine.Init(os.Args[0], flag.ContinueOnError) // errors and -help come back from New
 	r, err := New(name, flag.CommandLine, os.Args[1:], os.Stdout)
 	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(flag.CommandLine.Output(), help)
 		return
 	}
 	if err != nil {

@@ -20,8 +20,10 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	generator "github.com/dualprocess/dualprocess-go/generator/pocket"
 	"github.com/dualprocess/dualprocess-go/lora"
 	"github.com/dualprocess/dualprocess-go/overlay"
+	verifier "github.com/dualprocess/dualprocess-go/verifier/pocket"
 )
 
 // newRun makes a run into a fresh folder and returns what it prints.
@@ -38,6 +40,21 @@ func quietSet() *flag.FlagSet {
 	set := flag.NewFlagSet("demo", flag.ContinueOnError)
 	set.SetOutput(io.Discard)
 	return set
+}
+
+func TestHelpListsTheVocabulary(t *testing.T) {
+	help := pocketHelp()
+	for line := range strings.Lines(help) {
+		assert.LessOrEqual(t, len(strings.TrimSuffix(line, "\n")), helpWidth)
+	}
+	text := strings.Join(strings.Fields(help), " ")
+	for _, what := range [][]string{generator.Prompts(), verifier.Questions()} {
+		for _, line := range what {
+			assert.Contains(t, text, line)
+		}
+	}
+	assert.Contains(t, text, strings.Join(generator.Vocabulary(), " "))
+	assert.Contains(t, text, strings.Join(verifier.Vocabulary(), " "))
 }
 
 // brightness of the top left pixel is what tests measure.

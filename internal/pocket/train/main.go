@@ -16,19 +16,19 @@ import (
 	"syscall"
 
 	"github.com/dualprocess/dualprocess-go/backends"
-	"github.com/dualprocess/dualprocess-go/internal/pocket"
+	"github.com/dualprocess/dualprocess-go/internal/pocket/training"
 )
 
 // stages in their order; each needs the ones before it, but for the verifier's
 // first phase.
 var stages = []struct {
 	name  string
-	train func(context.Context, *backends.Runtime, pocket.Options) error
+	train func(context.Context, *backends.Runtime, training.Options) error
 }{
-	{"autoencoder", pocket.TrainAutoencoder},
-	{"decoder", pocket.TrainDecoder},
-	{"generator", pocket.TrainGenerator},
-	{"verifier", pocket.TrainVerifier},
+	{"autoencoder", training.Autoencoder},
+	{"decoder", training.Decoder},
+	{"generator", training.Generator},
+	{"verifier", training.Verifier},
 }
 
 func main() {
@@ -43,16 +43,16 @@ func main() {
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	o := pocket.Options{Dir: *state, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), Steps: *steps}
+	o := training.Options{Dir: *state, Logger: slog.New(slog.NewTextHandler(os.Stderr, nil)), Steps: *steps}
 	if err := run(ctx, o, *stage, *root); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, o pocket.Options, stage, root string) error {
+func run(ctx context.Context, o training.Options, stage, root string) error {
 	if stage == "export" {
-		return pocket.Export(o, root)
+		return training.Export(o, root)
 	}
 	known := stage == "all"
 	for _, s := range stages {
@@ -77,7 +77,7 @@ func run(ctx context.Context, o pocket.Options, stage, root string) error {
 		return fmt.Errorf("unknown stage %q", stage)
 	}
 	if stage == "all" {
-		return pocket.Export(o, root)
+		return training.Export(o, root)
 	}
 	return nil
 }

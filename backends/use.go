@@ -1,0 +1,66 @@
+package backends
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+)
+
+// ErrClosed: the runtime has been closed, or Close waits for what still runs on it.
+var ErrClosed = errors.New("runtime closed")
+
+// users are what computes on a runtime.
+type users struct {
+	mu      sync.Mutex
+	closed  bool
+	running sync.WaitGroup // grows only under mu, and only until closed
+	free    func() error   // once, when nothing runs any more
+}
+
+// Use keeps the runtime open until done is called: Close waits for it. Whoever computes on Backend, or looks into Store,
+// without this library's functions should hold it while they do; the functions hold it themselves. Once Close has been
+// called there is nothing to hold, even for those who hold it already: the error wraps ErrClosed.
+func (r *Runtime) Use() (done func(), err error) {
+	if r == nil || r.users == nil {
+		return nil, fmt.Errorf("backends: no runtime: %w", ErrClosed)
+	}
+	r.users.mu.Lock()
+	defer r.users.mu.Unlock()
+	if r.users.closed || r.Backend.IsFinalized() {
+		return nil, fmt.Errorf("backends: %w", ErrClosed)
+	}
+	r.users.running.Add(1)
+	return sync.OnceFunc(r.users.running.Done), nil
+}
+
+// Close releases the store's variables, the backend and all that is left on it. It waits for what runs, which ends soon
+// with an error that wraps ErrClosed, as does all that is begun later: Distill after the program on the device, with the
+// adapter as trained so far. So it must not be called by what runs, such as Task.Progress: end the context there. It may
+// be called several times and by several goroutines; all get the same error, which is what GoMLX panicked with, if it
+// did.
+func (r *Runtime) Close() error {
+	if r == nil || r.users == nil {
+		return nil
+	}
+	r.users.mu.Lock()
+	r.users.closed = true
+	r.users.mu.Unlock()
+	r.users.running.Wait()
+	return r.users.free()
+}
+
+// release frees what the runtime holds.
+func (r *Runtime) release() error {
+	if r.Backend.IsFinalized() {
+		return nil
+	}
+	err := Try(func() {
+		r.Store.Finalize()
+		r.Backend.Finalize()
+		giveMemoryBack()
+	})
+	if err != nil {
+		return fmt.Errorf("backends: close %s: %w", r.Name, err)
+	}
+	return nil
+}

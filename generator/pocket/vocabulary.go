@@ -1,0 +1,26 @@
+package pocket
+
+import "github.com/dualprocess/dualprocess-go/internal/tokenizer"
+
+// Prompts returns the patterns of the prompts that the embedded model was trained
+// on, one for each kind of scene. In them (a|b) is one of several, and [c] may be
+// left out.
+func Prompts() []string {
+	const colour = "(a red|a green|a blue|a yellow|a purple|an orange) (ball|box|cone)"
+	return []string{
+		"a (meadow|desert|sea|snowfield) (by day|at sunset|at night) [with (a tree|a house|mountains|clouds|a tree and a house)]",
+		"a line drawing of a (circle|square|triangle|house|fish|boat|cross|cup) in (black|blue|red) ink",
+		colour + " and " + colour + " on a (table|floor|beach)",
+		"a [frozen] lake in (winter|summer) [with (a tree|a house|a boat|mountains)]",
+		"a lamp [that is on] (by day|at night) [with (a window|a chair|a cat|a plant)]",
+	}
+}
+
+// Vocabulary returns all words that the embedded model knows, sorted.
+func Vocabulary() []string {
+	t, err := tokenizer.Open(embedded, "weights/tokenizer")
+	if err != nil {
+		panic(err) // the file is part of the program
+	}
+	return t.Words()
+}
