@@ -27,8 +27,8 @@ import (
 	"github.com/dualprocess/dualprocess-go/generator/pocket"
 	"github.com/dualprocess/dualprocess-go/generator/sana"
 	"github.com/dualprocess/dualprocess-go/generator/sd"
+	"github.com/dualprocess/dualprocess-go/internal/arguments"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
-	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 )
 
 // ErrUnsupported says that a folder holds a pipeline that this library does not have.
@@ -40,7 +40,7 @@ var ErrUnsupported = errors.New("unsupported pipeline")
 // ErrUnsupported, and names the class, where the library does not have it, and
 // ErrOptions where the options don't fit.
 func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (dualprocess.Generator, error) {
-	if err := pipeline.CheckCall(ctx, rt); err != nil {
+	if err := arguments.Call(ctx, rt); err != nil {
 		return nil, fmt.Errorf("generator: %w", err)
 	}
 	const index = "model_index.json"
@@ -64,9 +64,9 @@ func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (
 // open opens a generator by Open of its own package, with options of its own. On an
 // error it returns nil, and not an interface that holds a nil pointer.
 func open[G dualprocess.Generator, O any](ctx context.Context, rt *backends.Runtime, folder string, o Options, own func(context.Context, *backends.Runtime, string, O) (G, error)) (dualprocess.Generator, error) {
-	converted, err := convert[O](o)
+	converted, err := arguments.Convert[O](o)
 	if err != nil {
-		return nil, fmt.Errorf("generator: open %s: %w", folder, err)
+		return nil, fmt.Errorf("generator: open %s: %w: %w", folder, ErrOptions, err)
 	}
 	g, err := own(ctx, rt, folder, converted)
 	if err != nil {

@@ -1,9 +1,6 @@
 package generator
 
 import (
-	"fmt"
-	"reflect"
-
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 )
@@ -31,19 +28,4 @@ type Options struct {
 	// Checkpoint says whether activations are computed again in the backward pass
 	// instead of being kept, for less memory and more time.
 	Checkpoint backends.Checkpointing
-}
-
-// convert gives a model's own options the fields of the same name. One that is set
-// and not among them is an error.
-func convert[O any](o Options) (own O, err error) {
-	from, to := reflect.ValueOf(o), reflect.ValueOf(&own).Elem()
-	for i := range from.NumField() {
-		name := from.Type().Field(i).Name
-		if field := to.FieldByName(name); field.IsValid() {
-			field.Set(from.Field(i))
-		} else if !from.Field(i).IsZero() {
-			return own, fmt.Errorf("%w: %s is given, but the model has no such option", ErrOptions, name)
-		}
-	}
-	return own, nil
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/arguments"
 	"github.com/dualprocess/dualprocess-go/verifier/gemma3"
 	"github.com/dualprocess/dualprocess-go/verifier/idefics2"
 	"github.com/dualprocess/dualprocess-go/verifier/llava"
@@ -36,71 +37,52 @@ type LanguageModel interface {
 
 	// Release frees what Score, YesNo and Generate have compiled.
 	Release() error
+
+	// Runtime is the one that the model was opened with.
+	Runtime() *backends.Runtime
 }
 
 var (
 	_ dualprocess.Scorer   = LanguageModel(nil)
 	_ dualprocess.Releaser = LanguageModel(nil)
+	_ dualprocess.Runtimer = LanguageModel(nil)
 )
 
 // model is one that Open can open, by what config.json says of it.
 type model struct {
 	architecture string
-	tower        string   // vision_config.model_type, "" for any: LLaVA and Pixtral share an architecture's name
-	lacks        []string // fields of Options
+	tower        string // vision_config.model_type, "" for any: LLaVA and Pixtral share an architecture's name
 	open         func(ctx context.Context, rt *backends.Runtime, folder string, o Options) (LanguageModel, error)
 }
 
 func models() []model {
 	return []model{
-		{"Qwen2_5_VLForConditionalGeneration", "", []string{"Split"}, openQwen25VL},
-		{"Idefics2ForConditionalGeneration", "", nil, openIdefics2},
-		{"Gemma3ForConditionalGeneration", "", []string{"Split"}, openGemma3},
-		{"LlavaForConditionalGeneration", "pixtral", []string{"Split"}, openPixtral},
-		{"LlavaForConditionalGeneration", "clip_vision_model", []string{"Split"}, openLLaVA},
-		{"PocketForQuestionAnswering", "", []string{"Paper", "Split", "Checkpoint"}, openPocket},
+		{"Qwen2_5_VLForConditionalGeneration", "", with(qwen25vl.Open)},
+		{"Idefics2ForConditionalGeneration", "", with(idefics2.Open)},
+		{"Gemma3ForConditionalGeneration", "", with(gemma3.Open)},
+		{"LlavaForConditionalGeneration", "pixtral", with(pixtral.Open)},
+		{"LlavaForConditionalGeneration", "clip_vision_model", with(llava.Open)},
+		{"PocketForQuestionAnswering", "", with(openPocket)},
 	}
 }
 
-// check names an option that is set and that the model does not have.
-func (m model) check(o Options) error {
-	set := map[string]bool{"Paper": o.Paper, "Split": o.Split, "Checkpoint": o.Checkpoint != backends.CheckpointAuto}
-	for _, field := range m.lacks {
-		if set[field] {
-			return fmt.Errorf("%w: %s: %s has no such option", ErrOptions, field, m.architecture)
+// with opens a model by Open of its own package, with options of its own. On an error
+// it returns nil, and not an interface that holds a nil pointer.
+func with[V LanguageModel, O any](own func(context.Context, *backends.Runtime, string, O) (V, error)) func(context.Context, *backends.Runtime, string, Options) (LanguageModel, error) {
+	return func(ctx context.Context, rt *backends.Runtime, folder string, o Options) (LanguageModel, error) {
+		converted, err := arguments.Convert[O](o)
+		if err != nil {
+			return nil, fmt.Errorf("verifier: open %s: %w: %w", folder, ErrOptions, err)
 		}
+		v, err := own(ctx, rt, folder, converted)
+		if err != nil {
+			return nil, err
+		}
+		return v, nil
 	}
-	return nil
 }
 
-func openQwen25VL(ctx context.Context, rt *backends.Runtime, folder string, o Options) (LanguageModel, error) {
-	return opened(qwen25vl.Open(ctx, rt, folder, qwen25vl.Options{Paper: o.Paper, Checkpoint: o.Checkpoint}))
-}
-
-func openIdefics2(ctx context.Context, rt *backends.Runtime, folder string, o Options) (LanguageModel, error) {
-	return opened(idefics2.Open(ctx, rt, folder, idefics2.Options(o)))
-}
-
-func openGemma3(ctx context.Context, rt *backends.Runtime, folder string, o Options) (LanguageModel, error) {
-	return opened(gemma3.Open(ctx, rt, folder, gemma3.Options{Paper: o.Paper, Checkpoint: o.Checkpoint}))
-}
-
-func openPixtral(ctx context.Context, rt *backends.Runtime, folder string, o Options) (LanguageModel, error) {
-	return opened(pixtral.Open(ctx, rt, folder, pixtral.Options{Paper: o.Paper, Checkpoint: o.Checkpoint}))
-}
-
-func openLLaVA(ctx context.Context, rt *backends.Runtime, folder string, o Options) (LanguageModel, error) {
-	return opened(llava.Open(ctx, rt, folder, llava.Options{Paper: o.Paper, Checkpoint: o.Checkpoint}))
-}
-
-func openPocket(ctx context.Context, rt *backends.Runtime, folder string, _ Options) (LanguageModel, error) {
-	return opened(pocket.OpenFS(ctx, rt, os.DirFS(folder), pocket.Options{}))
-}
-
-// opened keeps a nil pointer from becoming an interface that is not nil.
-func opened[V LanguageModel](v V, err error) (LanguageModel, error) {
-	if err != nil {
-		return nil, err
-	}
-	return v, nil
+// openPocket opens a folder of the pocket verifier.
+func openPocket(ctx context.Context, rt *backends.Runtime, folder string, o pocket.Options) (*pocket.Verifier, error) {
+	return pocket.OpenFS(ctx, rt, os.DirFS(folder), o)
 }

@@ -28,6 +28,7 @@ import (
 	"slices"
 
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/arguments"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 )
@@ -76,13 +77,10 @@ type Options struct {
 // then left in the store.
 func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (LanguageModel, error) {
 	fsys := os.DirFS(folder)
-	err := vlm.CheckOpen(ctx, rt, fsys)
+	err := arguments.Call(ctx, rt)
 	var m model
 	if err == nil {
 		m, err = find(fsys)
-	}
-	if err == nil {
-		err = m.check(o)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("verifier: open %s: %w", folder, err)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/arguments"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline"
@@ -110,7 +111,7 @@ func readConfig(fsys fs.FS) (c Config, err error) {
 // model does not know is an error that wraps ErrUnknownWord and
 // dualprocess.ErrPrompt, and names it.
 func (g *Generator) Encode(ctx context.Context, prompt string) (dualprocess.Inputs, error) {
-	if err := pipeline.CheckCall(ctx, g.runtime); err != nil {
+	if err := arguments.Call(ctx, g.runtime); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	ids, err := g.tokenizer.Encode(prompt)

@@ -14,7 +14,7 @@ import (
 	"os"
 
 	"github.com/dualprocess/dualprocess-go/backends"
-	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/arguments"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
@@ -49,7 +49,7 @@ func OpenFS[G, O any](ctx context.Context, rt *backends.Runtime, name string, fs
 }
 
 func opened[G, O any](ctx context.Context, p *Opening, o O, open func(context.Context, *Opening, O) (*G, error)) (*G, error) {
-	if err := CheckCall(ctx, p.Runtime); err != nil {
+	if err := arguments.Call(ctx, p.Runtime); err != nil {
 		return nil, err
 	}
 	p.root = weights.Root(p.Runtime.Store, "/generator")
@@ -58,18 +58,6 @@ func opened[G, O any](ctx context.Context, p *Opening, o O, open func(context.Co
 		return nil, errors.Join(err, p.Runtime.Store.DeleteVariablesInScope(p.root))
 	}
 	return g, nil
-}
-
-// CheckCall returns an error that wraps dualprocess.ErrTask if an argument that every
-// Open has is nil, or the context's own if that has ended.
-func CheckCall(ctx context.Context, rt *backends.Runtime) error {
-	switch {
-	case ctx == nil:
-		return fmt.Errorf("%w: Context: must be given", dualprocess.ErrTask)
-	case rt == nil || rt.Backend == nil || rt.Store == nil:
-		return fmt.Errorf("%w: Runtime: must be an open runtime", dualprocess.ErrTask)
-	}
-	return ctx.Err()
 }
 
 // Weights are those of one part of a pipeline.

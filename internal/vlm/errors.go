@@ -5,11 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"io/fs"
-	"reflect"
 
-	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/arguments"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 )
 
@@ -30,50 +28,17 @@ var (
 // meant, where a model's own rule has no bound.
 const LongestSide = 1 << 14
 
-// missing is the error about an argument that was not given.
-func missing(argument, want string) error {
-	return fmt.Errorf("%w: %s: must be %s", dualprocess.ErrTask, argument, want)
-}
-
-// CheckContext returns the error of a context that is nil or has ended.
-func CheckContext(ctx context.Context) error {
-	if ctx == nil {
-		return missing("Context", "given")
-	}
-	return ctx.Err()
-}
-
-// CheckOpen returns the error of what no model can be opened with.
-func CheckOpen(ctx context.Context, rt *backends.Runtime, fsys fs.FS) error {
-	if err := CheckContext(ctx); err != nil {
-		return err
-	}
-	if rt == nil || rt.Backend == nil || rt.Store == nil {
-		return missing("Runtime", "an open runtime")
-	}
-	if isNil(fsys) {
-		return missing("FS", "given")
-	}
-	return nil
-}
-
 // CheckPicture returns the error of a context that is nil or has ended, or of a
 // picture that is none.
 func CheckPicture(ctx context.Context, img image.Image) error {
-	if err := CheckContext(ctx); err != nil {
+	if err := arguments.Context(ctx); err != nil {
 		return err
 	}
-	if isNil(img) {
-		return missing("Image", "given")
+	if err := arguments.Given("Image", img); err != nil {
+		return err
 	}
 	if size := img.Bounds().Size(); img.Bounds().Empty() {
 		return fmt.Errorf("%w: %s", ErrPictureSize, vision.Size{Height: size.Y, Width: size.X})
 	}
 	return nil
-}
-
-// isNil also finds the nil pointer in an interface.
-func isNil(x any) bool {
-	v := reflect.ValueOf(x)
-	return !v.IsValid() || (v.Kind() == reflect.Pointer || v.Kind() == reflect.Map) && v.IsNil()
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/arguments"
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
@@ -20,7 +21,10 @@ type Open func(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options)
 
 // FS opens a model in a file system. Errors begin with the package's name.
 func (open Open) FS(ctx context.Context, rt *backends.Runtime, name string, fsys fs.FS, o Options) (*Verifier, error) {
-	err := errors.Join(CheckOpen(ctx, rt, fsys), o.check())
+	err := arguments.Call(ctx, rt)
+	if err == nil {
+		err = errors.Join(arguments.Given("FS", fsys), o.check())
+	}
 	var v *Verifier
 	if err == nil {
 		v, err = open(ctx, rt, fsys, o)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/arguments"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
@@ -63,7 +64,7 @@ func (v *Verifier) Prepare(ctx context.Context, q dualprocess.Question, height, 
 }
 
 func (v *Verifier) prepare(ctx context.Context, q dualprocess.Question, height, width int) (encoded, error) {
-	if err := CheckContext(ctx); err != nil {
+	if err := arguments.Context(ctx); err != nil {
 		return encoded{}, err
 	}
 	if _, err := v.prefix(height, width); err != nil {

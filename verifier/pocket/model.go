@@ -13,6 +13,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/arguments"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
@@ -83,11 +84,15 @@ func Open(ctx context.Context, rt *backends.Runtime, o Options) (*Verifier, erro
 // OpenFS opens a model of the same kind, trained otherwise, from the root of a file
 // system with config.json, model.safetensors and tokenizer.json.
 func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, _ Options) (*Verifier, error) {
-	if err := vlm.CheckOpen(ctx, rt, fsys); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
 	v := &Verifier{runtime: rt, programs: vlm.NewPrograms(rt)}
-	if err := v.load(fsys); err != nil {
+	err := arguments.Call(ctx, rt)
+	if err == nil {
+		err = arguments.Given("FS", fsys)
+	}
+	if err == nil {
+		err = v.load(fsys)
+	}
+	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return v, nil

@@ -9,8 +9,8 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/arguments"
 	"github.com/dualprocess/dualprocess-go/internal/quote"
-	"github.com/dualprocess/dualprocess-go/internal/vlm"
 )
 
 // Prepare returns what LogProbs has to know of a question about pictures of that
@@ -28,7 +28,7 @@ func (v *Verifier) Prepare(ctx context.Context, q dualprocess.Question, height, 
 }
 
 func (v *Verifier) prepare(ctx context.Context, q dualprocess.Question, height, width int) (dualprocess.Inputs, error) {
-	if err := vlm.CheckContext(ctx); err != nil {
+	if err := arguments.Context(ctx); err != nil {
 		return nil, err
 	}
 	if err := v.checkSize(height, width); err != nil {
