@@ -108,11 +108,7 @@ func byteToken(name string) (byte, bool) {
 }
 
 // parseDecoder reads a decoder of tokenizer.json.
-func parseDecoder(o object) (decoder, error) {
-	kind, err := o.kind()
-	if err != nil {
-		return nil, err
-	}
+func parseDecoder(kind string, o object) (decoder, error) {
 	switch kind {
 	case "Sequence":
 		steps, err := components(o, "decoders", parseDecoder)

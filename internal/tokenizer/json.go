@@ -214,7 +214,7 @@ func checkCount(raw []byte, separator string, most int) error {
 }
 
 // component reads a part of the pipeline with parse; absent and null give fallback.
-func component[T any](o object, name string, parse func(object) (T, error), fallback T) (T, error) {
+func component[T any](o object, name string, parse func(kind string, o object) (T, error), fallback T) (T, error) {
 	raw := o.take(name)
 	if raw == nil {
 		return fallback, nil
@@ -223,7 +223,7 @@ func component[T any](o object, name string, parse func(object) (T, error), fall
 }
 
 // components reads a list of parts, the only field of a Sequence.
-func components[T any](o object, name string, parse func(object) (T, error)) ([]T, error) {
+func components[T any](o object, name string, parse func(kind string, o object) (T, error)) ([]T, error) {
 	items, err := o.list(name)
 	if err == nil {
 		err = o.only()
@@ -242,7 +242,8 @@ func components[T any](o object, name string, parse func(object) (T, error)) ([]
 	return parts, nil
 }
 
-func parsePart[T any](o object, name string, raw []byte, parse func(object) (T, error)) (part T, err error) {
+// parsePart reads a part with parse, to which its type is given.
+func parsePart[T any](o object, name string, raw []byte, parse func(kind string, o object) (T, error)) (part T, err error) {
 	switch *o.parts++; {
 	case *o.parts > maxParts:
 		return part, o.malformed(name, "more than %d components", maxParts)
@@ -253,7 +254,11 @@ func parsePart[T any](o object, name string, raw []byte, parse func(object) (T, 
 	if err != nil {
 		return part, err
 	}
-	return parse(c)
+	kind, err := c.kind()
+	if err != nil {
+		return part, err
+	}
+	return parse(kind, c)
 }
 
 // affix is a string that is added to texts or tokens: a short one, or a hostile file could blow up every text.

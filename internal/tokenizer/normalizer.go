@@ -101,11 +101,7 @@ func (s strip) normalize(in piece) (piece, error) {
 }
 
 // parseNormalizer reads a normalizer of tokenizer.json.
-func parseNormalizer(o object) (normalizer, error) {
-	kind, err := o.kind()
-	if err != nil {
-		return nil, err
-	}
+func parseNormalizer(kind string, o object) (normalizer, error) {
 	switch kind {
 	case "Sequence":
 		steps, err := components(o, "normalizers", parseNormalizer)

@@ -83,11 +83,7 @@ func newByteLevel(prefixSpace, useRegex bool) preTokenizers {
 }
 
 // parsePreTokenizer reads a pre_tokenizer of tokenizer.json.
-func parsePreTokenizer(o object) (preTokenizer, error) {
-	kind, err := o.kind()
-	if err != nil {
-		return nil, err
-	}
+func parsePreTokenizer(kind string, o object) (preTokenizer, error) {
 	switch kind {
 	case "Sequence":
 		steps, err := components(o, "pretokenizers", parsePreTokenizer)

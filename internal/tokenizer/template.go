@@ -22,11 +22,7 @@ func (t *Tokenizer) Affixes() (before, after []int) { return t.post.before, t.po
 
 // parsePostProcessor reads a post_processor of tokenizer.json. Only what it does to the ids of one text matters
 // here: ByteLevel moves offsets, and of TemplateProcessing the "pair" is for two texts.
-func parsePostProcessor(o object) (template, error) {
-	kind, err := o.kind()
-	if err != nil {
-		return template{}, err
-	}
+func parsePostProcessor(kind string, o object) (template, error) {
 	switch kind {
 	case "Sequence":
 		steps, err := components(o, "processors", parsePostProcessor)
