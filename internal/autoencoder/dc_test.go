@@ -6,53 +6,36 @@ import (
 	"testing"
 	"testing/fstest"
 
-	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/stretchr/testify/require"
 
+	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
-	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 // TestGoldenDC compares every module's output of the decoder, and the encoder's,
 // with diffusers'.
 func TestGoldenDC(t *testing.T) {
-	const tolerance = 2e-4 // from the fixtures' README
-	rt := golden.Runtime(t)
-	for _, f := range golden.Fixtures(t, golden.Generator) {
-		var about struct{ Spec struct{ Family string } }
-		f.Decode(t, &about)
-		if about.Spec.Family != "sana" {
-			continue // generator's tests see to it that every family is compared
-		}
-		t.Run(f.Name+"/vae", func(t *testing.T) {
-			fsys := os.DirFS(f.Path("model"))
-			cfg, err := ReadDCConfig(fsys, "vae")
-			require.NoError(t, err)
-			var decoder *DCDecoder
-			var encoder *DCEncoder
-			require.NoError(t, weights.Load(fsys, "vae", rt.Store, weights.Root(rt.Store, "/vae"), nil, func(c weights.Cursor) {
-				decoder, encoder = NewDCDecoder(c, cfg), NewDCEncoder(c, cfg)
-			}))
-			got := golden.Run(t, rt, func(in []*Node) golden.Outputs {
-				pass := nn.Pass{Recorder: &nn.Recorder{}}
-				image := decoder.Apply(pass, channelsLast(in[0]))
-				out := f.Recorded("vae.mod.", pass.Recorder, "decoder")
-				out["image"], out["encode"] = image, encoder.latents(nn.Pass{}, channelsLast(in[1]))
-				return out
-			}, f.Tensor(t, "in.fwd_latents"), f.Tensor(t, "in.target"))
-			f.Compare(t, "vae.image", channelsFirst(got["image"]), tolerance)
-			f.Compare(t, "vae.encode", channelsFirst(got["encode"]), tolerance)
-			normed := got["norm_out"]
-			f.Modules(t, "vae.mod.", got, tolerance, func(x *tensors.Tensor) []float32 {
-				if x == normed { // diffusers' own has its channels last
-					return tensors.MustCopyFlatData[float32](x)
-				}
-				return channelsFirst(x)
-			})
+	each(t, "sana", func(t *testing.T, rt *backends.Runtime, f *golden.Fixture) {
+		fsys := os.DirFS(f.Path("model"))
+		cfg, err := ReadDCConfig(fsys, "vae")
+		require.NoError(t, err)
+		var decoder *DCDecoder
+		var encoder *DCEncoder
+		require.NoError(t, weights.Load(fsys, "vae", rt.Store, weights.Root(rt.Store, "/vae"), nil, func(c weights.Cursor) {
+			decoder, encoder = NewDCDecoder(c, cfg), NewDCEncoder(c, cfg)
+		}))
+		c := coder{decoder.Apply, encoder.latents, "in.fwd_latents", 2e-4}
+		got := c.run(t, rt, f)
+		normed := got["norm_out"]
+		f.Modules(t, "vae.mod.", got, c.tolerance, func(x *tensors.Tensor) []float32 {
+			if x == normed { // diffusers' own has its channels last
+				return tensors.MustCopyFlatData[float32](x)
+			}
+			return channelsFirst(x)
 		})
-	}
+	})
 }
 
 const dcConfig = `{"_class_name": "AutoencoderDC", "attention_head_dim": 4, "latent_channels": 4,

@@ -21,7 +21,7 @@ func Trace(v *Verifier, f nn.Pass, image *Node, question []*Node) *Node {
 		f.Record("position_ids", s.Positions)
 	}
 	if s.Groups != nil {
-		s.Groups = Concatenate([]*Node{s.Groups, ZerosLike(Reshape(q.ids, -1))}, 0)
+		s.Groups = nn.PadZeros(s.Groups, 0, q.ids.Shape().Size(), 0)
 	}
 	hidden, _ := v.setup.Decoder.Apply(f, s, nil)
 	return v.setup.Decoder.Logits(f, hidden)
