@@ -16,6 +16,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/lora"
+	"github.com/dualprocess/dualprocess-go/overlay"
 )
 
 var noContext context.Context // nil
@@ -81,6 +82,11 @@ func TestDistillFindsMistakes(t *testing.T) {
 		{"Verifier", func(k *dualprocess.Task) { k.Verifier = homelyVerifier{w.v, other} }},
 		{"Questions[0].Overlay", func(k *dualprocess.Task) { k.Questions[0].Overlay = (*bar)(nil) }},
 		{"Questions[0].Overlay", func(k *dualprocess.Task) { k.Questions[0].Overlay = faulty{} }},
+		{"Questions[0].Overlay", func(k *dualprocess.Task) { k.Questions[0].Overlay = overlay.Solid{} }},
+		{"Questions[0].Overlay", func(k *dualprocess.Task) { k.Questions[0].Overlay = overlay.Solid{Picture: &image.NRGBA{}} }},
+		{"Questions[0].Overlay", func(k *dualprocess.Task) {
+			k.Questions[0].Overlay = overlay.Transparent{Picture: overlay.HorizonLine{}, Opacity: 1.5}
+		}},
 		{"Questions[0].Weight", func(k *dualprocess.Task) { k.Questions[0].Weight = nan }},
 		{"Questions[0].Weight", func(k *dualprocess.Task) { k.Questions[0].Weight = -1 }},
 		{"Questions[0].Weight", func(k *dualprocess.Task) { k.Questions[0].Weight = math.Inf(1) }},

@@ -91,17 +91,20 @@ func TestPresetFillsWhatIsLeftOpen(t *testing.T) {
 	w := newToy(t, "go")
 	task := w.task()
 	task.LearningRate, task.Updates = 0, 12
-	task.Generator = presetter{w.g, dualprocess.Preset{LearningRate: .007, Targets: []string{"out"}, FirstStep: 1, EndStep: 3}}
+	task.Generator = presetter{w.g, dualprocess.Preset{LearningRate: .007, Targets: []string{"out"}, FirstStep: 1, EndStep: 3, Prefix: "unet"}}
 	a, updates := distil(t, task)
 	require.Len(t, a.Layers(), 1)
+	assert.Equal(t, "unet", a.Prefix())
 	assert.Equal(t, "out", a.Layers()[0].Name)
 	for _, u := range updates {
 		assert.Equal(t, .007, u.LearningRate)
 		assert.Contains(t, []int{1, 2}, u.Step)
 	}
 	task.LearningRate, task.FirstStep, task.EndStep, task.Adapter.Targets = .001, 0, 1, []string{"mix"}
+	task.Adapter.Prefix = "transformer"
 	a, updates = distil(t, task)
 	assert.Equal(t, "mix", a.Layers()[0].Name)
+	assert.Equal(t, "transformer", a.Prefix())
 	assert.Equal(t, .001, updates[0].LearningRate)
 	assert.Zero(t, updates[11].Step)
 }
