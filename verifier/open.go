@@ -53,10 +53,10 @@ var (
 // Options of Open. The zero value is the model as its makers use it; a field that the
 // model does not have must be left at zero.
 type Options struct {
-	// Paper processes pictures and writes prompts as the paper's reference does, for
-	// those who want the paper's numbers, in place of the model's own image processor
-	// and chat template. The packages of the models say what that comes to. The pocket
-	// verifier has no such mode.
+	// Paper processes pictures and writes prompts as the reference code of the paper,
+	// Dual-Process Image Generation, does, for those who want its numbers, in place of
+	// the model's own image processor and chat template. The packages of the models say
+	// what that comes to. The pocket verifier has no such mode.
 	Paper bool
 
 	// Split looks at the quarters of a picture besides the whole, for five times the

@@ -40,11 +40,12 @@ const name = "gemma3"
 
 // Options of Open. The zero value is the model as its makers use it.
 type Options struct {
-	// Paper follows the paper's reference in place of the model's own processor and
-	// chat template: each picture's range of values is stretched to [0, 1] and resized
-	// by bilinear sampling without antialiasing; the prompt has a system prompt and a
-	// second <bos>, and leaves white space around the question; and a picture's tokens
-	// attend to those before them alone.
+	// Paper follows the reference code of the paper, Dual-Process Image Generation, in
+	// place of the model's own processor and chat template: each picture's range of
+	// values is stretched to [0, 1] and resized by bilinear sampling without
+	// antialiasing; the prompt has a system prompt and a second <bos>, and leaves white
+	// space around the question; and a picture's tokens attend to those before them
+	// alone.
 	Paper bool
 
 	// Checkpoint says whether activations are computed again in the backward pass

@@ -39,11 +39,12 @@ const name = "idefics2"
 
 // Options of Open. The zero value is the model as its makers use it.
 type Options struct {
-	// Paper follows the paper's reference in place of the model's own processor and
-	// chat template: each picture's range of values is stretched to [0, 1], and its
-	// size is left as it is, unless the folder names one height and width for all, to
-	// which it is then resized by bilinear sampling without antialiasing. The prompt
-	// ends in the space that otherwise begins the answer.
+	// Paper follows the reference code of the paper, Dual-Process Image Generation, in
+	// place of the model's own processor and chat template: each picture's range of
+	// values is stretched to [0, 1], and its size is left as it is, unless the folder
+	// names one height and width for all, to which it is then resized by bilinear
+	// sampling without antialiasing. The prompt ends in the space that otherwise begins
+	// the answer.
 	Paper bool
 
 	// Split looks at the quarters of a picture besides the whole, for five times the

@@ -39,11 +39,12 @@ const name = "llava"
 
 // Options of Open. The zero value is the model as its makers use it.
 type Options struct {
-	// Paper follows the paper's reference in place of the model's own processor and
-	// chat template: each picture's range of values is stretched to [0, 1], and all of
-	// it is brought to the square, its proportions lost, by bilinear sampling without
-	// antialiasing. The prompt begins with an instruction to the assistant, and ends in
-	// the space that otherwise begins the answer.
+	// Paper follows the reference code of the paper, Dual-Process Image Generation, in
+	// place of the model's own processor and chat template: each picture's range of
+	// values is stretched to [0, 1], and all of it is brought to the square, its
+	// proportions lost, by bilinear sampling without antialiasing. The prompt begins
+	// with an instruction to the assistant, and ends in the space that otherwise begins
+	// the answer.
 	Paper bool
 
 	// Checkpoint says whether activations are computed again in the backward pass

@@ -37,11 +37,12 @@ const name = "pixtral"
 
 // Options of Open. The zero value is the model as its makers use it.
 type Options struct {
-	// Paper follows the paper's reference in place of the model's own processor: each
-	// picture's range of values is stretched to [0, 1], and its size is left as it is,
-	// unless the folder names one height and width for all, to which it is then resized
-	// by bilinear sampling without antialiasing. What is left over of a patch at the
-	// right and at the bottom is not seen. The prompt is the same.
+	// Paper follows the reference code of the paper, Dual-Process Image Generation, in
+	// place of the model's own processor: each picture's range of values is stretched to
+	// [0, 1], and its size is left as it is, unless the folder names one height and
+	// width for all, to which it is then resized by bilinear sampling without
+	// antialiasing. What is left over of a patch at the right and at the bottom is not
+	// seen. The prompt is the same.
 	Paper bool
 
 	// Checkpoint says whether activations are computed again in the backward pass

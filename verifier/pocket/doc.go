@@ -4,7 +4,8 @@
 // because they are drawn. It is an ordinary implementation of
 // dualprocess.Verifier.
 //
-// Its folder holds config.json, model.safetensors and tokenizer.json.
+// Pictures are square, with a multiple of 64 pixels a side; larger ones are averaged
+// down to 64. Its folder holds config.json, model.safetensors and tokenizer.json.
 //
 // # What it understands
 //
@@ -12,7 +13,7 @@
 // lamp: see generator/pocket. Its questions follow these patterns, where (a|b) is
 // one of several; [Questions] returns them. It knows most of them in other wordings
 // too, all within its [Vocabulary], and with the words "Answer with Yes or No."
-// behind them. An overlay shows what a question is about, if it is about a mark.
+// after them. An overlay shows what a question is about, if it is about a mark.
 //
 // About landscapes, the first under an overlay.HorizonLine:
 //

@@ -16,6 +16,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/arguments"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/pocket/vqa"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
@@ -55,13 +56,13 @@ type Options struct{}
 // generators can be distilled from, and a [dualprocess.Scorer], which rates pictures;
 // and it says in a word what it sees. Several goroutines may use it at once.
 type Verifier struct {
-	config    Config
+	config    vqa.Config
 	runtime   *backends.Runtime
 	programs  *vlm.Programs
 	tokenizer *tokenizer.Tokenizer
 	answerID  int
-	vision    *Vision
-	language  *Language
+	vision    *vqa.Vision
+	language  *vqa.Language
 }
 
 var (
@@ -117,8 +118,8 @@ func (v *Verifier) load(fsys fs.FS) (err error) {
 	}
 	root := weights.Root(v.runtime.Store, "/verifier")
 	err = weights.Load(fsys, ".", v.runtime.Store, root, nil, func(c weights.Cursor) {
-		v.vision = NewVision(c.In("vision_model"), v.config)
-		v.language = NewLanguage(c.In("language_model"), v.config)
+		v.vision = vqa.NewVision(c.In("vision_model"), v.config)
+		v.language = vqa.NewLanguage(c.In("language_model"), v.config)
 	})
 	if err != nil {
 		return errors.Join(err, v.runtime.Store.DeleteVariablesInScope(root))

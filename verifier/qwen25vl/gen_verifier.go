@@ -112,9 +112,8 @@ func (v *Verifier) YesNo(ctx context.Context, img image.Image, q dualprocess.Que
 // at least 1. The question is put as it is, without a suffix. When an error comes, such
 // as the context's, the text so far comes with it.
 //
-// It compiles for the sizes of pictures and lengths that Score compiles for, once for
-// the question and once for the tokens of the answer. The error wraps ErrQuestion or
-// ErrPictureSize.
+// It compiles where Score does, twice: for the question, and for the tokens that
+// follow. The error wraps ErrQuestion or ErrPictureSize.
 func (v *Verifier) Generate(ctx context.Context, img image.Image, question string, tokens int) (string, error) {
 	return v.frame.Generate(ctx, img, question, tokens)
 }

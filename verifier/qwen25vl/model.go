@@ -36,10 +36,10 @@ const name = "qwen25vl"
 
 // Options of Open. The zero value is the model as its makers use it.
 type Options struct {
-	// Paper follows the paper's reference in place of the model's own processor: each
-	// picture's range of values is stretched to [0, 1], and each side is brought to the
-	// nearest multiple of 28 pixels, whatever the area, by bilinear sampling without
-	// antialiasing. The prompt is the same.
+	// Paper follows the reference code of the paper, Dual-Process Image Generation, in
+	// place of the model's own processor: each picture's range of values is stretched to
+	// [0, 1], and each side is brought to the nearest multiple of 28 pixels, whatever
+	// the area, by bilinear sampling without antialiasing. The prompt is the same.
 	Paper bool
 
 	// Checkpoint says whether activations are computed again in the backward pass

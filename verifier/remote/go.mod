@@ -7,7 +7,7 @@ require (
 	// main that exists and that this module builds with; they get that one, or a newer one that they require themselves.
 	// It moves (go get github.com/dualprocess/dualprocess-go@main) when this module needs more of the library, and to the
 	// library's own tag before verifier/remote is tagged.
-	github.com/dualprocess/dualprocess-go v0.0.0-20261123050432-cf9566156279
+	github.com/dualprocess/dualprocess-go v0.0.0-20261126124618-5586f2689147
 	github.com/openai/openai-go/v3 v3.96.0
 	github.com/stretchr/testify v1.12.1
 	golang.org/x/image v0.47.0

@@ -26,7 +26,7 @@ func (s *subject) testSameBits(t *testing.T) {
 	require.Equal(t, rate(s.pictures[0]), s.rater(t, 0)(s.pictures[0]), "compiled again")
 }
 
-// testBatch: the pictures of a batch do not see each other.
+// testBatch: the pictures of a batch have no effect on each other.
 func (s *subject) testBatch(t *testing.T) {
 	rate := s.rater(t, 0, 1)
 	both := rate(s.both())

@@ -12,8 +12,8 @@ import (
 	"strings"
 
 	"github.com/dualprocess/dualprocess-go/generator/pocket"
+	"github.com/dualprocess/dualprocess-go/internal/pocket/vqa"
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
-	verifierpocket "github.com/dualprocess/dualprocess-go/verifier/pocket"
 )
 
 // Export writes the averaged weights of every stage that has been trained into
@@ -29,7 +29,7 @@ func Export(o Options, root string) error {
 		filepath.Join(generator, "vae", "config.json"):                 cfg.Decoder,
 		filepath.Join(generator, "scheduler", "scheduler_config.json"): cfg.Scheduler,
 		filepath.Join(generator, "tokenizer", "tokenizer.json"):        captions.tokenizer(),
-		filepath.Join(verifier, "config.json"):                         verifierpocket.DefaultConfig(len(questions.words)),
+		filepath.Join(verifier, "config.json"):                         vqa.DefaultConfig(len(questions.words)),
 		filepath.Join(verifier, "tokenizer.json"):                      questions.tokenizer(),
 	}
 	for path, content := range files {

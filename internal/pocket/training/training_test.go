@@ -17,14 +17,14 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/teaching"
+	"github.com/dualprocess/dualprocess-go/internal/pocket/vqa"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/world"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
-	verifierpocket "github.com/dualprocess/dualprocess-go/verifier/pocket"
 )
 
 func TestVocabulariesCoverTheWorld(t *testing.T) {
 	captions, questions := captionVocabulary(), questionVocabulary()
-	limit := verifierpocket.DefaultConfig(1).MaxWords
+	limit := vqa.DefaultConfig(1).MaxWords
 	for k := range 3000 {
 		rng := rand.New(rand.NewPCG(3, uint64(k)))
 		s := world.RandomScene(rng, world.Broad)

@@ -11,16 +11,16 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/teaching"
+	"github.com/dualprocess/dualprocess-go/internal/pocket/vqa"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/world"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
-	"github.com/dualprocess/dualprocess-go/verifier/pocket"
 )
 
 // verifier is the vision-language model in training.
 type verifier struct {
-	config   pocket.Config
-	vision   *pocket.Vision
-	language *pocket.Language
+	config   vqa.Config
+	vision   *vqa.Vision
+	language *vqa.Language
 	facts    *nn.Linear // regressions on the read-out; only the training has them
 	source   *initial
 	words    *vocabulary
@@ -31,13 +31,13 @@ type verifier struct {
 
 func newVerifier(rt *backends.Runtime, seed uint64) (*verifier, error) {
 	words, attributes := questionVocabulary(), teaching.Attributes()
-	cfg := pocket.DefaultConfig(len(words.words))
+	cfg := vqa.DefaultConfig(len(words.words))
 	source := &initial{store: rt.Store, root: "/verifier", seed: seed}
 	c := weights.NewCursor(source)
 	v := &verifier{
 		config:   cfg,
-		vision:   pocket.NewVision(c.In("vision_model"), cfg),
-		language: pocket.NewLanguage(c.In("language_model"), cfg),
+		vision:   vqa.NewVision(c.In("vision_model"), cfg),
+		language: vqa.NewLanguage(c.In("language_model"), cfg),
 		facts:    nn.NewLinear(c.In("facts"), cfg.ReadoutWidth, quantities+len(attributes), nn.Bias),
 		source:   source,
 		words:    words,

@@ -1,4 +1,4 @@
-package pocket
+package vqa
 
 import (
 	. "github.com/gomlx/gomlx/core/graph"

@@ -1,4 +1,4 @@
-package pocket
+package vqa
 
 import (
 	"github.com/gomlx/compute/dtypes"

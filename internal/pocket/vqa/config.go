@@ -1,4 +1,6 @@
-package pocket
+// Package vqa is the network of verifier/pocket, for visual question answering: a
+// vision tower, and a language model that reads a question about its tokens.
+package vqa
 
 import "fmt"
 
