@@ -12,6 +12,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/arguments"
 	"github.com/dualprocess/dualprocess-go/internal/graphs"
 )
 
@@ -50,8 +51,8 @@ func NewEncoder[P comparable](ctx context.Context, p *Opening, e Encoding[P]) (*
 // Encode returns the conditions of some prompts, those of the first before those of
 // the next, float32. They belong to the caller.
 func (e *Encoder[P]) Encode(ctx context.Context, prompts ...P) (dualprocess.Inputs, error) {
-	if ctx == nil {
-		return nil, fmt.Errorf("%s: %w: Context: must be given", e.opening.name, dualprocess.ErrTask)
+	if err := arguments.Context(ctx); err != nil {
+		return nil, fmt.Errorf("%s: %w", e.opening.name, err)
 	}
 	var inputs dualprocess.Inputs
 	for _, prompt := range prompts {
