@@ -15,9 +15,9 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/arguments"
-	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline"
+	"github.com/dualprocess/dualprocess-go/internal/pocket/diffusion"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 	"github.com/dualprocess/dualprocess-go/lora"
@@ -34,16 +34,19 @@ var (
 	ErrUnknownWord = tokenizer.ErrUnknownWord
 )
 
+// Pipeline names the pocket generator in model_index.json.
+const Pipeline = "PocketPipeline"
+
 // name of the package, for errors.
 const name = "pocket generator"
 
 // Generator is the pocket generator on a runtime.
 type Generator struct {
-	config      Config
+	config      diffusion.Config
 	runtime     *backends.Runtime
 	tokenizer   *tokenizer.Tokenizer
-	transformer *Transformer
-	decoder     *Decoder
+	transformer *diffusion.Transformer
+	decoder     *diffusion.Decoder
 	flow        pipeline.Flow
 }
 
@@ -76,7 +79,7 @@ func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*
 func open(ctx context.Context, p *pipeline.Opening, _ Options) (*Generator, error) {
 	g := &Generator{runtime: p.Runtime}
 	var err error
-	if g.config, err = readConfig(p.Files); err != nil {
+	if g.config, err = diffusion.ReadConfig(p.Files); err != nil {
 		return nil, err
 	}
 	if g.tokenizer, err = tokenizer.Open(p.Files, "tokenizer"); err != nil {
@@ -85,26 +88,11 @@ func open(ctx context.Context, p *pipeline.Opening, _ Options) (*Generator, erro
 	if have, want := g.tokenizer.Size(), g.config.Transformer.VocabSize; have > want {
 		return nil, fmt.Errorf("transformer.vocab_size is %d, the tokenizer has %d words", want, have)
 	}
-	g.flow = g.config.Scheduler.flow()
+	g.flow = g.config.Scheduler.Flow()
 	return g, p.Load(ctx,
-		pipeline.Weights{Folder: "transformer", Read: func(c weights.Cursor) { g.transformer = NewTransformer(c, g.config.Transformer) }},
-		pipeline.Weights{Folder: "vae", Read: func(c weights.Cursor) { g.decoder = NewDecoder(c.In("decoder"), g.config.Decoder) }},
+		pipeline.Weights{Folder: "transformer", Read: func(c weights.Cursor) { g.transformer = diffusion.NewTransformer(c, g.config.Transformer) }},
+		pipeline.Weights{Folder: "vae", Read: func(c weights.Cursor) { g.decoder = diffusion.NewDecoder(c.In("decoder"), g.config.Decoder) }},
 	)
-}
-
-// readConfig reads the JSON files of the folder.
-func readConfig(fsys fs.FS) (c Config, err error) {
-	for _, part := range []struct {
-		file   string
-		config any
-	}{
-		{"transformer/config.json", &c.Transformer}, {"vae/config.json", &c.Decoder}, {pipeline.SchedulerFile, &c.Scheduler},
-	} {
-		if err := hf.ReadConfig(fsys, part.file, part.config); err != nil {
-			return c, err
-		}
-	}
-	return c, c.Validate()
 }
 
 // Encode returns the ids of the prompt's words, int32 [1, words]. A word that the
@@ -180,14 +168,4 @@ func (g *Generator) Decode(latents *Node) *Node {
 // anything in it.
 func (g *Generator) Preset() dualprocess.Preset {
 	return dualprocess.Preset{LearningRate: 1.5e-3, Prefix: "transformer", Targets: []string{"to_q", "to_k", "to_v", "to_out.0"}}
-}
-
-// flow is the grid of the noise levels, of which the transformer is told.
-func (c SchedulerConfig) flow() pipeline.Flow {
-	sigmas := make([]float32, c.NumSteps)
-	for k := range sigmas {
-		s := 1 - float64(k)/float64(c.NumSteps)
-		sigmas[k] = float32(c.Shift * s / (1 + (c.Shift-1)*s))
-	}
-	return pipeline.NewFlow(sigmas, nil, func(sigma float32) float32 { return sigma })
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
@@ -58,6 +59,23 @@ func TestEncode(t *testing.T) {
 
 	_, err = g.Encode(context.Background(), "a a a a a a a a a a a a a a a a a a a a a a a")
 	assert.ErrorIs(t, err, ErrPromptTooLong)
+}
+
+func TestMisuse(t *testing.T) {
+	rt := runtime(t)
+	_, err := Open(t.Context(), nil, Options{})
+	require.ErrorIs(t, err, dualprocess.ErrTask)
+	var none context.Context
+	_, err = Open(none, rt, Options{})
+	require.ErrorIs(t, err, dualprocess.ErrTask)
+	g, err := Open(t.Context(), rt, Options{})
+	require.NoError(t, err)
+	_, err = g.Encode(none, "a meadow by day")
+	require.ErrorIs(t, err, dualprocess.ErrTask)
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = g.Encode(ended, "a meadow by day")
+	require.ErrorIs(t, err, context.Canceled)
 }
 
 func TestLatents(t *testing.T) {

@@ -5,8 +5,9 @@ import (
 	"reflect"
 )
 
-// Convert makes a model's own options of those that several models have: it gives a model's own options, a struct, the fields of the same name. One
-// that is set and not among them is an error that names it.
+// Convert makes a model's own options, a struct, of those that several models have:
+// it takes the fields of the same name. One that is set and that the model does not
+// have is an error that names it.
 func Convert[Own, All any](all All) (own Own, err error) {
 	from, to := reflect.ValueOf(all), reflect.ValueOf(&own).Elem()
 	for i := range from.NumField() {

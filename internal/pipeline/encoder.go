@@ -10,9 +10,10 @@ import (
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/arguments"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 )
 
 // Encoding says how a model's prompts become conditions. P is what a prompt is to
@@ -38,7 +39,7 @@ type Encoder[P comparable] struct {
 	opening  *Opening
 	encoding Encoding[P]
 	memory   memory[P]
-	exec     *model.Exec // nil when released
+	program  *graphs.Program // nil when released
 }
 
 // NewEncoder loads the weights of the text encoders.
@@ -50,8 +51,8 @@ func NewEncoder[P comparable](ctx context.Context, p *Opening, e Encoding[P]) (*
 // Encode returns the conditions of some prompts, those of the first before those of
 // the next, float32. They belong to the caller.
 func (e *Encoder[P]) Encode(ctx context.Context, prompts ...P) (dualprocess.Inputs, error) {
-	if ctx == nil {
-		return nil, fmt.Errorf("%s: %w: Context: must be given", e.opening.name, dualprocess.ErrTask)
+	if err := arguments.Context(ctx); err != nil {
+		return nil, fmt.Errorf("%s: %w", e.opening.name, err)
 	}
 	var inputs dualprocess.Inputs
 	for _, prompt := range prompts {
@@ -74,16 +75,17 @@ func (e *Encoder[P]) compute(ctx context.Context, prompt P) ([]*tensors.Tensor, 
 	if err != nil {
 		return nil, err
 	}
-	if e.exec == nil {
+	if e.program == nil {
 		if err := e.load(ctx); err != nil {
 			return nil, err
 		}
 	}
-	out, err := e.exec.Call(in...)
+	out, err := e.program.Run(ctx, in...)
 	if err != nil {
-		return nil, fmt.Errorf("encode the prompt: %w", err)
+		return nil, err
 	}
-	return toHost(out)
+	defer graphs.Release(out...)
+	return copies(out)
 }
 
 // Release lets go of the weights; what is remembered stays.
@@ -95,28 +97,24 @@ func (e *Encoder[P]) Release() error {
 }
 
 func (e *Encoder[P]) load(ctx context.Context) error {
-	err := e.opening.Load(ctx, e.encoding.Weights...)
-	if err == nil {
-		rt := e.opening.Runtime
-		e.exec, err = model.NewExec(rt.Backend, rt.Store, func(_ *model.Scope, in []*Node) []*Node {
-			out := e.encoding.Graph(in)
-			for k := range out {
-				out[k] = ConvertDType(out[k], dtypes.Float32)
-			}
-			return out
-		})
-	}
-	if err != nil {
+	if err := e.opening.Load(ctx, e.encoding.Weights...); err != nil {
 		return errors.Join(err, e.free())
 	}
+	e.program = graphs.New(e.opening.Runtime, "encode the prompt", e.build)
 	return nil
 }
 
-func (e *Encoder[P]) free() error {
-	if e.exec != nil {
-		e.exec.Finalize()
-		e.exec = nil
+func (e *Encoder[P]) build(in []*Node) []*Node {
+	out := e.encoding.Graph(in)
+	for k := range out {
+		out[k] = ConvertDType(out[k], dtypes.Float32)
 	}
+	return out
+}
+
+func (e *Encoder[P]) free() error {
+	e.program.Close()
+	e.program = nil
 	return e.opening.free(e.encoding.Weights...)
 }
 

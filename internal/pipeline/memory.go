@@ -60,17 +60,3 @@ func copies(all []*tensors.Tensor) ([]*tensors.Tensor, error) {
 	}
 	return local, nil
 }
-
-// toHost copies results of a graph to the host and frees them.
-func toHost(results []*tensors.Tensor) ([]*tensors.Tensor, error) {
-	local, err := copies(results)
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range results {
-		if err := t.FinalizeAll(); err != nil {
-			return nil, err
-		}
-	}
-	return local, nil
-}

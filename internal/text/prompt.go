@@ -76,7 +76,7 @@ func (p *Prompter) WithLength(length int) *Prompter {
 func (p *Prompter) Count(text string) (int, error) {
 	all, err := p.tokenizer.Encode(text)
 	if err != nil {
-		return 0, fmt.Errorf("text: %w: %w", dualprocess.ErrPrompt, err)
+		return 0, fmt.Errorf("%w: %w", dualprocess.ErrPrompt, err)
 	}
 	return len(all), nil
 }
@@ -92,7 +92,7 @@ func (p *Prompter) IDs(prompt string) ([]int32, error) {
 func (p *Prompter) Padded(prompt string) (ids []int32, words int, err error) {
 	all, err := p.tokenizer.Encode(prompt)
 	if err != nil {
-		return nil, 0, fmt.Errorf("text: %w: %w", dualprocess.ErrPrompt, err)
+		return nil, 0, fmt.Errorf("%w: %w", dualprocess.ErrPrompt, err)
 	}
 	if len(all) > p.length {
 		_, after := p.tokenizer.Affixes()

@@ -7,8 +7,8 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/dualprocess/dualprocess-go/backends"
-	"github.com/dualprocess/dualprocess-go/generator/pocket"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/pocket/diffusion"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/world"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
@@ -18,19 +18,19 @@ const pictureSize = 64
 
 // autoencoder is the encoder and decoder in training.
 type autoencoder struct {
-	config  pocket.DecoderConfig
+	config  diffusion.DecoderConfig
 	encoder *encoder
-	decoder *pocket.Decoder
+	decoder *diffusion.Decoder
 	source  *initial
 }
 
-func newAutoencoder(rt *backends.Runtime, cfg pocket.DecoderConfig, seed uint64) (*autoencoder, error) {
+func newAutoencoder(rt *backends.Runtime, cfg diffusion.DecoderConfig, seed uint64) (*autoencoder, error) {
 	source := &initial{store: rt.Store, root: "/autoencoder", seed: seed}
 	c := weights.NewCursor(source)
 	a := &autoencoder{
 		config:  cfg,
 		encoder: newEncoder(c.In("encoder"), cfg.LatentChannels),
-		decoder: pocket.NewDecoder(c.In("decoder"), cfg),
+		decoder: diffusion.NewDecoder(c.In("decoder"), cfg),
 		source:  source,
 	}
 	return a, c.Err()

@@ -13,8 +13,8 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/dualprocess/dualprocess-go/backends"
-	"github.com/dualprocess/dualprocess-go/generator/pocket"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/pocket/diffusion"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/world"
 )
 
@@ -31,7 +31,7 @@ const decoderPrefix = "decoder."
 // openCodec loads the autoencoder's averaged weights, the decoder's from its own
 // training if that has begun, and measures the latents.
 func openCodec(ctx context.Context, rt *backends.Runtime, o Options) (*codec, error) {
-	a, err := newAutoencoder(rt, pocket.DefaultConfig(1).Decoder, 0)
+	a, err := newAutoencoder(rt, diffusion.DefaultConfig(1).Decoder, 0)
 	if err != nil {
 		return nil, err
 	}

@@ -3,15 +3,15 @@ package training
 import (
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/dualprocess/dualprocess-go/generator/pocket"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/pocket/diffusion"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 // encoder turns pictures into latents. Only the training needs it.
 type encoder struct {
 	downs     [3]*nn.Conv2D // each halves the picture
-	residuals [3][]*pocket.Residual
+	residuals [3][]*diffusion.Residual
 	out       *nn.Conv2D
 }
 
@@ -22,7 +22,7 @@ func newEncoder(c weights.Cursor, latentChannels int) *encoder {
 		at := c.In("down_blocks", i)
 		e.downs[i] = nn.NewConv2D(at.In("downsample"), in, channels, nn.Kernel{Size: 4, Stride: 2, Padding: 1}, nn.Bias)
 		for j := range i { // none at the finest resolution: they'd cost the most there
-			e.residuals[i] = append(e.residuals[i], pocket.NewResidual(at.In("resnets", j), channels))
+			e.residuals[i] = append(e.residuals[i], diffusion.NewResidual(at.In("resnets", j), channels))
 		}
 		in = channels
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/dualprocess/dualprocess-go/generator/pocket"
+	"github.com/dualprocess/dualprocess-go/internal/pocket/diffusion"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/vqa"
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
 )
@@ -22,7 +23,7 @@ func Export(o Options, root string) error {
 	generator := filepath.Join(root, "generator", "pocket", "weights")
 	verifier := filepath.Join(root, "verifier", "pocket", "weights")
 	captions, questions := captionVocabulary(), questionVocabulary()
-	cfg := pocket.DefaultConfig(len(captions.words))
+	cfg := diffusion.DefaultConfig(len(captions.words))
 	files := map[string]any{
 		filepath.Join(generator, "model_index.json"):                   modelIndex,
 		filepath.Join(generator, "transformer", "config.json"):         cfg.Transformer,

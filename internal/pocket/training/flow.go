@@ -9,16 +9,16 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/dualprocess/dualprocess-go/backends"
-	"github.com/dualprocess/dualprocess-go/generator/pocket"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/pocket/diffusion"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/world"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
 // flow is the generator in training: a rectified flow on pre-encoded latents.
 type flow struct {
-	config      pocket.Config
-	transformer *pocket.Transformer
+	config      diffusion.Config
+	transformer *diffusion.Transformer
 	source      *initial
 	words       *vocabulary
 	pool        latentPool
@@ -35,10 +35,10 @@ func (p latentPool) count() int { return len(p.latents) / p.size }
 
 func newFlow(rt *backends.Runtime, seed uint64) (*flow, error) {
 	words := captionVocabulary()
-	cfg := pocket.DefaultConfig(len(words.words))
+	cfg := diffusion.DefaultConfig(len(words.words))
 	source := &initial{store: rt.Store, root: "/transformer", seed: seed}
 	c := weights.NewCursor(source)
-	return &flow{config: cfg, transformer: pocket.NewTransformer(c, cfg.Transformer), source: source, words: words}, c.Err()
+	return &flow{config: cfg, transformer: diffusion.NewTransformer(c, cfg.Transformer), source: source, words: words}, c.Err()
 }
 
 // fill encodes n scenes of the narrow world into the pool.

@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/dualprocess/dualprocess-go/generator/pocket"
+	"github.com/dualprocess/dualprocess-go/internal/pocket/diffusion"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/teaching"
 )
 
@@ -24,7 +24,7 @@ func TestBatchesStay(t *testing.T) {
 	words := questionVocabulary()
 	v := &verifier{words: words, examiner: examiner{words: words, maxWords: 24, attributes: teaching.Attributes()}}
 	v.config.MaxWords = v.examiner.maxWords
-	a := &autoencoder{config: pocket.DefaultConfig(1).Decoder}
+	a := &autoencoder{config: diffusion.DefaultConfig(1).Decoder}
 	for name, test := range map[string]struct {
 		draw drawFn
 		plan plan

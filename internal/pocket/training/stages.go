@@ -7,8 +7,8 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/dualprocess/dualprocess-go/backends"
-	"github.com/dualprocess/dualprocess-go/generator/pocket"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/pocket/diffusion"
 )
 
 // The plans of the stages, in their order.
@@ -30,7 +30,7 @@ func (o Options) planned(p plan) plan {
 // Autoencoder trains encoder and decoder on drawn scenes.
 func Autoencoder(ctx context.Context, rt *backends.Runtime, o Options) error {
 	p := o.planned(autoencoderPlan)
-	a, err := newAutoencoder(rt, pocket.DefaultConfig(1).Decoder, p.seed)
+	a, err := newAutoencoder(rt, diffusion.DefaultConfig(1).Decoder, p.seed)
 	if err != nil {
 		return err
 	}

@@ -1,4 +1,4 @@
-package pocket
+package diffusion
 
 import (
 	. "github.com/gomlx/gomlx/core/graph"

@@ -1,9 +1,15 @@
-package pocket
+// Package diffusion is the network of the pocket generator: a rectified-flow
+// transformer over the latents of an autoencoder, of which it has the decoder. Package
+// generator/pocket runs it, the packages beside this one train it.
+package diffusion
 
-import "fmt"
+import (
+	"fmt"
+	"io/fs"
 
-// Pipeline names the pocket generator in model_index.json.
-const Pipeline = "PocketPipeline"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline"
+)
 
 // Config of the pocket generator: the JSON files of its folder, which has the
 // layout of a diffusers pipeline.
@@ -55,6 +61,21 @@ func DefaultConfig(vocabulary int) Config {
 		Decoder:   DecoderConfig{LatentChannels: 8, LatentSize: 8, BlockChannels: []int{96, 64, 48}, LayersPerBlock: 2},
 		Scheduler: SchedulerConfig{NumSteps: 10, Shift: 1.3},
 	}
+}
+
+// ReadConfig reads the JSON files of a folder and checks them.
+func ReadConfig(fsys fs.FS) (c Config, err error) {
+	for _, part := range []struct {
+		file   string
+		config any
+	}{
+		{"transformer/config.json", &c.Transformer}, {"vae/config.json", &c.Decoder}, {pipeline.SchedulerFile, &c.Scheduler},
+	} {
+		if err := hf.ReadConfig(fsys, part.file, part.config); err != nil {
+			return c, err
+		}
+	}
+	return c, c.Validate()
 }
 
 // PictureSize is the height and width of the decoded picture in pixels.
