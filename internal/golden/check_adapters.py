@@ -1,30 +1,43 @@
 """Loads adapter files that this library wrote in diffusers, and compares pictures.
 
-    DUALPROCESS_ADAPTERS=/tmp/adapters go test -count=1 -run 'TestGolden/.*/.*/lora' ./generator/flux ./generator/sd
+    export DUALPROCESS_ADAPTERS=/tmp/adapters
+    go test -count=1 -run 'TestGolden/.*/.*/lora' ./generator/flux ./generator/sd ./generator/sana
+    go test -count=1 -run TestAdapterFile ./examples/checkpoints
     python internal/golden/check_adapters.py internal/golden/testdata /tmp/adapters
 
-The first command writes the adapter of each fixture in all the ways that Save
-knows; scale 1 of each file stands for weight 5. The second needs what is in
-requirements.txt. It exits with 1 if a picture is not the one that the fixture holds
-for that weight. check_adapters.sh does both, in an environment of its own.
+The first test writes the adapter of each fixture in all the ways that Save knows;
+scale 1 of each file stands for weight 5, and the picture must be the one that the
+fixture holds for it. The second runs examples/checkpoints with a generator of each
+family and keeps the file that the example wrote, with our pictures before and after;
+in diffusers the picture must be the same without the file, and the same with it. The
+check needs what is in requirements.txt and exits with 1 if a picture is another.
+check_adapters.sh does all of it, in an environment of its own.
 
-kohya's file is applied here by hand, to the weights: diffusers' converter takes
-the sizes of the real model for granted. Sana's files cannot be checked so: today's
-peft refuses the adapter of a depthwise convolution as the paper's peft made it.
+Two things are applied here by hand. One is kohya's file, to the weights: diffusers'
+converter takes the sizes of the real model for granted. The other is Sana's adapter
+of its depthwise convolutions, as hooks, after diffusers has loaded the rest of the
+file: since version 0.17 peft refuses that adapter as the paper's peft made it.
 """
 
 import json
 import pathlib
 import sys
+import tempfile
 
 import diffusers
+import numpy
 import torch
 import transformers
-from diffusers import DDIMScheduler, FlowMatchEulerDiscreteScheduler, FluxPipeline, StableDiffusionPipeline
+from diffusers import (
+    DDIMScheduler, DiffusionPipeline, FlowMatchEulerDiscreteScheduler, FluxPipeline, SanaPipeline, StableDiffusionPipeline,
+)
+from PIL import Image
 from safetensors import safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 TOLERANCE = 1e-4  # of a picture in [0, 1]
+ROUNDING = 0.5 / 255  # of a picture that was stored in 8 bits
+CHANGE = 0.1  # that an adapter must make, or it would not be seen whether it does
 
 
 def open_flux(folder):
@@ -39,17 +52,48 @@ def open_sd(folder):
     return pipe, lambda spec: {}
 
 
-FAMILIES = {"flux": open_flux, "sd": open_sd}
+def open_sana(folder):
+    pipe = SanaPipeline.from_pretrained(folder)
+    pipe.scheduler = FlowMatchEulerDiscreteScheduler.from_config(pipe.scheduler.config)
+    return pipe, lambda spec: {"use_resolution_binning": False}
 
 
-def paint(pipe, more, spec, prompt, steps, latents):
+FAMILIES = {"flux": open_flux, "sd": open_sd, "sana": open_sana}
+
+
+def paint(pipe, prompt, latents, **settings):
     pipe.set_progress_bar_config(disable=True)
     pipe.to(torch.float32)
     with torch.no_grad():
-        return pipe(
-            prompt, height=spec["height"], width=spec["width"], num_inference_steps=steps,
-            guidance_scale=spec["guidance"], latents=latents, output_type="pt", **more(spec),
-        ).images
+        return pipe(prompt, latents=latents, output_type="pt", **settings).images
+
+
+def load(pipe, file):
+    """Loads a file as a user does, but for what peft refuses."""
+    if not isinstance(pipe, SanaPipeline):
+        pipe.load_lora_weights(file)
+        return
+    with safe_open(file, "pt") as opened:
+        tensors, header = {key: opened.get_tensor(key) for key in opened.keys()}, opened.metadata()
+    settings = json.loads(header["lora_adapter_metadata"])
+    for name in [name for name in settings["transformer.target_modules"] if name.endswith(".conv_depth")]:
+        a, b = (tensors.pop(f"transformer.{name}.lora_{matrix}.weight") for matrix in "AB")
+        scale = settings["transformer.alpha_pattern"].get(name, settings["transformer.lora_alpha"]) / len(a)
+        settings["transformer.target_modules"].remove(name)
+        pipe.transformer.get_submodule(name).register_forward_hook(depthwise(a, b, scale))
+    header["lora_adapter_metadata"] = json.dumps(settings)
+    with tempfile.TemporaryDirectory() as folder:
+        rest = pathlib.Path(folder) / "rest.safetensors"
+        save_file(tensors, rest, header)
+        pipe.load_lora_weights(rest)
+
+
+def depthwise(a, b, scale):
+    def hook(layer, inputs, output):
+        low = torch.nn.functional.conv2d(inputs[0], a, stride=layer.stride, padding=layer.padding)
+        return output + scale * torch.nn.functional.conv2d(low, b)
+
+    return hook
 
 
 def fused_rows(name, width, mlp):
@@ -98,9 +142,6 @@ def check(fixture, adapters):
     about = json.loads((fixture / "golden.json").read_text())
     golden = safe_open(fixture / "golden.safetensors", "pt")
     spec, keys = about["spec"], set(golden.keys())
-    if spec["family"] not in FAMILIES:
-        print(f"{fixture.name}: no check for {spec['family']}")
-        return True
     steps = next(n for n in range(100) if f"sample.ref.n{n}.image01" in keys)
     want = (golden.get_tensor("lora.inmem.w5.image_raw") / 2 + 0.5).clamp(0, 1)
     right = True
@@ -109,23 +150,63 @@ def check(fixture, adapters):
         if file.stem.startswith("kohya"):
             apply_kohya(pipe, file)
         else:
-            pipe.load_lora_weights(file)
-        image = paint(pipe, more, spec, about["prompt"], steps, golden.get_tensor("in.latents"))
+            load(pipe, file)
+        image = paint(
+            pipe, about["prompt"], golden.get_tensor("in.latents"), height=spec["height"], width=spec["width"],
+            num_inference_steps=steps, guidance_scale=spec["guidance"], **more(spec),
+        )
         off = (image - want).abs().max().item()
         print(f"{fixture.name}/{file.name}: off by {off:.2e}", "" if off <= TOLERANCE else "TOO MUCH")
         right &= off <= TOLERANCE
     return right
 
 
+def check_example(fixtures, folder):
+    """The same for a file of examples/checkpoints, and the pipeline as it stands."""
+    about = json.loads((folder / "example.json").read_text())
+    pipe = DiffusionPipeline.from_pretrained(fixtures / about["model"])
+    more = {}
+    if about["family"] == "sd":
+        pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)  # the one that we have
+    if about["family"] == "sana":
+        more["use_resolution_binning"] = False  # the pictures are small
+    latents = load_file(folder / "latents.safetensors")["latents"]
+    ours = [picture(folder / name) for name in ("before.png", "after.png")]
+    theirs = []
+    for step in (lambda: None, lambda: load(pipe, folder / "adapter.safetensors")):
+        step()
+        theirs.append(paint(
+            pipe, about["prompt"], latents, height=about["side"], width=about["side"],
+            num_inference_steps=about["steps"], **more,
+        ))
+    off = [(a - b).abs().max().item() for a, b in zip(ours, theirs)]
+    change = (theirs[1] - theirs[0]).abs().max().item()
+    right = max(off) <= ROUNDING + TOLERANCE and change >= CHANGE
+    print(
+        f"example/{about['family']}: off by {off[0]:.2e} before and {off[1]:.2e} after a change of {change:.2f}",
+        "" if right else "WRONG",
+    )
+    return right
+
+
+def picture(file):
+    """A picture as pipelines return it, [1, 3, height, width]."""
+    return torch.from_numpy(numpy.array(Image.open(file).convert("RGB"))).permute(2, 0, 1)[None] / 255
+
+
 def main(fixtures, adapters):
     for library in (diffusers, transformers):
         library.utils.logging.set_verbosity_error()
         library.utils.logging.disable_progress_bar()
-    folders = sorted({file.parent.relative_to(adapters) for file in adapters.rglob("*.safetensors")})
+    folders = sorted({file.parent for file in adapters.rglob("*.safetensors")})
     if not folders:
         print(f"no adapters in {adapters}")
         return 1
-    return int(not all([check(fixtures / folder, adapters / folder) for folder in folders]))
+    return int(not all([
+        check_example(fixtures, folder) if (folder / "example.json").exists()
+        else check(fixtures / folder.relative_to(adapters), folder)
+        for folder in folders
+    ]))
 
 
 if __name__ == "__main__":

@@ -63,7 +63,9 @@ check() {
   if [ -z "$adapters" ]; then
     adapters=$(mktemp -d)
     trap 'rm -rf "'"$adapters"'"' EXIT
-    DUALPROCESS_FIXTURES='' DUALPROCESS_ADAPTERS=$adapters go test -count=1 -run 'TestGolden/.*/.*/lora' ./generator/flux ./generator/sd
+    export DUALPROCESS_FIXTURES='' DUALPROCESS_ADAPTERS=$adapters
+    go test -count=1 -run 'TestGolden/.*/.*/lora' ./generator/flux ./generator/sd ./generator/sana
+    go test -count=1 -run TestAdapterFile ./examples/checkpoints
   fi
   "$python" internal/golden/check_adapters.py internal/golden/testdata "$adapters"
 }
