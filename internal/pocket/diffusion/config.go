@@ -1,6 +1,6 @@
 // Package diffusion is the network of the pocket generator: a rectified-flow
 // transformer over the latents of an autoencoder, of which it has the decoder. Package
-// generator/pocket runs it, the packages beside this one train it.
+// generator/pocket runs it, and package training trains it.
 package diffusion
 
 import (
