@@ -19,23 +19,8 @@ import (
 // latents and never quite like a drawn scene.
 func TestMadePictures(t *testing.T) {
 	v, n := open(t)
-	g, err := generator.Open(t.Context(), v.runtime, generator.Options{})
-	require.NoError(t, err)
 	rng := rand.New(rand.NewPCG(heldOut, 79))
-	perFamily := n / 60
-	var captions []string
-	for _, f := range world.Families() {
-		all := world.Captions(f)
-		for range perFamily {
-			captions = append(captions, all[rng.IntN(len(all))])
-		}
-	}
-	made, err := dualprocess.Evaluate(t.Context(), dualprocess.Evaluation{
-		Runtime: v.runtime, Generator: g, Verifier: v, Prompts: captions, Seeds: []int64{heldOut}, Batch: 10,
-		Questions: []dualprocess.Question{{Text: "Is it night?", Answer: "Yes"}},
-	})
-	require.NoError(t, err)
-
+	made := makePictures(t, v, rng, n/60)
 	var list []inquiry
 	var families []world.Family
 	for _, m := range made {
@@ -55,6 +40,27 @@ func TestMadePictures(t *testing.T) {
 	for _, f := range world.Families() {
 		all += right[f.String()]
 	}
-	require.Greater(t, len(list), 3*len(captions), "pictures that show their captions")
+	require.Greater(t, len(list), 3*len(made), "pictures that show their captions")
 	assert.Greater(t, float64(all), 0.95*float64(len(list)), "share of right answers")
+}
+
+// makePictures has the embedded generator make pictures of some captions of each
+// family.
+func makePictures(t *testing.T, v *Verifier, rng *rand.Rand, perFamily int) []dualprocess.Rating {
+	t.Helper()
+	g, err := generator.Open(t.Context(), v.runtime, generator.Options{})
+	require.NoError(t, err)
+	var captions []string
+	for _, f := range world.Families() {
+		all := world.Captions(f)
+		for range perFamily {
+			captions = append(captions, all[rng.IntN(len(all))])
+		}
+	}
+	made, err := dualprocess.Evaluate(t.Context(), dualprocess.Evaluation{
+		Runtime: v.runtime, Generator: g, Verifier: v, Prompts: captions, Seeds: []int64{heldOut}, Batch: 10,
+		Questions: []dualprocess.Question{{Text: "Is it night?", Answer: "Yes"}},
+	})
+	require.NoError(t, err)
+	return made
 }
