@@ -19,16 +19,17 @@
 //	generator, err := pocketgenerator.Open(ctx, rt, pocketgenerator.Options{})
 //	verifier, err := pocketverifier.Open(ctx, rt, pocketverifier.Options{})
 //	line := overlay.Solid{Picture: overlay.HorizonLine{Row: 0.3}}
+//	questions := []dualprocess.Question{{Text: "Does the horizon lie on the red line?", Answer: "Yes", Overlay: line}}
 //	adapter, err := dualprocess.Distill(ctx, dualprocess.Task{
-//		Runtime: rt, Generator: generator, Verifier: verifier, Batch: 6, Drift: 0.03,
-//		Adapter: lora.Config{Rank: 8, Init: lora.FanIn}, Weight: 1,
-//		Prompts:   []string{"a sea at sunset"},
-//		Questions: []dualprocess.Question{{Text: "Is the horizon on the red line?", Answer: "Yes", Overlay: line}},
+//		Runtime: rt, Generator: generator, Verifier: verifier, Questions: questions,
+//		Prompts: []string{"a meadow by day", "a desert by day with a tree", "a sea at sunset", "a snowfield by day with a house"},
+//		Adapter: lora.Config{Rank: 8, Init: lora.FanIn}, Weight: 1, LearningRate: 3e-3, Batch: 10, EndStep: 6, Drift: 0.1,
 //	})
-//	images, err := dualprocess.Sample(ctx, rt, generator, "a desert at night", dualprocess.SampleOptions{Adapter: adapter})
+//	images, err := dualprocess.Sample(ctx, rt, generator, "a sea at night", dualprocess.SampleOptions{Adapter: adapter})
 //
-// The example of this page is the same with its errors handled. To see it at
-// work, with progress, a table of before and after, and pictures:
+// The example of this page is the same with its errors handled, and says how sure
+// the verifier is of pictures of unseen prompts and seeds, before and after. To see
+// it at work, with progress, a table of before and after, and pictures:
 //
 //	go run ./examples/horizon
 //

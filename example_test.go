@@ -2,6 +2,7 @@ package dualprocessgo_test
 
 import (
 	"context"
+	"fmt"
 	"log"
 
 	"github.com/dualprocess/dualprocess-go/backends"
@@ -14,49 +15,58 @@ import (
 	pocketverifier "github.com/dualprocess/dualprocess-go/verifier/pocket"
 )
 
-// The embedded pocket models learn to put the horizon on a red line. They need no
-// download of weights and no GPU; examples/horizon is this with all that shows
-// what came of it.
+// The embedded pocket models learn to put the horizon on a red line, and are tried
+// on prompts and seeds that they never saw. They need no download of weights and no
+// GPU. examples/horizon is this with pictures, and measures where the horizon lies
+// without asking the verifier.
 func Example() {
-	ctx := context.Background()
+	if err := teachHorizon(context.Background()); err != nil {
+		log.Fatal(err)
+	}
+}
+
+func teachHorizon(ctx context.Context) error {
 	rt, err := backends.Open(ctx, backends.Options{})
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	defer rt.Close()
 	generator, err := pocketgenerator.Open(ctx, rt, pocketgenerator.Options{})
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	verifier, err := pocketverifier.Open(ctx, rt, pocketverifier.Options{})
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 
 	line := overlay.Solid{Picture: overlay.HorizonLine{Row: 0.3}}
+	questions := []dualprocess.Question{{Text: "Does the horizon lie on the red line?", Answer: "Yes", Overlay: line}}
 	adapter, err := dualprocess.Distill(ctx, dualprocess.Task{
-		Runtime: rt, Generator: generator, Verifier: verifier,
-		Prompts:   []string{"a sea at sunset"},
-		Questions: []dualprocess.Question{{Text: "Is the horizon on the red line?", Answer: "Yes", Overlay: line}},
-		Adapter:   lora.Config{Rank: 8, Init: lora.FanIn},
-		Weight:    1,
-		Batch:     6,
-		Drift:     0.03, // keeps the pictures pictures
-		Progress:  func(u dualprocess.Update) { log.Printf("%d/%d P(Yes) %.2f", u.Number, u.Total, u.MeanP) },
+		Runtime: rt, Generator: generator, Verifier: verifier, Questions: questions,
+		Prompts: []string{"a meadow by day", "a desert by day with a tree", "a sea at sunset", "a snowfield by day with a house"},
+		Adapter: lora.Config{Rank: 8, Init: lora.FanIn}, Weight: 1, LearningRate: 3e-3, Batch: 10,
+		EndStep:  6,   // where the horizon lies is settled early
+		Drift:    0.1, // keeps the pictures pictures
+		Progress: func(u dualprocess.Update) { fmt.Printf("\r%d/%d  P(Yes) %.2f", u.Number, u.Total, u.MeanP) },
 	})
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
 	if err := adapter.Save("horizon.safetensors", lora.SaveOptions{}); err != nil {
-		log.Fatal(err)
+		return err
 	}
 
-	images, err := dualprocess.Sample(ctx, rt, generator, "a desert at night", // a prompt that it did not train with
-		dualprocess.SampleOptions{Adapter: adapter, Seeds: []int64{1, 2, 3, 4}})
+	ratings, err := dualprocess.Evaluate(ctx, dualprocess.Evaluation{
+		Runtime: rt, Generator: generator, Verifier: verifier, Questions: questions, Adapter: adapter,
+		Prompts: []string{"a meadow at sunset with a house", "a sea at night"}, Seeds: []int64{1, 2, 3, 4, 5, 6, 7, 8}, Batch: 16,
+	})
 	if err != nil {
-		log.Fatal(err)
+		return err
 	}
-	log.Println(len(images), "pictures with the horizon at 0.3 of the height")
+	before, after := dualprocess.MeanP(ratings, 0), dualprocess.MeanP(ratings, adapter.Weight())
+	fmt.Printf("\n16 pictures of unseen prompts and seeds: P(Yes) %.2f before, %.2f after\n", before, after)
+	return nil
 }
 
 // Models in Hugging Face's layout are opened by their folder.
@@ -79,7 +89,7 @@ func Example_folders() {
 	line := overlay.Solid{Picture: overlay.HorizonLine{Row: 0.3}}
 	adapter, err := dualprocess.Distill(ctx, dualprocess.Task{
 		Runtime: rt, Generator: flux, Verifier: qwen,
-		Prompts:   []string{"a photo of a wheat field"},
+		Prompts:   []string{"a photo of a wheat field", "a photo of the sea", "a photo of a desert road", "a photo of a snowy plain"},
 		Questions: []dualprocess.Question{{Text: "Is the horizon aligned with the red line?", Answer: "Yes", Overlay: line}},
 	})
 	if err != nil {

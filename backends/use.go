@@ -6,7 +6,8 @@ import (
 	"sync"
 )
 
-// ErrClosed: the runtime has been closed, or Close waits for what still runs on it.
+// ErrClosed says that the runtime has been closed, or that Close waits for what still
+// runs on it.
 var ErrClosed = errors.New("runtime closed")
 
 // users are what computes on a runtime.

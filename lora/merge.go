@@ -67,7 +67,7 @@ func (a *Adapter) mergeInto(merged map[string]part, weight float64, first *Adapt
 			p = other.concatenated(p)
 		}
 		if err := checkFinite(p.b); err != nil {
-			return fmt.Errorf("B of layer %q: %w", p.Name, err)
+			return fmt.Errorf("layer %q: B: %w", p.Name, err)
 		}
 		merged[p.Name] = p
 	}

@@ -52,7 +52,7 @@ func TestOverEqualsApply(t *testing.T) {
 	}
 	picture := scene(40, 24)
 	before := append([]uint8{}, picture.Pix...)
-	outs, err := graph.ExecOnceN(backend, func(x *graph.Node) (all []*graph.Node) {
+	outs, err := graph.CallOnceN(backend, func(x *graph.Node) (all []*graph.Node) {
 		for _, o := range overlays {
 			all = append(all, o.Apply(x))
 		}
@@ -75,7 +75,7 @@ func TestApply(t *testing.T) {
 	ink := image.NewNRGBA(image.Rect(0, 0, 8, 8))
 	draw.Draw(ink, ink.Rect, image.White, image.Point{}, draw.Src)
 	ink.SetNRGBA(3, 2, color.NRGBA{255, 0, 51, 255})
-	outs, err := graph.ExecOnceN(backend, func(x *graph.Node) []*graph.Node {
+	outs, err := graph.CallOnceN(backend, func(x *graph.Node) []*graph.Node {
 		out := Solid{Picture: ink}.Apply(x)
 		half := Solid{Picture: ink}.Apply(graph.ConvertDType(x, dtypes.BFloat16))
 		return []*graph.Node{out, graph.Gradient(graph.ReduceAllSum(out), x)[0], graph.ConvertDType(half, dtypes.Float32)}
@@ -179,7 +179,7 @@ func TestBadOverlays(t *testing.T) {
 		"no batch":          {Solid{Picture: picture}, []int{8, 8, 3}, "[batch, height, width, 3]"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := graph.ExecOnce(backend, c.overlay.Apply, tensors.FromScalarAndDimensions(float32(0), c.shape...))
+			_, err := graph.CallOnce(backend, c.overlay.Apply, tensors.FromScalarAndDimensions(float32(0), c.shape...))
 			assert.ErrorContains(t, err, c.want)
 		})
 	}

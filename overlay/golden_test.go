@@ -70,7 +70,7 @@ func compareKey(t *testing.T, f *golden.Fixture, key string, got map[string][]fl
 func results(t *testing.T, backend compute.Backend, f *golden.Fixture, name string, picture image.Image) map[string][]float32 {
 	values, shape := f.Floats(t, name+".image")
 	keys := []string{"solid.pipe", "solid.nopipe", "solid.grad", "transparent.pipe", "transparent.nopipe", "transparent.grad"}
-	outs, err := graph.ExecOnceN(backend, func(x *graph.Node) []*graph.Node {
+	outs, err := graph.CallOnceN(backend, func(x *graph.Node) []*graph.Node {
 		solid := fixtureForm(x, Solid{Picture: picture, Fit: Stretch, Paper: true}.Apply)
 		transparent := fixtureForm(x, Transparent{Picture: picture, Fit: Stretch, Paper: true}.Apply)
 		return []*graph.Node{

@@ -46,8 +46,11 @@ func (s Stack) over(picture image.Image) (*image.NRGBA, error) {
 			}
 		}
 		if err != nil {
-			return nil, fmt.Errorf("Stack[%d]: %w", i, err)
+			return nil, fmt.Errorf("%s: %w", level(i), err)
 		}
 	}
 	return out, nil
 }
+
+// level names an overlay of a stack, in errors.
+func level(i int) string { return fmt.Sprintf("Stack[%d]", i) }

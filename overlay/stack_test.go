@@ -17,7 +17,7 @@ func TestStack(t *testing.T) {
 	backend := testBackend(t)
 	line, strip := Solid{Picture: HorizonLine{Row: 0.9}}, Transparent{Picture: Palette{}, Opacity: 0.7}
 	picture := scene(48, 32)
-	outs, err := graph.ExecOnceN(backend, func(x *graph.Node) []*graph.Node {
+	outs, err := graph.CallOnceN(backend, func(x *graph.Node) []*graph.Node {
 		return []*graph.Node{
 			Stack{line, strip}.Apply(x), strip.Apply(line.Apply(x)), Stack{Stack{line}, &strip}.Apply(x),
 			line.Apply(strip.Apply(x)), Stack{}.Apply(x), x,
@@ -100,7 +100,9 @@ func (frame) Bounds() image.Rectangle { return image.Rect(0, 0, 8, 8) }
 type own struct{ Solid }
 
 func (own) Validate() error { return ErrTooLarge }
-func (own) validate()       {}
+
+//lint:ignore U1000 hides Solid's, so that only Validate is left
+func (own) validate() {}
 
 // Equal overlays compare equal, by the pointer where there is one, and to compare
 // never panics.

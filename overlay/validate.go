@@ -35,7 +35,7 @@ func (t Transparent) validate() error {
 func (s Stack) validate() error {
 	for i, l := range s {
 		if err := validate(l); err != nil {
-			return fmt.Errorf("Stack[%d]: %w", i, err)
+			return fmt.Errorf("%s: %w", level(i), err)
 		}
 	}
 	return nil
