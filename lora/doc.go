@@ -16,7 +16,7 @@
 // and every weight, 0 included.
 //
 // Which layers a generator has is learnt by building its graph once with the
-// Delta of a [Recorder]; [New] then chooses among them.
+// Delta of a [Recorder], as dualprocess.Layers does; [New] then chooses among them.
 //
 // # Precision
 //
@@ -24,6 +24,13 @@
 // y at the addition. (The paper's reference keeps A and B in bfloat16, where at
 // its learning rate most steps of A are below half a unit in the last place and
 // are lost.)
+//
+// # Files
+//
+// diffusers looks for the adapter of a network under its place in the pipeline: the
+// names in a file begin with "transformer." or "unet.", and others are passed over
+// without a word. So an adapter knows its prefix, from the generator or from the file
+// that it was loaded from, and [Adapter.Save] needs no telling.
 //
 // # Scale
 //

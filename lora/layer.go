@@ -67,6 +67,9 @@ func (r *Recorder) Delta() *Delta { return &Delta{recorder: r} }
 // Layers returns what was recorded, sorted by name. A layer that was called
 // several times appears once.
 func (r *Recorder) Layers() []Layer {
+	if r == nil {
+		return nil
+	}
 	return slices.SortedFunc(maps.Values(r.layers), func(a, b Layer) int { return cmp.Compare(a.Name, b.Name) })
 }
 

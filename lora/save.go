@@ -22,7 +22,7 @@ type SaveOptions struct {
 	// file that is not baked comes back from Load bit for bit.
 	Baked bool
 	// Fused, where given, asks for kohya's naming: the published names of the
-	// generator's layers. Prefix has no meaning then.
+	// generator's layers. They have no prefix; the file notes it for Load alone.
 	Fused []Fused
 }
 
