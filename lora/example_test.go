@@ -103,7 +103,7 @@ func ExampleAdapter_Save() {
 	}
 	// At scale 1 in diffusers the file does what the adapter does here at weight 5.
 	path := filepath.Join(folder, "pytorch_lora_weights.safetensors")
-	if err := adapter.Save(path, lora.SaveOptions{Prefix: "transformer"}); err != nil {
+	if err := adapter.Save(path, lora.SaveOptions{}); err != nil {
 		panic(err)
 	}
 	again, err := lora.Load(path, layers)

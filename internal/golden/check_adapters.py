@@ -55,7 +55,9 @@ def open_sd(folder):
 def open_sana(folder):
     pipe = SanaPipeline.from_pretrained(folder)
     pipe.scheduler = FlowMatchEulerDiscreteScheduler.from_config(pipe.scheduler.config)
-    return pipe, lambda spec: {"use_resolution_binning": False}
+    return pipe, lambda spec: {
+        "use_resolution_binning": False, "complex_human_instruction": None, "max_sequence_length": spec["seq"],
+    }
 
 
 FAMILIES = {"flux": open_flux, "sd": open_sd, "sana": open_sana}
