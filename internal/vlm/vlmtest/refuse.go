@@ -72,7 +72,7 @@ func (c Checkpoint) commonDamages(t *testing.T) map[string]Damage {
 	return map[string]Damage{
 		"no weights":        {Without(weights), fs.ErrNotExist, weights},
 		"truncated weights": {Cut(weights), safetensors.ErrFormat, weights},
-		"no tokenizer":      {Without(tokens, "tokenizer.model"), fs.ErrNotExist, "tokenizer"},
+		"no tokenizer":      {Without(tokens, "tokenizer.model", "vocab.json", "merges.txt"), fs.ErrNotExist, "tokenizer"},
 		"damaged tokenizer": {Is(tokens, "{"), tokenizer.ErrFormat, tokens},
 	}
 }
