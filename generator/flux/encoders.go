@@ -39,13 +39,13 @@ func newEncoder(ctx context.Context, p *pipeline.Opening, c config, tokens int) 
 			ids, err := clipIDs.IDs(prompt)
 			return []any{pipeline.Row(words), pipeline.Row(ids), int32(c.CLIP.Summary(ids))}, err
 		},
-		Shapes: []shapes.Shape{
-			shapes.Make(dtypes.Float32, 1, t5IDs.Length(), c.T5.Width),
-			shapes.Make(dtypes.Float32, 1, c.CLIP.Width),
-		},
 		Graph: func(in []*Node) []*Node {
 			words := t5.Apply(nn.Pass{}, in[0], p.Runtime.DType)
 			return []*Node{words, text.Pool(clip.Apply(nn.Pass{}, in[1], p.Runtime.DType), in[2])}
+		},
+		Shapes: []shapes.Shape{
+			shapes.Make(dtypes.Float32, 1, t5IDs.Length(), c.T5.Width),
+			shapes.Make(dtypes.Float32, 1, c.CLIP.Width),
 		},
 	})
 }

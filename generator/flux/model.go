@@ -109,7 +109,7 @@ func (g *Generator) Encode(ctx context.Context, prompt string) (dualprocess.Inpu
 func (g *Generator) Runtime() *backends.Runtime { return g.runtime }
 
 // Conditions are the shapes of what Encode returns.
-func (g *Generator) Conditions() []shapes.Shape { return g.encoder.Conditions(1) }
+func (g *Generator) Conditions() []shapes.Shape { return g.encoder.Conditions() }
 
 // Release frees the text encoders' weights; an Encode of a new prompt loads them
 // again.

@@ -82,14 +82,15 @@ func newEncoder(ctx context.Context, p *pipeline.Opening, c config, o Options) (
 			}
 			return []any{pipeline.Row(ids), pipeline.Row(valid)}, err
 		},
-		Shapes: []shapes.Shape{
-			shapes.Make(dtypes.Float32, 1, plain.Length(), c.Gemma.Hidden),
-			shapes.Make(dtypes.Float32, 1, plain.Length()),
-		},
 		Graph: func(in []*Node) []*Node {
 			states, mask := gemma.Apply(nn.Pass{}, in[0], in[1], p.Runtime.DType), ConvertDType(in[1], dtypes.Float32)
 			return []*Node{withoutInstruction(states, plain.Length()), withoutInstruction(mask, plain.Length())}
 		},
+		Shapes: []shapes.Shape{
+			shapes.Make(dtypes.Float32, 1, plain.Length(), c.Gemma.Hidden),
+			shapes.Make(dtypes.Float32, 1, plain.Length()),
+		},
+		Negative: pipeline.Negative(*o.Guidance, wording{"", clean(o.NegativePrompt)}),
 	})
 }
 

@@ -95,23 +95,14 @@ func (g *Generator) size() (height, width int) {
 // which gets no instruction. What is too long is cut, as in the pipeline. The
 // latest prompts are remembered.
 func (g *Generator) Encode(ctx context.Context, prompt string) (dualprocess.Inputs, error) {
-	all := []wording{{*g.options.Instruction, clean(prompt)}}
-	if pipeline.Guides(*g.options.Guidance) {
-		all = append(all, wording{"", clean(g.options.NegativePrompt)})
-	}
-	return g.encoder.Encode(ctx, all...)
+	return g.encoder.Encode(ctx, wording{*g.options.Instruction, clean(prompt)})
 }
 
 // Runtime is the one that the generator was opened with.
 func (g *Generator) Runtime() *backends.Runtime { return g.runtime }
 
 // Conditions are the shapes of what Encode returns.
-func (g *Generator) Conditions() []shapes.Shape {
-	if pipeline.Guides(*g.options.Guidance) {
-		return g.encoder.Conditions(2)
-	}
-	return g.encoder.Conditions(1)
-}
+func (g *Generator) Conditions() []shapes.Shape { return g.encoder.Conditions() }
 
 // Release frees the text encoder's weights; an Encode of a new prompt loads them
 // again.

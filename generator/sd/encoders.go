@@ -14,7 +14,7 @@ import (
 )
 
 // newEncoder opens CLIP, all of whose states the U-Net gets, [1, tokens, width].
-func newEncoder(ctx context.Context, p *pipeline.Opening, c text.CLIPConfig) (*pipeline.Encoder[string], error) {
+func newEncoder(ctx context.Context, p *pipeline.Opening, c text.CLIPConfig, o Options) (*pipeline.Encoder[string], error) {
 	prompter, err := text.OpenPrompter(p.Files, "tokenizer", c.Positions, c.Vocabulary)
 	if err != nil {
 		return nil, err
@@ -28,7 +28,8 @@ func newEncoder(ctx context.Context, p *pipeline.Opening, c text.CLIPConfig) (*p
 			ids, err := prompter.IDs(prompt)
 			return []any{pipeline.Row(ids)}, err
 		},
-		Shapes: []shapes.Shape{shapes.Make(dtypes.Float32, 1, prompter.Length(), c.Width)},
-		Graph:  func(in []*Node) []*Node { return []*Node{clip.Apply(nn.Pass{}, in[0], p.Runtime.DType)} },
+		Graph:    func(in []*Node) []*Node { return []*Node{clip.Apply(nn.Pass{}, in[0], p.Runtime.DType)} },
+		Shapes:   []shapes.Shape{shapes.Make(dtypes.Float32, 1, prompter.Length(), c.Width)},
+		Negative: pipeline.Negative(*o.Guidance, o.NegativePrompt),
 	})
 }

@@ -71,7 +71,7 @@ func open(ctx context.Context, p *pipeline.Opening, o Options) (*Generator, erro
 		return nil, err
 	}
 	g.schedule = newSchedule(g.config.Scheduler, g.options.Steps)
-	if g.encoder, err = newEncoder(ctx, p, g.config.CLIP); err != nil {
+	if g.encoder, err = newEncoder(ctx, p, g.config.CLIP, g.options); err != nil {
 		return nil, err
 	}
 	return g, p.Load(ctx,
@@ -92,9 +92,6 @@ func (g *Generator) size() (height, width int) {
 // guidance those of the negative prompt. What is longer than the encoder reads is
 // cut, as in the pipeline. The latest prompts are remembered.
 func (g *Generator) Encode(ctx context.Context, prompt string) (dualprocess.Inputs, error) {
-	if pipeline.Guides(*g.options.Guidance) {
-		return g.encoder.Encode(ctx, prompt, g.options.NegativePrompt)
-	}
 	return g.encoder.Encode(ctx, prompt)
 }
 
@@ -102,12 +99,7 @@ func (g *Generator) Encode(ctx context.Context, prompt string) (dualprocess.Inpu
 func (g *Generator) Runtime() *backends.Runtime { return g.runtime }
 
 // Conditions are the shapes of what Encode returns.
-func (g *Generator) Conditions() []shapes.Shape {
-	if pipeline.Guides(*g.options.Guidance) {
-		return g.encoder.Conditions(2)
-	}
-	return g.encoder.Conditions(1)
-}
+func (g *Generator) Conditions() []shapes.Shape { return g.encoder.Conditions() }
 
 // Release frees the text encoder's weights; an Encode of a new prompt loads them
 // again.

@@ -31,6 +31,9 @@ type Encoding[P comparable] struct {
 
 	// Shapes are those of the conditions, which are the same for every prompt.
 	Shapes []shapes.Shape
+
+	// Negative is the prompt that guidance leads away from; nil without guidance.
+	Negative *P
 }
 
 // Encoder encodes prompts. The latest are remembered. The weights can be let go and
@@ -48,15 +51,12 @@ func NewEncoder[P comparable](ctx context.Context, p *Opening, e Encoding[P]) (*
 	return encoder, encoder.load(ctx)
 }
 
-// Encode returns the conditions of some prompts, those of the first before those of
-// the next, float32. They belong to the caller.
-func (e *Encoder[P]) Encode(ctx context.Context, prompts ...P) (dualprocess.Inputs, error) {
-	if err := arguments.Context(ctx); err != nil {
-		return nil, fmt.Errorf("%s: %w", e.opening.name, err)
-	}
+// Encode returns the conditions of a prompt, float32, and behind them those of the
+// negative prompt, if there is one. They belong to the caller.
+func (e *Encoder[P]) Encode(ctx context.Context, prompt P) (dualprocess.Inputs, error) {
 	var inputs dualprocess.Inputs
-	for _, prompt := range prompts {
-		conditions, err := e.memory.get(ctx, prompt, func() ([]*tensors.Tensor, error) { return e.compute(ctx, prompt) })
+	for _, p := range e.encoded(prompt) {
+		conditions, err := e.encode(ctx, p)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", e.opening.name, err)
 		}
@@ -65,9 +65,25 @@ func (e *Encoder[P]) Encode(ctx context.Context, prompts ...P) (dualprocess.Inpu
 	return inputs, nil
 }
 
-// Conditions returns the shapes of what Encode returns for so many prompts.
-func (e *Encoder[P]) Conditions(prompts int) []shapes.Shape {
-	return slices.Repeat(e.encoding.Shapes, prompts)
+// Conditions returns the shapes of what Encode returns.
+func (e *Encoder[P]) Conditions() []shapes.Shape {
+	var prompt P
+	return slices.Repeat(e.encoding.Shapes, len(e.encoded(prompt)))
+}
+
+// encoded lists the prompts that are encoded for one.
+func (e *Encoder[P]) encoded(prompt P) []P {
+	if e.encoding.Negative == nil {
+		return []P{prompt}
+	}
+	return []P{prompt, *e.encoding.Negative}
+}
+
+func (e *Encoder[P]) encode(ctx context.Context, prompt P) ([]*tensors.Tensor, error) {
+	if err := arguments.Context(ctx); err != nil {
+		return nil, err
+	}
+	return e.memory.get(ctx, prompt, func() ([]*tensors.Tensor, error) { return e.compute(ctx, prompt) })
 }
 
 func (e *Encoder[P]) compute(ctx context.Context, prompt P) ([]*tensors.Tensor, error) {

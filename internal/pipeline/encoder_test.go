@@ -8,6 +8,8 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 	"github.com/stretchr/testify/require"
@@ -25,9 +27,16 @@ type scaler struct {
 	factor  *model.Variable
 }
 
+// scalerOptions are its own: parts that it reads besides the encoder, and guidance
+// away from "ugly".
+type scalerOptions struct {
+	parts    []string
+	guidance float64
+}
+
 var errUnreadable = errors.New("unreadable")
 
-func openScaler(ctx context.Context, p *Opening, parts []string) (*scaler, error) {
+func openScaler(ctx context.Context, p *Opening, o scalerOptions) (*scaler, error) {
 	s := &scaler{}
 	var err error
 	s.encoder, err = NewEncoder(ctx, p, Encoding[string]{
@@ -41,11 +50,13 @@ func openScaler(ctx context.Context, p *Opening, parts []string) (*scaler, error
 		Graph: func(in []*Node) []*Node {
 			return []*Node{Mul(ConvertDType(in[0], s.factor.DType()), s.factor.NodeValue(in[0])), in[0]}
 		},
+		Shapes:   []shapes.Shape{shapes.Make(dtypes.Float32, 1, 1), shapes.Make(dtypes.Float32, 1, 1)},
+		Negative: Negative(o.guidance, "ugly"),
 	})
 	if err != nil {
 		return s, err
 	}
-	for _, part := range parts {
+	for _, part := range o.parts {
 		if err := p.Load(ctx, Weights{Folder: part, Read: func(c weights.Cursor) { c.Variable("factor", 1, 1) }}); err != nil {
 			return s, err
 		}
@@ -63,20 +74,23 @@ func scalerFiles(t *testing.T) fstest.MapFS {
 
 func TestEncoder(t *testing.T) {
 	rt, files := golden.Plain(t), scalerFiles(t)
-	s, err := OpenFS(t.Context(), rt, "scaler", files, []string{"unet"}, openScaler)
+	s, err := OpenFS(t.Context(), rt, "scaler", files, scalerOptions{parts: []string{"unet"}}, openScaler)
 	require.NoError(t, err)
 	all := rt.Store.NumVariables()
-	encode := func(prompts ...string) [][][]float32 {
-		in, err := s.encoder.Encode(t.Context(), prompts...)
+	encode := func(prompt string) [][][]float32 {
+		in, err := s.encoder.Encode(t.Context(), prompt)
 		require.NoError(t, err)
+		require.Len(t, s.encoder.Conditions(), len(in))
 		var values [][][]float32
-		for _, x := range in {
+		for k, x := range in {
+			require.True(t, x.Shape().Equal(s.encoder.Conditions()[k]))
 			values = append(values, x.Value().([][]float32)) // all are float32
 			require.NoError(t, x.FinalizeAll())              // and belong to the caller
 		}
 		return values
 	}
-	require.Equal(t, [][][]float32{{{3}}, {{1}}, {{9}}, {{3}}}, encode("a", "abc"))
+	require.Equal(t, [][][]float32{{{3}}, {{1}}}, encode("a"))
+	require.Equal(t, [][][]float32{{{9}}, {{3}}}, encode("abc"))
 	require.NoError(t, s.encoder.Release())
 	require.NoError(t, s.encoder.Release(), "a second time")
 	require.Equal(t, all-1, rt.Store.NumVariables())
@@ -90,10 +104,24 @@ func TestEncoder(t *testing.T) {
 	require.Equal(t, all, rt.Store.NumVariables())
 }
 
-func TestEncoderErrors(t *testing.T) {
-	s, err := OpenFS(t.Context(), golden.Plain(t), "scaler", scalerFiles(t), nil, openScaler)
+// TestNegative: under guidance, the conditions of the negative prompt are behind those
+// of every prompt.
+func TestNegative(t *testing.T) {
+	s, err := OpenFS(t.Context(), golden.Plain(t), "scaler", scalerFiles(t), scalerOptions{guidance: 2}, openScaler)
 	require.NoError(t, err)
-	_, err = s.encoder.Encode(t.Context(), "a", "")
+	require.Len(t, s.encoder.Conditions(), 4)
+	in, err := s.encoder.Encode(t.Context(), "a")
+	require.NoError(t, err)
+	require.Len(t, in, 4)
+	for k, want := range []float32{3, 1, 12, 4} {
+		require.Equal(t, [][]float32{{want}}, in[k].Value())
+	}
+}
+
+func TestEncoderErrors(t *testing.T) {
+	s, err := OpenFS(t.Context(), golden.Plain(t), "scaler", scalerFiles(t), scalerOptions{}, openScaler)
+	require.NoError(t, err)
+	_, err = s.encoder.Encode(t.Context(), "")
 	require.ErrorIs(t, err, errUnreadable)
 	require.EqualError(t, err, "scaler: unreadable")
 	ended, cancel := context.WithCancel(t.Context())
@@ -110,7 +138,7 @@ func TestOpen(t *testing.T) {
 	rt := golden.Plain(t)
 	before := rt.Store.NumVariables()
 	refused := func(ctx context.Context, rt *backends.Runtime, want error, parts ...string) string {
-		s, err := OpenFS(ctx, rt, "scaler", scalerFiles(t), parts, openScaler)
+		s, err := OpenFS(ctx, rt, "scaler", scalerFiles(t), scalerOptions{parts: parts}, openScaler)
 		require.ErrorIs(t, err, want)
 		require.Nil(t, s)
 		return err.Error()
@@ -122,7 +150,7 @@ func TestOpen(t *testing.T) {
 	var none context.Context
 	require.Contains(t, refused(none, rt, dualprocess.ErrTask), "Context")
 	require.Contains(t, refused(t.Context(), nil, dualprocess.ErrTask), "Runtime")
-	_, err := Open(t.Context(), rt, "scaler", "/no/such/folder", nil, openScaler)
+	_, err := Open(t.Context(), rt, "scaler", "/no/such/folder", scalerOptions{}, openScaler)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.ErrorContains(t, err, "scaler: open /no/such/folder: ")
 	require.Equal(t, before, rt.Store.NumVariables())

@@ -9,11 +9,20 @@ import (
 // pipelines leave the second one out at scales up to 1, and so do we.
 func Guides(scale float64) bool { return scale > 1 }
 
+// Negative returns what Encoding.Negative is at a scale of guidance.
+func Negative[P any](scale float64, prompt P) *P {
+	if !Guides(scale) {
+		return nil
+	}
+	return &prompt
+}
+
 // Guided returns n + scale·(p - n), where p and n are the network's predictions at
 // the same latents [B, ...] for the conditions of the prompt and of the negative
 // prompt, of which cond holds first the former and then the latter. Both are made in
 // one batch [negative, positive], 2B rows; every condition has a leading axis of B.
 // Where the scale does not guide, cond holds the former alone, and p is returned.
+// That is the order of Encoder.Encode.
 func Guided(scale float64, latents *Node, cond []*Node, network func(latents *Node, cond []*Node) *Node) *Node {
 	if !Guides(scale) {
 		return network(latents, cond)
