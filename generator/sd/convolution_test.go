@@ -24,7 +24,7 @@ func TestConvolutions(t *testing.T) {
 	cond, err := g.Encode(t.Context(), "")
 	require.NoError(t, err)
 	layers := pipelinetest.Layers(t, rt, g, cond)
-	a, err := lora.New(lora.Config{Rank: 2, Targets: []string{
+	a, err := lora.New(lora.Config{Rank: 2, Prefix: g.Preset().Prefix, Targets: []string{
 		"conv_in", "conv_out", "conv1", "conv2", "conv_shortcut", "proj_in", "proj_out", "downsamplers.*.conv", "upsamplers.*.conv",
 	}}, layers)
 	require.NoError(t, err)
@@ -57,7 +57,7 @@ func TestConvolutions(t *testing.T) {
 	}
 
 	path := filepath.Join(t.TempDir(), "convolutions.safetensors")
-	require.NoError(t, a.Save(path, lora.SaveOptions{Prefix: g.Preset().Prefix}))
+	require.NoError(t, a.Save(path, lora.SaveOptions{}))
 	again, err := lora.Load(path, layers)
 	require.NoError(t, err)
 	require.Equal(t, a, again)
