@@ -1,11 +1,11 @@
 module github.com/dualprocess/dualprocess-go
 
-go 1.27.0
+go 1.26.5
 
 require (
-	github.com/gomlx/compute v0.1.14
-	github.com/gomlx/go-xla v0.4.13
-	github.com/gomlx/gomlx v0.28.16
+	github.com/gomlx/compute v0.1.6
+	github.com/gomlx/go-xla v0.4.5
+	github.com/gomlx/gomlx v0.28.8
 	github.com/rivo/uniseg v0.4.7
 	github.com/stretchr/testify v1.12.1
 	golang.org/x/image v0.47.0
@@ -19,7 +19,7 @@ require (
 	github.com/gofrs/flock v0.13.0 // indirect
 	github.com/pkg/errors v0.9.1 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
-	golang.org/x/exp v0.0.0-20260908205506-85c1c2202aba // indirect
+	golang.org/x/exp v0.0.0-20260410095643-746e56fc9e2f // indirect
 	golang.org/x/term v0.40.0 // indirect
 	k8s.io/klog/v2 v2.140.0 // indirect
 )

@@ -35,7 +35,7 @@ func bare(t *testing.T) (home string) {
 }
 
 func TestOpenGo(t *testing.T) {
-	for _, spec := range []string{"go", "go:", "go:ops_sequential", "go:parallelism=2,ops_parallel", "go:creation_order"} {
+	for _, spec := range []string{"go", "go:", "go:ops_sequential", "go:creation_order"} {
 		r, err := Open(t.Context(), Options{Backend: spec})
 		require.NoError(t, err, spec)
 		require.Equal(t, "go", r.Name)
@@ -88,6 +88,7 @@ func TestOpenWithoutPlugin(t *testing.T) {
 
 func TestOpenRefuses(t *testing.T) {
 	for name, o := range map[string]Options{
+		"parallel":     {Backend: "go:parallelism=2,ops_parallel"},
 		"unknown":      {Backend: "tensorflow"},
 		"share":        {Preallocate: 1.5},
 		"not a number": {Preallocate: math.NaN()},

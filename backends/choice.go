@@ -41,6 +41,9 @@ func parse(spec string) ([]choice, error) {
 	kind, options, _ := strings.Cut(strings.TrimSpace(spec), ":")
 	switch kind {
 	case "go":
+		if slices.Contains(strings.Split(options, ","), "ops_parallel") {
+			return nil, fmt.Errorf("backends: %q: the pure Go backend deadlocks in parallel mode: %w", spec, ErrOptions)
+		}
 		return []choice{{kind: kind, options: options}}, nil
 	case "xla", "stablehlo", "hlo", "shlo":
 		plugin, options, _ := strings.Cut(options, ",")
@@ -69,14 +72,6 @@ func (c choice) name() string {
 	return "xla:" + plugin
 }
 
-// sequential are the options of the pure Go backend with one operation at a time, unless they ask for several.
-func (c choice) sequential() string {
-	if slices.Contains(strings.Split(c.options, ","), "ops_parallel") {
-		return c.options
-	}
-	return strings.Trim(c.options+",ops_sequential", ",")
-}
-
 // open opens the backend; detail says with what, for people.
 func (c choice) open(ctx context.Context, o Options) (b compute.Backend, detail string, err error) {
 	if err := ctx.Err(); err != nil {
@@ -86,8 +81,8 @@ func (c choice) open(ctx context.Context, o Options) (b compute.Backend, detail 
 	case "xla":
 		return openXLA(ctx, c, o)
 	case "go":
-		b, err = gobackend.New(c.sequential())
-		detail = "needs nothing but Go"
+		b, err = gobackend.New(strings.Trim(c.options+",ops_sequential", ","))
+		detail = "needs nothing but Go; one operation at a time"
 	default:
 		// Programs may bring backends of their own, and GoMLX panics with a bad configuration.
 		if panicked := Try(func() { b, err = compute.NewWithConfig(c.kind + ":" + c.options) }); panicked != nil {

@@ -26,11 +26,14 @@
 //
 // # Traps that this package knows
 //
-//   - The pure Go backend is opened with ops_sequential, one operation at a time, each on all cores: an update of the
-//     embedded models is a quarter faster so than with several operations side by side (ops_parallel, its own
-//     default), which may be asked for: "go:ops_parallel". Before compute v0.1.14 that mode deadlocked.
-//   - It would rather have the variables of a store as constants of a graph, where new values don't reach them, unless
-//     the graph is said to be for training: Store.SetTraining(g, true).
+//   - The pure Go backend deadlocks when it runs operations in parallel, its default (compute v0.1.3). Each running
+//     operation holds one of the pool's 2·GOMAXPROCS places, and a large matrix product waits in Pool.Saturate for
+//     another place to do its work in: once as many products run as there are places, all wait for each other.
+//     TestStress, run in that mode, hung 3 times of 3 on 2 cores, with every goroutine in Pool.Saturate or
+//     Pool.WaitToStart. So the backend is opened with ops_sequential, where an operation runs outside the pool and
+//     holds no place, and ops_parallel is refused. The operations themselves still use all cores.
+//   - go-xla installs plugins by itself when it is given a plugin's name, printing to standard output and without
+//     timeouts. It is given paths here, which keeps it quiet.
 //   - go-xla takes a plugin for CUDA when "cuda" or "nvidia" is anywhere in its path, which breaks the CPU plugin of a
 //     user called nvidia. Such a plugin is opened through a link with a plain name.
 //   - Memory on a CUDA card is taken as needed. Options.Preallocate takes a share at once instead, which avoids

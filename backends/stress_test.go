@@ -18,7 +18,7 @@ import (
 func present(t *testing.T) []*Runtime {
 	t.Helper()
 	var runtimes []*Runtime
-	for _, spec := range []string{"xla:cuda", "xla:cpu", "go", "go:ops_parallel"} {
+	for _, spec := range []string{"xla:cuda", "xla:cpu", "go"} {
 		r, err := Open(t.Context(), Options{Backend: spec, NoDownload: true})
 		if err != nil {
 			t.Logf("not here: %v", err)
@@ -69,8 +69,7 @@ func products(x, w *Node) *Node {
 	return sum
 }
 
-// TestStress runs graphs of the kind that hung the pure Go backend of compute v0.1.3 in its parallel mode, forward and
-// backward.
+// TestStress runs graphs of the kind that hung the pure Go backend in its parallel mode, forward and backward.
 func TestStress(t *testing.T) {
 	runs := 200
 	if testing.Short() {

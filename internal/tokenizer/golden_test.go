@@ -91,7 +91,9 @@ func TestGoldenCorpus(t *testing.T) {
 	}
 }
 
-// TestGoldenPipelines compares tokenizers of random components.
+// TestGoldenPipelines compares tokenizers of random components. Two texts are left out (NEWER in corpus.py): they hold
+// hieroglyphs of Unicode 16, U+135FE and U+138BA, before components that ask for word characters. Go 1.26 knows Unicode
+// 15, where these are no characters yet.
 func TestGoldenPipelines(t *testing.T) {
 	var pipelines []struct {
 		Tokenizer json.RawMessage

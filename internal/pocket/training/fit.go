@@ -10,7 +10,6 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/dualprocess/dualprocess-go/backends"
-	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/optim"
 )
 
@@ -78,7 +77,7 @@ func newFit(rt *backends.Runtime, p plan, source *initial, loss lossFn) (*fit, e
 
 // use changes the loss: a later phase of the same training.
 func (f *fit) use(rt *backends.Runtime, loss lossFn) (err error) {
-	f.exec, err = graphs.NewExecutor(rt, func(in []*Node) []*Node {
+	f.exec, err = model.NewExec(rt.Backend, rt.Store, func(_ *model.Scope, in []*Node) []*Node {
 		return f.update(in, loss)
 	})
 	if err != nil {
