@@ -7,11 +7,11 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/model"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 )
 
 // lookingBack is the toy with a sampler that looks back.
@@ -50,7 +50,7 @@ func TestMultistepper(t *testing.T) {
 		require.NoError(t, err)
 		noise, err := g.Latents(3)
 		require.NoError(t, err)
-		exec, err := model.NewExec(w.rt.Backend, w.rt.Store, func(_ *model.Scope, in []*Node) []*Node { return g.written(in) })
+		exec, err := graphs.NewExecutor(w.rt, func(in []*Node) []*Node { return g.written(in) })
 		require.NoError(t, err)
 		defer exec.Finalize()
 		out, err := exec.Call(noise, cond[0])

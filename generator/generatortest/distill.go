@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/lora"
 )
 
@@ -53,7 +54,7 @@ func (s *subject) stepAfter(t *testing.T) *model.Exec {
 	if !ok {
 		return nil
 	}
-	exec, err := model.NewExec(s.rt.Backend, s.rt.Store, func(_ *model.Scope, in []*Node) []*Node {
+	exec, err := graphs.NewExecutor(s.rt, func(in []*Node) []*Node {
 		return []*Node{m.StepAfter(in[0], in[1], in[2], in[3])}
 	})
 	require.NoError(t, err)

@@ -6,10 +6,10 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/model"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 )
 
 // testBatch: rows of a batch, each with a prompt of its own, do not see each other.
@@ -52,7 +52,7 @@ func (s *subject) testInputs(t *testing.T) {
 // testWeightZero: an adapter at weight 0 leaves the base model, and else it
 // changes it.
 func (s *subject) testWeightZero(t *testing.T) {
-	base, err := model.NewExec(s.rt.Backend, s.rt.Store, func(_ *model.Scope, in []*Node) []*Node {
+	base, err := graphs.NewExecutor(s.rt, func(in []*Node) []*Node {
 		return []*Node{s.g.Predict(nil, in[0], in[1], in[2:])}
 	})
 	require.NoError(t, err)
@@ -69,7 +69,7 @@ func (s *subject) testWeightZero(t *testing.T) {
 // testGradients: a loss on the picture has a gradient with respect to every matrix
 // of the adapter, and to the latents.
 func (s *subject) testGradients(t *testing.T) {
-	exec, err := model.NewExec(s.rt.Backend, s.rt.Store, func(_ *model.Scope, in []*Node) []*Node {
+	exec, err := graphs.NewExecutor(s.rt, func(in []*Node) []*Node {
 		latents, i, delta, cond := s.take(in)
 		picture := s.g.Decode(s.g.Clean(latents, s.g.Predict(delta, latents, i, cond), i))
 		slope := IotaFull(picture.Graph(), picture.Shape()) // no two pixels count alike
@@ -107,7 +107,7 @@ func (s *subject) testNoise(t *testing.T) {
 	if !ok {
 		t.Skip("not a dualprocess.Noiser")
 	}
-	exec, err := model.NewExec(s.rt.Backend, s.rt.Store, func(_ *model.Scope, in []*Node) []*Node {
+	exec, err := graphs.NewExecutor(s.rt, func(in []*Node) []*Node {
 		return []*Node{n.Noise(in[0], in[1], in[2])}
 	})
 	require.NoError(t, err)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/lora"
 )
 
@@ -41,13 +42,13 @@ func newSubject(t *testing.T, rt *backends.Runtime, g dualprocess.Generator, pro
 	}
 	s.adapter = s.newAdapter(t)
 	var err error
-	s.predict, err = model.NewExec(rt.Backend, rt.Store, func(_ *model.Scope, in []*Node) []*Node {
+	s.predict, err = graphs.NewExecutor(rt, func(in []*Node) []*Node {
 		latents, i, delta, cond := s.take(in)
 		prediction := g.Predict(delta, latents, i, cond)
 		return []*Node{prediction, g.Clean(latents, prediction, i), g.Step(latents, prediction, i)}
 	})
 	require.NoError(t, err)
-	s.decode, err = model.NewExec(rt.Backend, rt.Store, func(_ *model.Scope, in []*Node) []*Node {
+	s.decode, err = graphs.NewExecutor(rt, func(in []*Node) []*Node {
 		return []*Node{g.Decode(in[0])}
 	})
 	require.NoError(t, err)

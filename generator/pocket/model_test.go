@@ -10,12 +10,12 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/model"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
@@ -97,7 +97,7 @@ func TestSchedule(t *testing.T) {
 	require.NoError(t, err)
 	assert.Equal(t, float32(1), g.flow.Sigmas[0])
 	assert.Equal(t, float32(0), g.flow.Next[g.Steps()-1])
-	exec, err := model.NewExec(rt.Backend, rt.Store, func(_ *model.Scope, in []*Node) []*Node {
+	exec, err := graphs.NewExecutor(rt, func(in []*Node) []*Node {
 		clean, noise, i := in[0], in[1], in[2]
 		v := Sub(noise, clean)
 		x := g.Noise(clean, noise, i)
@@ -172,7 +172,7 @@ func TestDecoderIsFiniteFarFromItsLatents(t *testing.T) {
 	rt := runtime(t)
 	g, err := Open(t.Context(), rt, Options{})
 	require.NoError(t, err)
-	exec, err := model.NewExec(rt.Backend, rt.Store, func(_ *model.Scope, in []*Node) []*Node {
+	exec, err := graphs.NewExecutor(rt, func(in []*Node) []*Node {
 		return []*Node{g.Decode(MulScalar(in[0], 50))}
 	})
 	require.NoError(t, err)

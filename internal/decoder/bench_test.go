@@ -15,6 +15,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
@@ -127,7 +128,7 @@ func (b bench) run(t testing.TB, build func(in Span, more []*Node) []*Node, more
 
 func (b bench) execute(t testing.TB, build func(in []*Node) []*Node, inputs ...any) (values [][]float32) {
 	t.Helper()
-	exec, err := model.NewExec(b.rt.Backend, b.rt.Store, func(_ *model.Scope, in []*Node) []*Node {
+	exec, err := graphs.NewExecutor(b.rt, func(in []*Node) []*Node {
 		out := build(in)
 		for i, x := range out {
 			out[i] = ConvertDType(x, dtypes.Float32)

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 )
 
@@ -127,7 +128,7 @@ func TestCache(t *testing.T) {
 			return []*Node{h}
 		})[0]
 		exec := func(build func(in []*Node) []*Node) *model.Exec {
-			e, err := model.NewExec(b.rt.Backend, b.rt.Store, func(_ *model.Scope, in []*Node) []*Node { return build(in) })
+			e, err := graphs.NewExecutor(b.rt, func(in []*Node) []*Node { return build(in) })
 			require.NoError(t, err)
 			return e
 		}
@@ -237,9 +238,9 @@ func TestMisuse(t *testing.T) {
 		},
 	} {
 		t.Run(want, func(t *testing.T) {
-			exec, err := model.NewExec(b.rt.Backend, b.rt.Store, func(_ *model.Scope, in []*Node) *Node {
+			exec, err := graphs.NewExecutor(b.rt, func(in []*Node) []*Node {
 				build(Span{Embeds: in[0], Positions: in[1]})
-				return in[0]
+				return in
 			})
 			require.NoError(t, err)
 			_, err = exec.Call(b.embeds, b.positions)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
@@ -299,7 +300,7 @@ func (r *reference) testGenerate(t *testing.T) {
 // id and the cache, and count their compilations.
 func (r *reference) generator(t *testing.T, capacity int, compiled *int) (first, step *model.Exec) {
 	exec := func(build func(in []*Node) (*Node, *Past)) *model.Exec {
-		e, err := model.NewExec(r.rt.Backend, r.rt.Store, func(_ *model.Scope, in []*Node) []*Node {
+		e, err := graphs.NewExecutor(r.rt, func(in []*Node) []*Node {
 			*compiled++
 			hidden, cache := build(in)
 			return append([]*Node{r.last(hidden)}, cache.Nodes()...)

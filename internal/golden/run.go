@@ -10,10 +10,10 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/model"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 )
 
@@ -68,7 +68,7 @@ type Results map[string]*tensors.Tensor
 func Run(t testing.TB, rt *backends.Runtime, build func(in []*graph.Node) Outputs, inputs ...any) Results {
 	t.Helper()
 	var names []string
-	exec, err := model.NewExec(rt.Backend, rt.Store, func(_ *model.Scope, in []*graph.Node) []*graph.Node {
+	exec, err := graphs.NewExecutor(rt, func(in []*graph.Node) []*graph.Node {
 		outputs := build(in)
 		names = slices.Sorted(maps.Keys(outputs))
 		nodes := make([]*graph.Node, len(names))

@@ -49,13 +49,25 @@ func (p *Program) Run(ctx context.Context, inputs ...any) (out []*tensors.Tensor
 
 func (p *Program) call(inputs []any) (out []*tensors.Tensor, err error) {
 	if p.exec == nil {
-		p.exec, err = model.NewExec(p.runtime.Backend, p.runtime.Store, func(_ *model.Scope, in []*Node) []*Node { return p.guarded(in) })
-		if err != nil {
+		if p.exec, err = NewExecutor(p.runtime, p.guarded); err != nil {
 			return nil, err
 		}
 		p.exec.WithName(p.name)
 	}
 	return p.exec.Call(inputs...)
+}
+
+// NewExecutor returns an executor of a graph function of at least one input, for what
+// runs without this package's care for contexts and errors.
+//
+// The store's variables are inputs of its graphs. The pure Go backend would have
+// them copied into the graph as constants, where neither a new value nor the end of
+// the model reaches them; it does so unless the graph is said to be for training.
+func NewExecutor(rt *backends.Runtime, build func(in []*Node) []*Node) (*model.Exec, error) {
+	return model.NewExec(rt.Backend, rt.Store, func(_ *model.Scope, in []*Node) []*Node {
+		rt.Store.SetTraining(in[0].Graph(), true)
+		return build(in)
+	})
 }
 
 // Close frees what was compiled; a nil program has nothing.

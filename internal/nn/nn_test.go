@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
@@ -55,7 +56,7 @@ func onEach(t *testing.T, test func(t *testing.T, rt *backends.Runtime, c weight
 // run executes a graph function on tensors.
 func run(t *testing.T, rt *backends.Runtime, fn func(in []*Node) []*Node, args ...any) []*tensors.Tensor {
 	t.Helper()
-	exec, err := model.NewExec(rt.Backend, rt.Store, func(_ *model.Scope, in []*Node) []*Node { return fn(in) })
+	exec, err := graphs.NewExecutor(rt, func(in []*Node) []*Node { return fn(in) })
 	require.NoError(t, err)
 	out, err := exec.Call(args...)
 	require.NoError(t, err)

@@ -10,11 +10,11 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/model"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 )
 
 // Tolerances relative to the largest element. Torch's own two ways of computing
@@ -137,7 +137,7 @@ func channelsFirst(x *Node) *Node { return TransposeAllAxes(x, 0, 3, 1, 2) }
 // run executes a graph function once.
 func run(t *testing.T, rt *backends.Runtime, build func(in []*Node) []*Node, inputs ...any) [][]float32 {
 	t.Helper()
-	exec, err := model.NewExec(rt.Backend, rt.Store, func(_ *model.Scope, in []*Node) []*Node { return build(in) })
+	exec, err := graphs.NewExecutor(rt, func(in []*Node) []*Node { return build(in) })
 	require.NoError(t, err)
 	defer exec.Finalize()
 	out, err := exec.Call(inputs...)

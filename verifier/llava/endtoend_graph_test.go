@@ -6,11 +6,11 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/model"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
@@ -21,7 +21,7 @@ import (
 // and an adapter's matrices.
 func (e *endToEnd) exec(t *testing.T, build func(latents, i *Node, d *lora.Delta, cond, params []*Node) []*Node) func(latents *tensors.Tensor, i int, weight float64, a *lora.Adapter) []*tensors.Tensor {
 	cond := e.cond
-	exec, err := model.NewExec(e.rt.Backend, e.rt.Store, func(_ *model.Scope, in []*Node) []*Node {
+	exec, err := graphs.NewExecutor(e.rt, func(in []*Node) []*Node {
 		params := in[3+len(cond):]
 		return build(in[0], in[1], e.start.Delta(params, in[2]), in[3:3+len(cond)], params)
 	})

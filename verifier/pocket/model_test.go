@@ -9,11 +9,11 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/model"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/world"
 )
 
@@ -54,7 +54,7 @@ func TestLogProbs(t *testing.T) {
 		require.NoError(t, err)
 		inputs = append(inputs, in[0], in[1])
 	}
-	exec, err := model.NewExec(v.runtime.Backend, v.runtime.Store, func(_ *model.Scope, in []*Node) []*Node {
+	exec, err := graphs.NewExecutor(v.runtime, func(in []*Node) []*Node {
 		q := [][]*Node{in[1:3], in[3:5]}
 		both := v.LogProbs(in[0], q)
 		second := v.LogProbs(Slice(in[0], AxisRange(1)), q[1:])

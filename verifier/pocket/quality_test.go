@@ -10,11 +10,11 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/model"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/teaching"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/world"
@@ -33,7 +33,7 @@ type inquiry struct {
 func answers(t *testing.T, v *Verifier, list []inquiry) []float64 {
 	t.Helper()
 	yes, no := id(t, v, teaching.Yes), id(t, v, teaching.No)
-	exec, err := model.NewExec(v.runtime.Backend, v.runtime.Store, func(_ *model.Scope, in []*Node) []*Node {
+	exec, err := graphs.NewExecutor(v.runtime, func(in []*Node) []*Node {
 		tokens, _ := v.vision.Apply(nn.Pass{}, ClipScalar(in[0], 0, 1))
 		logits := v.language.Apply(nn.Pass{}, tokens, in[1])
 		column := func(k int) *Node { return Slice(logits, AxisRange(), AxisRange(k, k+1)) }

@@ -8,11 +8,11 @@ import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/gomlx/gomlx/ml/model"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 )
 
 // subject is the verifier under test with its questions prepared.
@@ -95,7 +95,7 @@ func (s *subject) take(in []*Node, questions []int) (pictures *Node, nodes [][]*
 
 // exec compiles a graph function of pictures and questions.
 func (s *subject) exec(t *testing.T, questions []int, build func(pictures *Node, nodes [][]*Node) []*Node) func(pictures *tensors.Tensor) []*tensors.Tensor {
-	exec, err := model.NewExec(s.rt.Backend, s.rt.Store, func(_ *model.Scope, in []*Node) []*Node {
+	exec, err := graphs.NewExecutor(s.rt, func(in []*Node) []*Node {
 		return build(s.take(in, questions))
 	})
 	require.NoError(t, err)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/optim"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 	"github.com/dualprocess/dualprocess-go/lora"
@@ -74,7 +75,7 @@ func (o Bench) Run(b *testing.B, rt *backends.Runtime, g Generator) {
 	target := Noise(rand.New(rand.NewPCG(5, 6)), 1, 1, o.Side, o.Side, 3)
 	adapter, err := lora.New(lora.Config{Rank: o.Rank, Targets: g.Preset().Targets}, Layers(b, rt, g, o.Cond))
 	require.NoError(b, err)
-	update, err := model.NewExec(rt.Backend, rt.Store, func(_ *model.Scope, in []*Node) []*Node { return o.update(g, adapter, in) })
+	update, err := graphs.NewExecutor(rt, func(in []*Node) []*Node { return o.update(g, adapter, in) })
 	require.NoError(b, err)
 	start := adapter.Params()
 	in := Flatten(latents, target, o.Cond, start, start, start) // the update's outputs are thrown away

@@ -12,6 +12,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/lora"
 )
 
@@ -32,7 +33,7 @@ func (r *Reference) Sampler(t *testing.T, g Generator, cond dualprocess.Inputs, 
 		s.state = 2
 	}
 	var err error
-	s.step, err = model.NewExec(r.Runtime.Backend, r.Runtime.Store, func(_ *model.Scope, in []*Node) []*Node {
+	s.step, err = graphs.NewExecutor(r.Runtime, func(in []*Node) []*Node {
 		return s.build(a, in)
 	})
 	require.NoError(t, err)
@@ -88,7 +89,7 @@ func (s *Sampler) Run(t *testing.T, a *lora.Adapter, weight float64) (latents []
 func (r *Reference) picture(t *testing.T, g Generator, latents *tensors.Tensor) []float32 {
 	if r.decode == nil {
 		var err error
-		r.decode, err = model.NewExec(r.Runtime.Backend, r.Runtime.Store, func(_ *model.Scope, in []*Node) []*Node {
+		r.decode, err = graphs.NewExecutor(r.Runtime, func(in []*Node) []*Node {
 			return []*Node{Picture(g, in[0])}
 		})
 		require.NoError(t, err)

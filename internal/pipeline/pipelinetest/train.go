@@ -14,6 +14,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/optim"
 	"github.com/dualprocess/dualprocess-go/lora"
 )
@@ -69,9 +70,9 @@ func (r *Reference) Trainer(t *testing.T, g Generator, cond dualprocess.Inputs, 
 	a := r.Adapter(t, g, cond)
 	tr := &Trainer{Sampler: r.Sampler(t, g, cond, a), adapter: a, how: how}
 	var err error
-	tr.update, err = model.NewExec(r.Runtime.Backend, r.Runtime.Store, func(_ *model.Scope, in []*Node) []*Node { return tr.build(in) })
+	tr.update, err = graphs.NewExecutor(r.Runtime, func(in []*Node) []*Node { return tr.build(in) })
 	require.NoError(t, err)
-	tr.renoise, err = model.NewExec(r.Runtime.Backend, r.Runtime.Store, func(_ *model.Scope, in []*Node) []*Node {
+	tr.renoise, err = graphs.NewExecutor(r.Runtime, func(in []*Node) []*Node {
 		return []*Node{g.Noise(in[0], in[1], in[2])}
 	})
 	require.NoError(t, err)

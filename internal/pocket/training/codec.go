@@ -13,6 +13,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/diffusion"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/world"
@@ -45,7 +46,7 @@ func openCodec(ctx context.Context, rt *backends.Runtime, o Options) (*codec, er
 	if err := c.measure(rt); err != nil {
 		return nil, err
 	}
-	c.exec, err = model.NewExec(rt.Backend, rt.Store, func(_ *model.Scope, in []*Node) []*Node {
+	c.exec, err = graphs.NewExecutor(rt, func(in []*Node) []*Node {
 		return []*Node{c.normalized(in[0])}
 	})
 	return c, err
@@ -53,7 +54,7 @@ func openCodec(ctx context.Context, rt *backends.Runtime, o Options) (*codec, er
 
 // measure takes the statistics of the latents over scenes of both worlds.
 func (c *codec) measure(rt *backends.Runtime) error {
-	exec, err := model.NewExec(rt.Backend, rt.Store, func(_ *model.Scope, in []*Node) []*Node {
+	exec, err := graphs.NewExecutor(rt, func(in []*Node) []*Node {
 		z := c.encoder.Apply(nn.Pass{}, in[0])
 		return []*Node{ReduceMean(z, 0, 1, 2), ReduceMean(Square(z), 0, 1, 2)}
 	})

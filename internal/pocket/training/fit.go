@@ -10,6 +10,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/optim"
 )
 
@@ -77,7 +78,7 @@ func newFit(rt *backends.Runtime, p plan, source *initial, loss lossFn) (*fit, e
 
 // use changes the loss: a later phase of the same training.
 func (f *fit) use(rt *backends.Runtime, loss lossFn) (err error) {
-	f.exec, err = model.NewExec(rt.Backend, rt.Store, func(_ *model.Scope, in []*Node) []*Node {
+	f.exec, err = graphs.NewExecutor(rt, func(in []*Node) []*Node {
 		return f.update(in, loss)
 	})
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/measuring"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/world"
@@ -33,7 +34,7 @@ func (p *picturePool) pick(rng *rand.Rand) (world.Scene, *world.Picture) {
 // an estimate still shows its scene. Above that only landscapes are kept, with
 // the horizon measured anew on the picture.
 func newPicturePool(ctx context.Context, rt *backends.Runtime, c *codec, f *flow, n int, seed uint64) (*picturePool, error) {
-	exec, err := model.NewExec(rt.Backend, rt.Store, func(_ *model.Scope, in []*Node) []*Node {
+	exec, err := graphs.NewExecutor(rt, func(in []*Node) []*Node {
 		pixels, noise, sigma, ids := in[0], in[1], in[2], in[3]
 		s := Reshape(sigma, -1, 1, 1, 1)
 		z := Add(Mul(OneMinus(s), c.normalized(pixels)), Mul(s, noise))
