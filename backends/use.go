@@ -3,6 +3,8 @@ package backends
 import (
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 	"sync"
 )
 
@@ -16,6 +18,27 @@ type users struct {
 	closed  bool
 	running sync.WaitGroup // grows only under mu, and only until closed
 	free    func() error   // once, when nothing runs any more
+
+	attached map[any]io.Closer // guarded by mu
+	order    []io.Closer       // of attachment
+}
+
+// Attach returns what is attached to the runtime under a key, which is made if there is nothing yet: what shall live as
+// long as the runtime does, as its compiled programs. Keys are compared as those of contexts are: use a type of your own.
+// Close closes what is attached, the last first, when nothing runs any more. make must not use the runtime.
+func (r *Runtime) Attach(key any, make func() io.Closer) io.Closer {
+	r.users.mu.Lock()
+	defer r.users.mu.Unlock()
+	if x, ok := r.users.attached[key]; ok {
+		return x
+	}
+	x := make()
+	if r.users.attached == nil {
+		r.users.attached = map[any]io.Closer{}
+	}
+	r.users.attached[key] = x
+	r.users.order = append(r.users.order, x)
+	return x
 }
 
 // Use keeps the runtime open until done is called: Close waits for it. Whoever computes on Backend, or looks into Store,
@@ -55,12 +78,16 @@ func (r *Runtime) release() error {
 	if r.Backend.IsFinalized() {
 		return nil
 	}
-	err := Try(func() {
+	var errs []error
+	for _, x := range slices.Backward(r.users.order) {
+		errs = append(errs, x.Close())
+	}
+	panicked := Try(func() {
 		r.Store.Finalize()
 		r.Backend.Finalize()
 		giveMemoryBack()
 	})
-	if err != nil {
+	if err := errors.Join(append(errs, panicked)...); err != nil {
 		return fmt.Errorf("backends: close %s: %w", r.Name, err)
 	}
 	return nil

@@ -15,27 +15,27 @@ import (
 type pictures struct {
 	latents *tensors.Tensor // [batch, ...], on the device
 	i       int32           // what the step, or level, is called in graph methods
-	rows    []int32         // of their prompts in the tables of conditions
+	rows    []int32         // numbers of their prompts
 }
 
-// inputs lists them for a program.
-func (p *pictures) inputs() []any {
+// inputs lists them for a program; c are the conditions of all prompts.
+func (p *pictures) inputs(c *conditions) []any {
 	if p == nil {
 		return nil
 	}
-	return []any{p.latents, p.i, p.rows}
+	return []any{p.latents, p.i, c.inputs(p.rows)}
 }
 
 // pictureNodes are pictures in a graph.
 type pictureNodes struct {
-	latents, i, rows *Node   // [batch, ...], int32 scalar, int32 [batch]
-	cond             []*Node // of their prompts, [batch, ...]
+	latents, i *Node   // [batch, ...], int32 scalar
+	cond       []*Node // of their prompts, [batch, ...]
 }
 
-// takePictures reads inputs in a graph; tables are those of all conditions.
-func takePictures(in *cursor, tables []*Node) pictureNodes {
-	p := pictureNodes{latents: in.one(), i: in.one(), rows: in.one()}
-	p.cond = pick(tables, p.rows)
+// takePictures reads inputs in a graph.
+func takePictures(in *cursor, c *conditions) pictureNodes {
+	p := pictureNodes{latents: in.one(), i: in.one()}
+	p.cond = c.take(in, p.latents.Shape().Dim(0))
 	return p
 }
 

@@ -2,8 +2,8 @@ package dualprocess
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -13,50 +13,60 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/quote"
 )
 
-// conditions are encoded prompts, stacked: prompt k is row k of every table. A
-// batch picks its rows on the device, so that nothing is uploaded per update.
+// conditions are encoded prompts, on the device once they have been used. A program
+// is given those of the prompts of its batch, so that it knows nothing of how many
+// there are.
 type conditions struct {
-	tables []*tensors.Tensor // [prompts, ...]
+	prompts []Inputs // each tensor has a leading axis of 1
 }
 
-// inputs lists the tables for a program.
-func (c *conditions) inputs() []any { return []any{c.tables} }
-
-// take reads the tables in a graph.
-func (c *conditions) take(in *cursor) []*Node { return in.take(len(c.tables)) }
-
-// pick gathers the rows of tables that a batch wants: what Predict is given,
-// [batch, ...].
-func pick(tables []*Node, rows *Node) []*Node {
-	picked := make([]*Node, len(tables))
-	for k, table := range tables {
-		picked[k] = Gather(table, ExpandDims(rows, -1))
+// inputs lists the conditions of some prompts, by their numbers, for a program.
+func (c *conditions) inputs(rows []int32) []any {
+	var all []any
+	for _, row := range rows {
+		all = append(all, []*tensors.Tensor(c.prompts[row]))
 	}
-	return picked
+	return all
 }
 
-// encode prepares prompts; all must encode to the same shapes.
-func encode(ctx context.Context, g Generator, prompts []string) (*conditions, error) {
-	var encoded []Inputs
-	defer func() {
-		for _, in := range encoded {
-			graphs.Release(in...)
+// take reads those of a batch in a graph and joins them: what Predict is given,
+// [batch, ...].
+func (c *conditions) take(in *cursor, batch int) []*Node {
+	rows := make([][]*Node, batch)
+	for k := range rows {
+		rows[k] = in.take(len(c.prompts[0]))
+	}
+	joined := slices.Clone(rows[0])
+	for k := range joined {
+		if batch > 1 {
+			parts := make([]*Node, batch)
+			for r := range rows {
+				parts[r] = rows[r][k]
+			}
+			joined[k] = Concatenate(parts, 0)
 		}
-	}()
+	}
+	return joined
+}
+
+// encode prepares prompts; all must encode to the same shapes. What it returns is
+// to be released even if there is an error.
+func encode(ctx context.Context, g Generator, prompts []string) (*conditions, error) {
+	c := &conditions{}
 	for _, prompt := range prompts {
 		if err := ctx.Err(); err != nil {
-			return nil, err
+			return c, err
 		}
 		in, err := g.Encode(ctx, prompt)
 		if err == nil {
-			encoded = append(encoded, in)
-			err = sameShapes(encoded[0], in)
+			c.prompts = append(c.prompts, in)
+			err = sameShapes(c.prompts[0], in)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("encode prompt %s: %w", quote.Short(prompt), err)
+			return c, fmt.Errorf("encode prompt %s: %w", quote.Short(prompt), err)
 		}
 	}
-	return stack(encoded)
+	return c, nil
 }
 
 // sameShapes returns an error unless both have tensors of the same shapes with a
@@ -79,41 +89,19 @@ func sameShapes(first, in Inputs) error {
 	return nil
 }
 
-// stack joins the tensors of prompts along the leading axis.
-func stack(encoded []Inputs) (*conditions, error) {
-	c := &conditions{}
-	for k, first := range encoded[0] {
-		shape := first.Shape().Clone()
-		shape.Dimensions[0] = len(encoded)
-		table := tensors.FromShape(shape)
-		c.tables = append(c.tables, table)
-		var rows []byte
-		var errs []error
-		for _, in := range encoded {
-			errs = append(errs, in[k].ConstBytes(func(data []byte) { rows = append(rows, data...) }))
-		}
-		errs = append(errs, table.MutableBytes(func(data []byte) { copy(data, rows) }))
-		if err := errors.Join(errs...); err != nil {
-			c.release()
-			return nil, fmt.Errorf("stack encoded prompts: %w", err)
-		}
-	}
-	return c, nil
-}
-
 // shapes are those of one prompt, with a leading axis of 1.
 func (c *conditions) shapes() []shapes.Shape {
 	var all []shapes.Shape
-	for _, table := range c.tables {
-		shape := table.Shape().Clone()
-		shape.Dimensions[0] = 1
-		all = append(all, shape)
+	for _, t := range c.prompts[0] {
+		all = append(all, t.Shape())
 	}
 	return all
 }
 
 func (c *conditions) release() {
 	if c != nil {
-		graphs.Release(c.tables...)
+		for _, in := range c.prompts {
+			graphs.Release(in...)
+		}
 	}
 }

@@ -23,7 +23,7 @@ type denoiser struct {
 
 func newDenoiser(rt *backends.Runtime, g Generator, a *lora.Adapter, c *conditions) *denoiser {
 	d := &denoiser{generator: g, adapter: a, conditions: c}
-	d.step = newProgram(rt, "denoise", d.build)
+	d.step = newProgram(rt, "denoise", formOf(a.Form()), d.build, g)
 	return d
 }
 
@@ -56,9 +56,9 @@ func (d *denoiser) denoise(ctx context.Context, a *adapted, latents *tensors.Ten
 }
 
 // inputs lists what one step wants: the adapter, the state of step i, i, and the
-// conditions with the rows of the batch.
+// conditions of the batch.
 func (d *denoiser) inputs(a *adapted, state []*tensors.Tensor, i int, rows []int32) []any {
-	return []any{a.inputs(), state, int32(i), d.conditions.inputs(), rows}
+	return []any{a.inputs(), state, int32(i), d.conditions.inputs(rows)}
 }
 
 // build is the graph of one step: it reads inputs and returns the state of step
@@ -66,7 +66,7 @@ func (d *denoiser) inputs(a *adapted, state []*tensors.Tensor, i int, rows []int
 func (d *denoiser) build(in *cursor) []*Node {
 	delta, _ := takeDelta(in, d.adapter)
 	state, i := in.take(stateSize(d.generator)), in.one()
-	cond := pick(d.conditions.take(in), in.one())
+	cond := d.conditions.take(in, state[0].Shape().Dim(0))
 	prediction := d.generator.Predict(delta, state[0], i, cond)
 	return advance(d.generator, state, prediction, i)
 }
@@ -102,10 +102,4 @@ func advance(g Generator, state []*Node, prediction, i *Node) []*Node {
 // pictures.
 func (d *denoiser) decode(in *cursor) []*Node {
 	return []*Node{d.generator.Decode(in.one())}
-}
-
-func (d *denoiser) close() {
-	if d != nil {
-		d.step.Close()
-	}
 }

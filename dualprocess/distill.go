@@ -185,7 +185,5 @@ func (d *distiller) close() {
 	graphs.Release(d.zeroSums...)
 	d.conditions.release()
 	d.exam.release()
-	d.shares.release()
-	d.denoiser.close()
 	d.programs.close()
 }

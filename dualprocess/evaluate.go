@@ -98,13 +98,9 @@ func Evaluate(ctx context.Context, e Evaluation) (ratings []Rating, err error) {
 
 func (e *Evaluation) newRater(ctx context.Context, p *plan) (rater, error) {
 	if e.Scorer != nil {
-		return newScorerRater(e.Runtime, e.Scorer, e.Questions), nil
+		return newScorerRater(e.Runtime, e.Scorer, e.Questions, p.height, p.width)
 	}
-	r, err := newVerifierRater(ctx, e.Runtime, e.Verifier, e.Questions, p.height, p.width)
-	if err != nil {
-		return nil, err
-	}
-	return r, nil
+	return newVerifierRater(ctx, e.Runtime, e.Verifier, e.Questions, p.height, p.width)
 }
 
 // atWeight appends the ratings of all pictures at one weight.

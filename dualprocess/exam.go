@@ -17,31 +17,48 @@ import (
 type exam struct {
 	verifier  Verifier
 	questions []Question
-	groups    []overlayGroup
+	views     []view
 	prepared  []Inputs // per question
 }
 
-// inputs lists the prepared tensors of all questions, in order.
+// inputs lists the prepared tensors of all views and questions, in order.
 func (e *exam) inputs() []any {
-	var all []any
+	all := viewInputs(e.views)
 	for _, in := range e.prepared {
 		all = append(all, []*tensors.Tensor(in))
 	}
 	return all
 }
 
-// take reads inputs in a graph, per question.
-func (e *exam) take(in *cursor) [][]*Node {
-	nodes := make([][]*Node, len(e.prepared))
-	for k := range e.prepared {
-		nodes[k] = in.take(len(e.prepared[k]))
+// examNodes are inputs in a graph.
+type examNodes struct {
+	views     [][]*Node
+	questions [][]*Node
+}
+
+// take reads inputs in a graph.
+func (e *exam) take(in *cursor) (n examNodes) {
+	n.views = takeViews(in, e.views)
+	for _, prepared := range e.prepared {
+		n.questions = append(n.questions, in.take(len(prepared)))
 	}
-	return nodes
+	return n
+}
+
+// form adds what shapes a graph that asks the questions.
+func (e *exam) form(f *form) *form {
+	for _, in := range e.prepared {
+		f.add(len(in))
+	}
+	return viewForm(f, e.views)
 }
 
 // newExam prepares the questions for pictures of height x width pixels.
-func newExam(ctx context.Context, v Verifier, questions []Question, height, width int) (*exam, error) {
-	e := &exam{verifier: v, questions: questions, groups: groupByOverlay(questions)}
+func newExam(ctx context.Context, v Verifier, questions []Question, height, width int) (e *exam, err error) {
+	e = &exam{verifier: v, questions: questions}
+	if e.views, err = newViews(questions, height, width); err != nil {
+		return nil, err
+	}
 	for _, q := range questions {
 		if err := e.prepare(ctx, q, height, width); err != nil {
 			e.release()
@@ -72,24 +89,21 @@ func (e *exam) prepare(ctx context.Context, q Question, height, width int) error
 // float32 [questions, batch]: log P(answer). Each overlay is laid over once and
 // its questions are asked together. seen are the pictures as the verifier saw
 // them, one node per overlay.
-func (e *exam) logP(pictures *Node, nodes [][]*Node) (logP *Node, seen []*Node) {
+func (e *exam) logP(pictures *Node, n examNodes) (logP *Node, seen []*Node) {
 	batch := pictures.Shape().Dim(0)
 	rows := make([]*Node, len(e.questions))
-	for _, group := range e.groups {
-		overlaid := pictures
-		if group.overlay != nil {
-			overlaid = group.overlay.Apply(pictures)
-		}
+	for g, v := range e.views {
+		overlaid := v.apply(pictures, n.views[g])
 		seen = append(seen, overlaid)
-		asked := make([][]*Node, len(group.questions))
-		for j, k := range group.questions {
-			asked[j] = nodes[k]
+		asked := make([][]*Node, len(v.questions))
+		for j, k := range v.questions {
+			asked[j] = n.questions[k]
 		}
 		answers := e.verifier.LogProbs(overlaid, asked)
 		if len(answers) != len(asked) {
 			exceptions.Panicf("verifier %T answered %d of %d questions", e.verifier, len(answers), len(asked))
 		}
-		for j, k := range group.questions {
+		for j, k := range v.questions {
 			answers[j].AssertDims(batch)
 			rows[k] = ConvertDType(answers[j], dtypes.Float32)
 		}
@@ -131,6 +145,7 @@ func (e *exam) release() {
 	if e == nil {
 		return
 	}
+	releaseViews(e.views)
 	for _, in := range e.prepared {
 		graphs.Release(in...)
 	}

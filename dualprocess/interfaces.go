@@ -126,6 +126,20 @@ type Conditioner interface {
 	Conditions() []shapes.Shape
 }
 
+// Preparable is an Overlay that is drawn before it is laid over pictures. What it
+// shows then is an input of the compiled programs and not part of them: another
+// picture compiles nothing anew.
+type Preparable interface {
+	Overlay
+	// Prepare returns what ApplyPrepared wants to know of the overlay for pictures
+	// of a size in pixels; the caller frees it. nil without an error says that this
+	// overlay cannot be prepared, and that Apply is to be called.
+	Prepare(height, width int) ([]*tensors.Tensor, error)
+	// ApplyPrepared is Apply by what Prepare returned. For one type and for tensors of
+	// equal shapes it must build the same graph whatever the overlay.
+	ApplyPrepared(image *graph.Node, prepared []*graph.Node) *graph.Node
+}
+
 // Validator is an Overlay that can tell whether it is sound before it is laid over
 // a picture.
 type Validator interface {

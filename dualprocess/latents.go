@@ -160,7 +160,8 @@ func newLatentOptimizer(ctx context.Context, t LatentTask) (o *latentOptimizer, 
 	}
 	o.shares = newShares(t.Questions, []string{t.Prompt})
 	o.metrics = newMetrics(t.Questions, o.shares)
-	o.program = newProgram(t.Runtime, "gradient", o.update)
+	f := formOf(t.Unroll, t.Prior, t.Clip, o.shares != nil)
+	o.program = newProgram(t.Runtime, "update latents", o.rater.exam.form(f), o.update, t.Generator, t.Verifier)
 	return o, nil
 }
 
@@ -211,7 +212,6 @@ func (o *latentOptimizer) close() {
 	if o != nil {
 		o.sampler.Close()
 		o.rater.close()
-		o.shares.release()
 		o.program.Close()
 	}
 }

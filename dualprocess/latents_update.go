@@ -62,8 +62,8 @@ func newLatentState(initial *tensors.Tensor) (*latentState[*tensors.Tensor], err
 func (o *latentOptimizer) inputs(s *latentState[*tensors.Tensor], n int) []any {
 	rows := make([]int32, len(o.Seeds)) // all of the one prompt
 	return []any{
-		s.values(), float32(n + 1), float32(o.LearningRate), o.sampler.denoiser.conditions.inputs(), rows,
-		o.rater.exam.inputs(), o.shares.inputs(),
+		s.values(), float32(n + 1), float32(o.LearningRate), o.sampler.denoiser.conditions.inputs(rows),
+		o.rater.exam.inputs(), o.shares.inputs(rows),
 	}
 }
 
@@ -72,7 +72,7 @@ type latentNodes struct {
 	state        latentState[*Node]
 	number, rate *Node   // scalars
 	cond         []*Node // [seeds, ...]
-	questions    [][]*Node
+	questions    examNodes
 	share        *Node // of the questions, [questions, seeds]; nil = all alike
 }
 
@@ -80,10 +80,9 @@ type latentNodes struct {
 func (o *latentOptimizer) take(in *cursor) (n latentNodes) {
 	n.state.set(in.take(len(n.state.fields())))
 	n.number, n.rate = in.one(), in.one()
-	tables, rows := o.sampler.denoiser.conditions.take(in), in.one()
-	n.cond = pick(tables, rows)
+	n.cond = o.sampler.denoiser.conditions.take(in, len(o.Seeds))
 	n.questions = o.rater.exam.take(in)
-	n.share = o.shares.take(in, rows)
+	n.share = o.shares.take(in)
 	return n
 }
 

@@ -10,7 +10,8 @@ import (
 // inputs lists all that the graph of gradients reads, for a micro-batch.
 func (d *distiller) inputs(b microBatch) []any {
 	return []any{
-		d.adapted().inputs(), d.conditions.inputs(), b.learning.inputs(), b.preserved.inputs(), d.exam.inputs(), d.shares.inputs(),
+		d.adapted().inputs(), b.learning.inputs(d.conditions), b.preserved.inputs(d.conditions), d.exam.inputs(),
+		d.shares.inputs(b.learning.rows), float32(d.Drift), float32(d.Preserve.Weight),
 	}
 }
 
@@ -20,21 +21,29 @@ type lossNodes struct {
 	params    []*Node // of the adapter
 	learning  pictureNodes
 	preserved pictureNodes // empty if there are none
-	questions [][]*Node
+	questions examNodes
 	share     *Node // of the questions, [questions, batch]; nil = all alike
+
+	driftWeight, preserveWeight *Node // scalars
 }
 
 // take reads inputs.
 func (d *distiller) take(in *cursor) (n lossNodes) {
 	n.delta, n.params = takeDelta(in, d.adapter)
-	tables := d.conditions.take(in)
-	n.learning = takePictures(in, tables)
+	n.learning = takePictures(in, d.conditions)
 	if d.Preserve.Weight > 0 {
-		n.preserved = takePictures(in, tables)
+		n.preserved = takePictures(in, d.conditions)
 	}
 	n.questions = d.exam.take(in)
-	n.share = d.shares.take(in, n.learning.rows)
+	n.share = d.shares.take(in)
+	n.driftWeight, n.preserveWeight = in.one(), in.one()
 	return n
+}
+
+// gradientForm is what shapes the graph of gradients besides its inputs.
+func (d *distiller) gradientForm() *form {
+	f := formOf(d.adapter.Form(), d.Drift > 0, d.Preserve.Weight > 0, d.shares != nil)
+	return d.exam.form(f)
 }
 
 // gradients builds one micro-batch: latents → picture → overlay → loss → gradient.
@@ -51,11 +60,11 @@ func (d *distiller) gradients(in *cursor) (params, grads []*Node, values *Node) 
 	m.total = m.loss
 	if d.Drift > 0 {
 		m.drift = d.distance(prediction, x)
-		m.total = Add(m.total, MulScalar(m.drift, d.Drift))
+		m.total = Add(m.total, Mul(m.drift, n.driftWeight))
 	}
 	if k := n.preserved; d.Preserve.Weight > 0 {
 		m.preserved = d.distance(d.Generator.Predict(n.delta, k.latents, k.i, k.cond), k)
-		m.total = Add(m.total, MulScalar(m.preserved, d.Preserve.Weight))
+		m.total = Add(m.total, Mul(m.preserved, n.preserveWeight))
 	}
 	return n.params, Gradient(m.total, n.params...), m.inPlace()
 }

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"slices"
 
-	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/dualprocess/dualprocess-go/internal/graphs"
@@ -91,26 +90,22 @@ type programs struct {
 	renoise            *graphs.Program
 	update             *graphs.Program // a whole update, or
 	accumulate, finish *graphs.Program // several micro-batches and then the rest of it
-	decode, rate       *graphs.Program // of validation
+	decode, rate       *graphs.Program // of whole pictures
 }
 
 func (d *distiller) newPrograms() (p programs) {
-	create := func(name string, build func(in *cursor) []*Node) *graphs.Program {
-		return newProgram(d.Runtime, name, build)
-	}
+	rt, g, v := d.Runtime, d.Generator, d.Verifier
 	if d.Timesteps == Renoise {
-		p.renoise = create("add noise again", d.renoise)
+		p.renoise = newProgram(rt, "add noise again", formOf(), d.renoise, g)
 	}
 	if d.Accumulate == 1 {
-		p.update = create("gradient", d.fused)
+		p.update = newProgram(rt, "gradient", d.gradientForm().add(d.optimizer, d.Clip), d.fused, g, v)
 	} else {
-		p.accumulate = create("gradient", d.accumulate)
-		p.finish = create("optimiser", d.finish)
+		p.accumulate = newProgram(rt, "gradient", d.gradientForm().add(d.Accumulate), d.accumulate, g, v)
+		p.finish = newProgram(rt, "optimiser", formOf(d.adapter.Form(), d.optimizer, d.Clip, d.metrics), d.finish)
 	}
-	if d.StopAt.Seeds != nil {
-		p.decode = create("decode", d.denoiser.decode)
-		p.rate = create("rate pictures", d.exam.rate)
-	}
+	p.decode = newProgram(rt, "decode", formOf(), d.denoiser.decode, g)
+	p.rate = newProgram(rt, "rate pictures", d.exam.form(formOf()), d.exam.rate, v)
 	return p
 }
 

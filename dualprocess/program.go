@@ -1,6 +1,9 @@
 package dualprocess
 
 import (
+	"fmt"
+	"strings"
+
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/support/exceptions"
 
@@ -9,15 +12,45 @@ import (
 )
 
 // Everything that changes between the runs of a program is an input, of a shape
-// that does not change, so that a program is compiled once. Inputs come in groups:
-// an adapter, conditions, a micro-batch, an exam, the optimiser's state. Each group
-// is a type whose method inputs lists it on the host, and whose method take reads
-// it in the graph, in the same order; the two stand side by side.
+// that does not change, so that a program is compiled once: for a task, for the
+// next one, and for all that sample, evaluate and score with the same models.
+// Inputs come in groups: an adapter, conditions, a micro-batch, an exam, the
+// optimiser's state. Each group is a type whose method inputs lists it on the host,
+// and whose method take reads it in the graph, in the same order; the two stand
+// side by side. What shapes a graph besides its inputs is its form: a group that
+// does so has a method for that, too.
+
+// form is what shapes a graph besides the models and the shapes of the inputs.
+type form struct {
+	text strings.Builder
+	own  bool // something shapes it that has no words: nobody else can share it
+}
+
+// formOf describes values, each by its type and contents.
+func formOf(values ...any) *form {
+	f := &form{}
+	return f.add(values...)
+}
+
+// add describes more values.
+func (f *form) add(values ...any) *form {
+	for _, v := range values {
+		fmt.Fprintf(&f.text, "%T%+v;", v, v)
+	}
+	return f
+}
 
 // newProgram returns a program of a graph function that takes its inputs from a
-// cursor, all of them, in the order in which Run is given them.
-func newProgram(rt *backends.Runtime, name string, build func(in *cursor) []*Node) *graphs.Program {
-	return graphs.New(rt, name, func(nodes []*Node) []*Node {
+// cursor, all of them, in the order in which Run is given them. models are those
+// that the graph function calls.
+func newProgram(rt *backends.Runtime, name string, f *form, build func(in *cursor) []*Node, models ...any) *graphs.Program {
+	key := graphs.Key{Name: name, Form: f.text.String()}
+	copy(key.Models[:], models)
+	create := graphs.New
+	if f.own {
+		create = graphs.NewOwn
+	}
+	return create(rt, key, func(nodes []*Node) []*Node {
 		in := &cursor{nodes}
 		out := build(in)
 		if len(in.nodes) != 0 {

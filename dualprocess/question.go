@@ -1,7 +1,6 @@
 package dualprocess
 
 import (
-	"reflect"
 	"slices"
 	"strings"
 )
@@ -52,36 +51,4 @@ func (q Question) isFor(prompt string) bool {
 func (q Question) weight() float64 {
 	setDefault(&q.Weight, 1)
 	return q.Weight
-}
-
-// overlayGroup is an overlay with the indices of the questions asked under it.
-type overlayGroup struct {
-	overlay   Overlay
-	questions []int
-}
-
-// groupByOverlay collects the questions that look at the same picture, in the
-// order of their first appearance.
-func groupByOverlay(questions []Question) []overlayGroup {
-	var groups []overlayGroup
-next:
-	for k, q := range questions {
-		for g := range groups {
-			if sameOverlay(groups[g].overlay, q.Overlay) {
-				groups[g].questions = append(groups[g].questions, k)
-				continue next
-			}
-		}
-		groups = append(groups, overlayGroup{q.Overlay, []int{k}})
-	}
-	return groups
-}
-
-// sameOverlay compares with ==, and by their contents where there is no such thing,
-// as of a palette drawn from a slice of colours.
-func sameOverlay(a, b Overlay) bool {
-	if reflect.ValueOf(a).Comparable() && reflect.ValueOf(b).Comparable() {
-		return a == b
-	}
-	return reflect.DeepEqual(a, b)
 }

@@ -33,7 +33,7 @@ func newVerifierRater(ctx context.Context, rt *backends.Runtime, v Verifier, que
 	if err != nil {
 		return nil, err
 	}
-	return &verifierRater{e, newProgram(rt, "rate pictures", e.rate)}, nil
+	return &verifierRater{e, newProgram(rt, "rate pictures", e.form(formOf()), e.rate, v)}, nil
 }
 
 func (r *verifierRater) rate(ctx context.Context, pictures *tensors.Tensor, prompts []string) ([][]float64, error) {
@@ -61,32 +61,33 @@ func (r *verifierRater) close() {
 type scorerRater struct {
 	scorer    Scorer
 	questions []Question
-	groups    []overlayGroup
+	views     []view
 	program   *graphs.Program // lays all overlays over a batch of pictures
 }
 
-func newScorerRater(rt *backends.Runtime, s Scorer, questions []Question) *scorerRater {
-	r := &scorerRater{scorer: s, questions: questions, groups: groupByOverlay(questions)}
-	r.program = newProgram(rt, "overlay", r.overlay)
-	return r
+func newScorerRater(rt *backends.Runtime, s Scorer, questions []Question, height, width int) (*scorerRater, error) {
+	views, err := newViews(questions, height, width)
+	if err != nil {
+		return nil, err
+	}
+	r := &scorerRater{scorer: s, questions: questions, views: views}
+	r.program = newProgram(rt, "overlay", viewForm(formOf(), views), r.overlay)
+	return r, nil
 }
 
-// overlay is a graph function: pictures in, one overlaid version per group out.
+// overlay is a graph function: pictures in, one overlaid version per view out.
 func (r *scorerRater) overlay(in *cursor) []*Node {
 	pictures := in.one()
+	nodes := takeViews(in, r.views)
 	var out []*Node
-	for _, group := range r.groups {
-		if group.overlay == nil {
-			out = append(out, Identity(pictures))
-		} else {
-			out = append(out, group.overlay.Apply(pictures))
-		}
+	for k, v := range r.views {
+		out = append(out, Identity(v.apply(pictures, nodes[k])))
 	}
 	return out
 }
 
 func (r *scorerRater) rate(ctx context.Context, pictures *tensors.Tensor, prompts []string) ([][]float64, error) {
-	overlaid, err := r.program.Run(ctx, pictures)
+	overlaid, err := r.program.Run(ctx, pictures, viewInputs(r.views))
 	if err != nil {
 		return nil, err
 	}
@@ -95,12 +96,12 @@ func (r *scorerRater) rate(ctx context.Context, pictures *tensors.Tensor, prompt
 	for k := range p {
 		p[k] = make([]float64, len(r.questions))
 	}
-	for g, group := range r.groups {
+	for g, view := range r.views {
 		images, err := toImages(overlaid[g], len(prompts))
 		if err != nil {
 			return nil, err
 		}
-		for _, q := range group.questions {
+		for _, q := range view.questions {
 			for k, img := range images {
 				if p[k][q], err = r.score(ctx, img, r.questions[q], prompts[k]); err != nil {
 					return nil, err
@@ -130,4 +131,9 @@ func (r *scorerRater) score(ctx context.Context, img image.Image, q Question, pr
 	return p, nil
 }
 
-func (r *scorerRater) close() { r.program.Close() }
+func (r *scorerRater) close() {
+	if r != nil {
+		releaseViews(r.views)
+		r.program.Close()
+	}
+}

@@ -57,7 +57,7 @@ func newSampler(rt *backends.Runtime, g Generator, a *lora.Adapter, batch int) *
 		s.params = a.Params()
 	}
 	s.denoiser = newDenoiser(rt, g, a, &conditions{})
-	s.decode = newProgram(rt, "decode", s.denoiser.decode)
+	s.decode = newProgram(rt, "decode", formOf(), s.denoiser.decode, g)
 	return s
 }
 
@@ -220,7 +220,5 @@ func (s *Sampler) Close() {
 	}
 	graphs.Release(s.params...)
 	s.denoiser.conditions.release()
-	s.denoiser.close()
-	s.decode.Close()
 	s.rt = nil
 }

@@ -3,38 +3,40 @@ package dualprocess
 import (
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
-
-	"github.com/dualprocess/dualprocess-go/internal/graphs"
 )
 
 // shares say how much each question counts in the loss of a picture: a share of
 // the picture's prompt, 0 for a question that is not asked. nil is all alike.
 type shares struct {
-	table *tensors.Tensor // float32 [prompts, questions]; rows sum to 1
+	table [][]float32 // [questions][prompts]; those of a prompt sum to 1
 }
 
-// inputs lists them for a program.
-func (s *shares) inputs() []any {
+// inputs lists those of a batch for a program, float32 [questions, batch]; rows are
+// the numbers of its prompts.
+func (s *shares) inputs(rows []int32) []any {
 	if s == nil {
 		return nil
 	}
-	return []any{s.table}
+	batch := make([][]float32, len(s.table))
+	for q, ofPrompts := range s.table {
+		for _, row := range rows {
+			batch[q] = append(batch[q], ofPrompts[row])
+		}
+	}
+	return []any{batch}
 }
 
-// take reads inputs in a graph and returns the shares of a batch with these rows,
-// [questions, batch]; nil is all alike.
-func (s *shares) take(in *cursor, rows *Node) *Node {
+// take reads inputs in a graph; nil is all alike.
+func (s *shares) take(in *cursor) *Node {
 	if s == nil {
 		return nil
 	}
-	return Transpose(pick(in.take(1), rows)[0], 0, 1)
+	return in.one()
 }
 
 // newShares weighs questions for pictures of some prompts, each of which has one.
 func newShares(questions []Question, prompts []string) *shares {
-	alike := true
-	var table []float32
+	alike, table := true, make([][]float32, len(questions))
 	for _, prompt := range prompts {
 		weights, sum := make([]float64, len(questions)), 0.0
 		for k, q := range questions {
@@ -44,14 +46,14 @@ func newShares(questions []Question, prompts []string) *shares {
 			alike = alike && weights[k] == questions[0].weight()
 			sum += weights[k]
 		}
-		for _, w := range weights {
-			table = append(table, float32(w/sum))
+		for k, w := range weights {
+			table[k] = append(table[k], float32(w/sum))
 		}
 	}
 	if alike {
 		return nil
 	}
-	return &shares{tensors.FromFlatDataAndDimensions(table, len(prompts), len(questions))}
+	return &shares{table}
 }
 
 // lossEach is the loss of each picture, [batch]: the mean of -log P(answer) over
@@ -91,10 +93,4 @@ func answerRates(logP, share *Node) []*Node {
 	}
 	part := ReduceMean(ConvertDType(isAsked(share), dtypes.Float32), 1)
 	return []*Node{ReduceMean(asked(p, share), 1), part}
-}
-
-func (s *shares) release() {
-	if s != nil {
-		graphs.Release(s.table)
-	}
 }

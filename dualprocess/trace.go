@@ -32,10 +32,10 @@ func Layers(rt *backends.Runtime, g Generator) (layers []lora.Layer, err error) 
 		conditions = c.Conditions()
 	} else {
 		c, err := encode(context.Background(), g, []string{""})
+		defer c.release()
 		if err != nil {
 			return nil, err
 		}
-		defer c.release()
 		conditions = c.shapes()
 	}
 	p, err := trace(rt, g, conditions)

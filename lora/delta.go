@@ -1,6 +1,9 @@
 package lora
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
 	"slices"
 
 	"github.com/gomlx/compute/dtypes"
@@ -52,6 +55,17 @@ func (a *Adapter) Delta(params []*Node, weight *Node) *Delta {
 		d.layers[p.Name] = placed{p.Layer, p.rank, nodeA, nodeB, MulScalar(weight, p.alpha/float64(p.rank))}
 	}
 	return d
+}
+
+// Form stands for all of an adapter that shapes a graph with its Delta: layers,
+// ranks and alphas, not the numbers. Adapters of the same form can take each other's
+// place as inputs of one compiled program.
+func (a *Adapter) Form() string {
+	sum := sha256.New()
+	for _, p := range a.list() {
+		fmt.Fprintf(sum, "%q %d %d %v %d %v\n", p.Name, p.In, p.Out, p.Kernel, p.rank, p.alpha) // a hash never fails
+	}
+	return hex.EncodeToString(sum.Sum(nil))
 }
 
 // Linear returns y, the output of the named linear layer for x, with the

@@ -6,7 +6,6 @@ import (
 	"math"
 
 	"github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/support/exceptions"
 )
 
@@ -141,19 +140,23 @@ func (s Solid) sheet() sheet       { return sheet{s.Picture, s.Fit, s.Multiple, 
 func (t Transparent) sheet() sheet { return sheet{t.Picture, t.Fit, t.Multiple, t.Paper} }
 
 func lay(o filmer, image *graph.Node) *graph.Node {
+	checkImage(image)
+	film, err := prepareFilm(o, image.Shape().Dimensions[1], image.Shape().Dimensions[2])
+	if err != nil {
+		panic(err)
+	}
+	constants := make([]*graph.Node, len(film))
+	for k, t := range film {
+		constants[k] = graph.ConstTensor(image.Graph(), t)
+	}
+	return layFilm(image, constants)
+}
+
+// checkImage panics unless a node is of pictures.
+func checkImage(image *graph.Node) {
 	if image.Rank() != 4 || image.Shape().Dimensions[3] != 3 {
 		exceptions.Panicf("overlay: an image must be [batch, height, width, 3], this one is %s", image.Shape())
 	}
-	height, width := image.Shape().Dimensions[1], image.Shape().Dimensions[2]
-	f, err := o.film(height, width)
-	if err != nil {
-		panic(fmt.Errorf("overlay: %w", err))
-	}
-	constant := func(values []float32, channels int) *graph.Node {
-		t := tensors.FromFlatDataAndDimensions(values, 1, height, width, channels)
-		return graph.ConvertDType(graph.ConstTensor(image.Graph(), t), image.DType())
-	}
-	return graph.Add(graph.Mul(image, constant(f.keep, 1)), constant(f.ink, 3))
 }
 
 // over lays an overlay over a picture. Its errors do not name the package.

@@ -1,11 +1,16 @@
-// Package graphs compiles graph functions and runs them.
+// Package graphs compiles graph functions and runs them. What is compiled is kept on
+// the runtime: the next program with the same key and inputs of the same shapes is
+// there already, whoever asks.
 package graphs
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
@@ -13,56 +18,138 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 )
 
+// Key tells programs apart. Two programs with equal keys must build the same graph
+// from inputs of the same shapes.
+type Key struct {
+	Name   string // of what it does; stands before errors, and is shown while it compiles
+	Models [2]any // that the graph function calls; nil where there is none
+	Form   string // all else that shapes the graph, but for the shapes of its inputs
+	own    *byte  // of a program that nobody shares; nil for all others
+}
+
 // Program is a graph function that is compiled when it first runs with inputs of
-// new shapes. It must not be used by several goroutines at once.
+// new shapes. Several goroutines may run it; they take turns.
 type Program struct {
-	name    string
+	key     Key
 	runtime *backends.Runtime
 	build   func(in []*Node) []*Node
-	exec    *model.Exec // nil before the first run
 }
 
-// New returns a program of a graph function. The name stands before its errors.
-func New(rt *backends.Runtime, name string, build func(in []*Node) []*Node) *Program {
-	return &Program{name: name, runtime: rt, build: build}
+// New returns a program of a graph function of at least one input. It is shared by
+// all with the same key, and whoever compiles it first keeps what its graph function
+// holds on to only as long.
+func New(rt *backends.Runtime, key Key, build func(in []*Node) []*Node) *Program {
+	for _, m := range key.Models {
+		if !comparable(m) {
+			return NewOwn(rt, key, build)
+		}
+	}
+	return &Program{key: key, runtime: rt, build: build}
 }
 
-// Run executes the program, unless ctx has ended. Inputs are tensors, Go scalars,
-// and slices of both, which are spread. The results stay on the device and belong
-// to the caller.
+// NewOwn is New of a program that is not shared: something shapes its graph that a
+// key cannot tell. It is to be closed.
+func NewOwn(rt *backends.Runtime, key Key, build func(in []*Node) []*Node) *Program {
+	return &Program{key: Key{Name: key.Name, own: new(byte)}, runtime: rt, build: build}
+}
+
+// Close frees what was compiled unless it is shared; a nil program has nothing.
+func (p *Program) Close() {
+	if p != nil && p.key.own != nil {
+		cacheOf(p.runtime).forget(func(k Key) bool { return k == p.key })
+	}
+}
+
+// Run executes the program, unless ctx has ended. Inputs are tensors, Go scalars and
+// slices that become tensors, and slices of all of these, which are spread. The
+// results stay on the device and belong to the caller.
 //
 // What the graph function panics with is the error, as it is: GoMLX would put five
-// layers of its own before it.
+// layers of its own before it. It wraps backends.ErrClosed where the runtime has
+// been closed.
 func (p *Program) Run(ctx context.Context, inputs ...any) (out []*tensors.Tensor, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	panicked := backends.Try(func() { out, err = p.call(spread(nil, inputs)) })
+	done, err := p.runtime.Use()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	panicked := backends.Try(func() { out, err = p.run(ctx, inputs) })
 	if err == nil {
 		err = panicked
 	}
+	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return nil, err
+	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", p.name, cause(err))
+		return nil, fmt.Errorf("%s: %w", p.key.Name, cause(err))
 	}
 	return out, nil
 }
 
-func (p *Program) call(inputs []any) (out []*tensors.Tensor, err error) {
-	if p.exec == nil {
-		if p.exec, err = NewExecutor(p.runtime, p.guarded); err != nil {
+func (p *Program) run(ctx context.Context, inputs []any) ([]*tensors.Tensor, error) {
+	in, made, err := spread(inputs)
+	defer func() { Release(made...) }()
+	if err != nil {
+		return nil, err
+	}
+	var form strings.Builder
+	sizes := make([]shapes.Shape, len(in))
+	for k, t := range in {
+		sizes[k] = t.(*tensors.Tensor).Shape()
+		form.WriteString(sizes[k].String())
+	}
+	c := cacheOf(p.runtime)
+	held := c.hold(p.key, form.String())
+	defer c.let(held)
+	select {
+	case held.turn <- struct{}{}:
+		defer func() { <-held.turn }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if held.exec == nil {
+		began := time.Now()
+		observe(ctx, Event{Program: p.key.Name, Compiling: true})
+		if held.exec, err = p.compile(sizes); err != nil {
 			return nil, err
 		}
-		p.exec.WithName(p.name)
+		c.took(held, time.Since(began))
 	}
-	return p.exec.Call(inputs...)
+	observe(ctx, Event{Program: p.key.Name})
+	return held.exec.Call(in...)
 }
 
-// NewExecutor returns an executor of a graph function of at least one input, for what
-// runs without this package's care for contexts and errors.
+// compile returns the executor for inputs of these shapes. It is called for no
+// others, so what the graph function holds on to is let go of.
+func (p *Program) compile(sizes []shapes.Shape) (*model.Exec, error) {
+	build := p.build
+	exec, err := NewExecutor(p.runtime, func(in []*Node) []*Node { return guarded(build, in) })
+	if err != nil {
+		return nil, err
+	}
+	exec.WithName(p.key.Name)
+	panicked := backends.Try(func() { _, err = exec.Compile(sizes...) })
+	build = nil
+	if err == nil {
+		err = panicked
+	}
+	if err != nil {
+		exec.Finalize()
+		return nil, err
+	}
+	return exec, nil
+}
+
+// NewExecutor returns an executor of a graph function of at least one input, for
+// what runs without this package's care for contexts and errors.
 //
-// The store's variables are inputs of its graphs. The pure Go backend would have
-// them copied into the graph as constants, where neither a new value nor the end of
-// the model reaches them; it does so unless the graph is said to be for training.
+// The store's variables are inputs of its graphs. Newer versions of the pure Go
+// backend would have them copied into the graph as constants, where neither a new
+// value nor the end of the model reaches them; they do so unless the graph is said
+// to be for training.
 func NewExecutor(rt *backends.Runtime, build func(in []*Node) []*Node) (*model.Exec, error) {
 	return model.NewExec(rt.Backend, rt.Store, func(_ *model.Scope, in []*Node) []*Node {
 		rt.Store.SetTraining(in[0].Graph(), true)
@@ -70,22 +157,14 @@ func NewExecutor(rt *backends.Runtime, build func(in []*Node) []*Node) (*model.E
 	})
 }
 
-// Close frees what was compiled; a nil program has nothing.
-func (p *Program) Close() {
-	if p != nil && p.exec != nil {
-		p.exec.Finalize()
-		p.exec = nil
-	}
-}
-
 // building is what a graph function panicked with, on its way through GoMLX.
 type building struct{ error }
 
 func (b building) Unwrap() error { return b.error }
 
-// guarded is the graph function with its panics marked.
-func (p *Program) guarded(in []*Node) (out []*Node) {
-	if err := backends.Try(func() { out = p.build(in) }); err != nil {
+// guarded is a graph function with its panics marked.
+func guarded(build func(in []*Node) []*Node, in []*Node) (out []*Node) {
+	if err := backends.Try(func() { out = build(in) }); err != nil {
 		panic(building{err})
 	}
 	return out
@@ -104,32 +183,5 @@ func cause(err error) error {
 			return err
 		}
 		err = layer.Cause()
-	}
-}
-
-// spread appends values to flat, those in slices one by one.
-func spread(flat, values []any) []any {
-	for _, v := range values {
-		switch v := v.(type) {
-		case []any:
-			flat = spread(flat, v)
-		case []*tensors.Tensor:
-			for _, t := range v {
-				flat = append(flat, t)
-			}
-		default:
-			flat = append(flat, v)
-		}
-	}
-	return flat
-}
-
-// Release frees tensors on the device and the host at once: the garbage collector
-// cannot see how much memory of the device they hold.
-func Release(values ...*tensors.Tensor) {
-	for _, t := range values {
-		if t != nil {
-			_ = t.FinalizeAll() // of a tensor already freed: nothing to do
-		}
 	}
 }

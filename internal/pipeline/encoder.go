@@ -116,7 +116,7 @@ func (e *Encoder[P]) load(ctx context.Context) error {
 	if err := e.opening.Load(ctx, e.encoding.Weights...); err != nil {
 		return errors.Join(err, e.free())
 	}
-	e.program = graphs.New(e.opening.Runtime, "encode the prompt", e.build)
+	e.program = graphs.NewOwn(e.opening.Runtime, graphs.Key{Name: "encode the prompt"}, e.build)
 	return nil
 }
 

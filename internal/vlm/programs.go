@@ -56,7 +56,7 @@ func (p *Programs) program(key string, build func(in []*Node) []*Node) *graphs.P
 		p.list[0].program.Close()
 		p.list = slices.Delete(p.list, 0, 1)
 	}
-	p.list = append(p.list, keyed{key, graphs.New(p.runtime, key, build)})
+	p.list = append(p.list, keyed{key, graphs.NewOwn(p.runtime, graphs.Key{Name: key}, build)})
 	return p.list[len(p.list)-1].program
 }
 
