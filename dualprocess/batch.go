@@ -56,6 +56,8 @@ func (b microBatch) release() {
 
 // nextBatch makes the next micro-batch.
 func (d *distiller) nextBatch(ctx context.Context, step, keptStep int) (b microBatch, err error) {
+	d.clock.phase(Denoising)
+	defer d.clock.phase(Updating)
 	if b.learning, err = d.nextLearning(ctx, step); err != nil {
 		return b, err
 	}

@@ -31,6 +31,14 @@ func checkRuntime(rt *backends.Runtime) error {
 	return nil
 }
 
+// hold keeps a runtime open until done is called.
+func hold(rt *backends.Runtime) (done func(), err error) {
+	if done, err = rt.Use(); err != nil {
+		return nil, invalidBecause("Runtime", err)
+	}
+	return done, nil
+}
+
 // checkModel checks a generator or a verifier.
 func checkModel(field string, rt *backends.Runtime, model any) error {
 	if isNil(model) {

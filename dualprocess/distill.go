@@ -40,12 +40,17 @@ func Distill(ctx context.Context, t Task) (adapter *lora.Adapter, err error) {
 	if t, err = t.resolved(); err != nil {
 		return nil, err
 	}
-	d, err := newDistiller(ctx, t)
-	defer d.close()
+	done, err := hold(t.Runtime)
 	if err != nil {
 		return nil, err
 	}
-	d.began = began
+	defer done()
+	d := &distiller{Task: t, clock: clock{began: began, status: Status{Total: t.Updates}, tell: t.Status}}
+	defer d.close()
+	ctx = d.clock.observed(ctx)
+	if err := d.prepare(ctx); err != nil {
+		return nil, err
+	}
 	return d.train(ctx)
 }
 
@@ -57,10 +62,12 @@ func Distill(ctx context.Context, t Task) (adapter *lora.Adapter, err error) {
 // measured on the way comes back in one vector (metrics.go).
 type distiller struct {
 	Task      // with every default filled in
+	identity  identity
 	adapter   *lora.Adapter
 	optimizer optim.AdamW
 
-	conditions *conditions // of the prompts and, behind them, the preserved ones
+	prompts    []string    // all: the task's, the preserved ones, those of snapshots
+	conditions *conditions // of these
 	denoiser   *denoiser
 	exam       *exam
 	shares     *shares
@@ -72,7 +79,11 @@ type distiller struct {
 	zeroSums []*tensors.Tensor // that accumulation starts from; nil without
 	stop     stopper
 
-	began        time.Time
+	clock        clock
+	made, kept   int   // updates; those in the last checkpoint
+	place        place // of the draws after the last update
+	judged       bool  // StopAt has looked at the last update
+	finished     bool
 	skipped      int // updates in all
 	skippedInRow int
 }
@@ -82,30 +93,45 @@ func (d *distiller) adapted() *adapted {
 	return &adapted{d.state.params, d.Weight}
 }
 
-// train makes the updates.
+// train makes the updates that are left.
 func (d *distiller) train(ctx context.Context) (*lora.Adapter, error) {
-	for n := range d.Updates {
-		u, err := d.update(ctx, n)
+	for !d.finished {
+		err := d.advance(ctx)
+		if failed := d.keep(d.finished || err != nil); err == nil {
+			err = failed
+		}
 		if err != nil {
 			return d.trained(err)
-		}
-		done, err := d.shouldStop(ctx, &u)
-		if err != nil {
-			return d.trained(err)
-		}
-		d.report(u)
-		if d.skippedInRow >= patience {
-			return d.trained(fmt.Errorf("%w: %s, in %d updates in a row up to update %d of %d",
-				ErrNotFinite, u.Fault, d.skippedInRow, u.Number, u.Total))
-		}
-		if done {
-			break
 		}
 	}
 	if d.stop.best != nil {
 		return d.stop.best, nil
 	}
 	return d.trained(nil)
+}
+
+// advance makes one update, with all that follows from it.
+func (d *distiller) advance(ctx context.Context) (err error) {
+	u := Update{Number: d.made, Total: d.Updates}
+	if fresh := d.made == 0 || d.judged; fresh { // else the last update was made, but not judged
+		if u, err = d.update(ctx, d.made); err != nil {
+			return err
+		}
+	}
+	done, err := d.shouldStop(ctx, &u)
+	if err != nil {
+		return err
+	}
+	d.judged = true
+	d.report(u)
+	if d.skippedInRow >= patience {
+		return fmt.Errorf("%w: %s, in %d updates in a row up to update %d of %d",
+			ErrNotFinite, u.Fault, d.skippedInRow, u.Number, u.Total)
+	}
+	d.finished = done || d.made == d.Updates
+	stop, err := d.show(ctx, u, d.finished)
+	d.finished = d.finished || stop
+	return err
 }
 
 // trained brings the adapter as it is now to the host, and returns it with err.
@@ -128,11 +154,16 @@ func (d *distiller) snapshot() (*lora.Adapter, error) {
 
 // update makes update n, counted from 0.
 func (d *distiller) update(ctx context.Context, n int) (Update, error) {
+	d.clock.status.Number = n + 1
 	rate := d.learningRate(n)
 	step, keptStep := d.draws.steps(&d.Task)
 	values, err := d.descend(ctx, step, keptStep, rate)
 	if err != nil {
 		return Update{}, fmt.Errorf("update %d: %w", n+1, err)
+	}
+	d.made, d.judged = n+1, false
+	if d.place, err = d.draws.place(); err != nil {
+		return Update{}, err
 	}
 	u := d.metrics.read(values)
 	u.Number, u.Total, u.Step, u.LearningRate = n+1, d.Updates, step, rate
@@ -161,7 +192,7 @@ func (t *Task) learningRate(n int) float64 {
 
 // report tells the caller and the log about an update.
 func (d *distiller) report(u Update) {
-	u.Elapsed = time.Since(d.began)
+	u.Elapsed = time.Since(d.clock.began)
 	level, message := slog.LevelDebug, "update"
 	switch {
 	case u.Skipped:

@@ -1,6 +1,7 @@
 package dualprocess
 
 import (
+	"fmt"
 	"hash/fnv"
 	"math/rand/v2"
 )
@@ -8,14 +9,21 @@ import (
 // stream returns the random numbers that a seed gives for one purpose. Every
 // purpose has a stream of its own, so that switching a guard on does not shift
 // what the others draw.
-func stream(seed int64, purpose string) *rand.Rand {
+func stream(seed int64, purpose string) random {
 	key := fnv.New64a()
 	key.Write([]byte(purpose)) // a hash never fails
-	return rand.New(rand.NewPCG(uint64(seed), key.Sum64()))
+	source := rand.NewPCG(uint64(seed), key.Sum64())
+	return random{rand.New(source), source}
+}
+
+// random is a stream of random numbers whose place can be kept.
+type random struct {
+	*rand.Rand
+	source *rand.PCG // all the state that there is
 }
 
 // newSeed draws the seed of one picture. 32 bits are enough, and can be typed.
-func newSeed(random *rand.Rand) int64 { return int64(random.Uint32()) }
+func (r random) newSeed() int64 { return int64(r.Uint32()) }
 
 // draws decides at random, or in turn, what each update works on.
 type draws struct {
@@ -26,7 +34,7 @@ type draws struct {
 
 	pictures, kept int // handed out so far
 
-	step, keptStep, seed, keptSeed, noise *rand.Rand
+	step, keptStep, seed, keptSeed, noise random
 }
 
 func newDraws(t Task) draws {
@@ -70,7 +78,7 @@ func (d *draws) next(batch int) (seeds []int64, rows []int32) {
 // nextKept returns the seeds and prompts of the next preserved pictures.
 func (d *draws) nextKept(batch int) (seeds []int64, rows []int32) {
 	for range batch {
-		seeds = append(seeds, newSeed(d.keptSeed))
+		seeds = append(seeds, d.keptSeed.newSeed())
 		rows = append(rows, int32(d.prompts+d.kept%d.preserved))
 		d.kept++
 	}
@@ -81,9 +89,48 @@ func (d *draws) nextKept(batch int) (seeds []int64, rows []int32) {
 func (d *draws) newSeeds(batch int) []int64 {
 	seeds := make([]int64, batch)
 	for k := range seeds {
-		seeds[k] = newSeed(d.noise)
+		seeds[k] = d.noise.newSeed()
 	}
 	return seeds
+}
+
+// place is where all draws are.
+type place struct {
+	Pictures int      `json:"pictures"`
+	Kept     int      `json:"kept"`
+	Streams  [][]byte `json:"streams"`
+}
+
+// streams are those that go on from update to update.
+func (d *draws) streams() []random {
+	return []random{d.step, d.keptStep, d.seed, d.keptSeed, d.noise}
+}
+
+// place returns where they are now.
+func (d *draws) place() (place, error) {
+	p := place{Pictures: d.pictures, Kept: d.kept}
+	for _, s := range d.streams() {
+		text, err := s.source.MarshalBinary()
+		if err != nil {
+			return place{}, err
+		}
+		p.Streams = append(p.Streams, text)
+	}
+	return p, nil
+}
+
+// goTo puts them where they were.
+func (d *draws) goTo(p place) error {
+	if len(p.Streams) != len(d.streams()) || p.Pictures < 0 || p.Kept < 0 {
+		return fmt.Errorf("%d random streams, want %d", len(p.Streams), len(d.streams()))
+	}
+	for k, s := range d.streams() {
+		if err := s.source.UnmarshalBinary(p.Streams[k]); err != nil {
+			return err
+		}
+	}
+	d.pictures, d.kept = p.Pictures, p.Kept
+	return nil
 }
 
 func gcd(a, b int) int {

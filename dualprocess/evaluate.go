@@ -72,6 +72,11 @@ func Evaluate(ctx context.Context, e Evaluation) (ratings []Rating, err error) {
 	if err := firstError(checkContext(ctx), e.resolve()); err != nil {
 		return nil, err
 	}
+	done, err := hold(e.Runtime)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	s := newSampler(e.Runtime, e.Generator, e.Adapter, e.Batch)
 	defer s.Close()
 	if err := s.prepare(ctx, e.Prompts...); err != nil {

@@ -74,6 +74,11 @@ func OptimizeLatents(ctx context.Context, t LatentTask) (r *LatentResult, err er
 	if err := firstError(checkContext(ctx), t.resolve()); err != nil {
 		return nil, err
 	}
+	done, err := hold(t.Runtime)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	o, err := newLatentOptimizer(ctx, t)
 	defer o.close()
 	if err != nil {

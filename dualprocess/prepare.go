@@ -13,41 +13,46 @@ import (
 	"github.com/dualprocess/dualprocess-go/lora"
 )
 
-// newDistiller prepares prompts, questions, adapter and programs, once. What it
-// returns is to be closed even if there is an error.
-func newDistiller(ctx context.Context, t Task) (d *distiller, err error) {
-	d = &distiller{Task: t, draws: newDraws(t), stop: stopper{StopAt: t.StopAt}}
-	d.optimizer = optim.AdamW{Beta1: t.Beta1, Beta2: t.Beta2, Epsilon: t.Epsilon, WeightDecay: t.WeightDecay}
+// prepare makes prompts, questions, adapter and programs, once. What there is of them
+// is to be closed even if there is an error.
+func (d *distiller) prepare(ctx context.Context) (err error) {
+	d.clock.phase(Encoding)
+	d.draws, d.stop = newDraws(d.Task), stopper{StopAt: d.StopAt}
+	d.optimizer = optim.AdamW{Beta1: d.Beta1, Beta2: d.Beta2, Epsilon: d.Epsilon, WeightDecay: d.WeightDecay}
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
-	if d.conditions, err = encode(ctx, t.Generator, slices.Concat(t.Prompts, t.Preserve.Prompts)); err != nil {
-		return d, err
+	d.prompts = slices.Concat(d.Prompts, d.Preserve.Prompts, d.Snapshots.Prompts)
+	if d.conditions, err = encode(ctx, d.Generator, d.prompts); err != nil {
+		return err
 	}
-	plan, err := trace(t.Runtime, t.Generator, d.conditions.shapes())
+	plan, err := trace(d.Runtime, d.Generator, d.conditions.shapes())
 	if err != nil {
-		return d, err
+		return err
 	}
-	if d.adapter, err = t.newAdapter(plan); err != nil {
-		return d, err
+	if d.adapter, err = d.newAdapter(plan); err != nil {
+		return err
 	}
-	if d.exam, err = newExam(ctx, t.Verifier, t.Questions, plan.height, plan.width); err != nil {
-		return d, err
+	if d.exam, err = newExam(ctx, d.Verifier, d.Questions, plan.height, plan.width); err != nil {
+		return err
 	}
-	if err = freeEncoders(t.Generator, t.Verifier); err != nil {
-		return d, err
+	if err = freeEncoders(d.Generator, d.Verifier); err != nil {
+		return err
 	}
-	d.shares = newShares(t.Questions, t.Prompts)
-	d.metrics = newMetrics(t.Questions, d.shares)
+	d.shares = newShares(d.Questions, d.Prompts)
+	d.metrics = newMetrics(d.Questions, d.shares)
 	d.state = newState(d.adapter)
-	if t.Accumulate > 1 {
+	if d.Accumulate > 1 {
 		d.zeroSums = append(zeros(d.state.params), tensors.FromShape(d.metrics.shape()))
 	}
-	d.denoiser = newDenoiser(t.Runtime, t.Generator, d.adapter, d.conditions)
+	d.denoiser = newDenoiser(d.Runtime, d.Generator, d.adapter, d.conditions)
 	d.programs = d.newPrograms()
-	d.Logger.Info("distil", "backend", t.Runtime.Name, "layers", len(d.adapter.Layers()), "updates", t.Updates,
+	d.Logger.Info("distil", "backend", d.Runtime.Name, "layers", len(d.adapter.Layers()), "updates", d.Updates,
 		"height", plan.height, "width", plan.width)
-	return d, nil
+	if d.identity, err = d.identify(&plan); err != nil {
+		return err
+	}
+	return d.resume()
 }
 
 // freeEncoders lets go of weights that only preparing needs.

@@ -11,6 +11,7 @@ import (
 func (t Task) resolved() (Task, error) {
 	for _, check := range []func(*Task) error{
 		(*Task).resolveModels, (*Task).resolveOptimizer, (*Task).resolveSeeds, (*Task).resolveSteps, (*Task).resolveGuards,
+		(*Task).resolveKept,
 	} {
 		if err := check(&t); err != nil {
 			return t, err
@@ -128,7 +129,7 @@ func (t *Task) resolveSeeds() error {
 	}
 	random := stream(t.Seed, "seeds")
 	for range t.SeedCount {
-		t.Seeds = append(t.Seeds, newSeed(random))
+		t.Seeds = append(t.Seeds, random.newSeed())
 	}
 	return nil
 }
@@ -176,6 +177,28 @@ func (t *Task) resolveGuards() error {
 		inRange("StopAt.P", t.StopAt.P, 0, 1-1e-9),
 		inRange("StopAt.Window", float64(t.StopAt.Window), 1, math.MaxInt32),
 		inRange("StopAt.Every", float64(t.StopAt.Every), 1, math.MaxInt32),
+	)
+}
+
+// resolveKept checks checkpoints and snapshots.
+func (t *Task) resolveKept() error {
+	c, s := &t.Checkpoint, &t.Snapshots
+	if c.Folder == "" && c.Every != 0 {
+		return invalid("Checkpoint.Folder", "must be given")
+	}
+	if s.Do == nil && (s.Every != 0 || s.Prompts != nil || s.Seeds != nil) {
+		return invalid("Snapshots.Do", "must be given")
+	}
+	if s.Do == nil || s.Seeds == nil {
+		s.Prompts = nil
+	} else if s.Prompts == nil {
+		s.Prompts = t.Prompts
+	}
+	setDefault(&c.Every, 10)
+	setDefault(&s.Every, 10)
+	return firstError(
+		inRange("Checkpoint.Every", float64(c.Every), 1, math.MaxInt32),
+		inRange("Snapshots.Every", float64(s.Every), 1, math.MaxInt32),
 	)
 }
 

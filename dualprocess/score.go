@@ -30,6 +30,11 @@ func Score(ctx context.Context, rt *backends.Runtime, v Verifier, questions []Qu
 	); err != nil {
 		return nil, err
 	}
+	done, err := hold(rt)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	size := images[0].Bounds().Size()
 	bytes := float64(len(images)) * pictureBytes(size.Y, size.X)
 	if err := checkRoom("Images", rt, bytes, fmt.Sprintf("%d pictures at once", len(images))); err != nil {

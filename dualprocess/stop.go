@@ -4,7 +4,8 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/dualprocess/dualprocess-go/internal/graphs"
+	"github.com/gomlx/gomlx/core/tensors"
+
 	"github.com/dualprocess/dualprocess-go/lora"
 )
 
@@ -28,6 +29,7 @@ func (d *distiller) shouldStop(ctx context.Context, u *Update) (bool, error) {
 	case u.Number%s.Every != 0 && u.Number != u.Total:
 		return false, nil
 	}
+	d.clock.phase(Validating)
 	p, err := d.validate(ctx)
 	if err != nil {
 		return false, fmt.Errorf("validate after update %d: %w", u.Number, err)
@@ -62,26 +64,15 @@ func (d *distiller) validate(ctx context.Context) (float64, error) {
 		jobs[k] = job{seed, int32(k % len(d.Prompts))}
 	}
 	var all []float64
-	err := eachBatch(jobs, d.Batch, func(seeds []int64, rows []int32, used int) error {
-		clean, err := d.denoiser.fromSeeds(ctx, d.adapted(), seeds, rows, d.Generator.Steps())
-		if err != nil {
-			return err
-		}
-		defer graphs.Release(clean)
-		pictures, err := d.programs.decode.Run(ctx, clean)
-		if err != nil {
-			return err
-		}
-		defer graphs.Release(pictures...)
-		ratings, err := d.exam.ask(ctx, d.programs.rate, pictures[0], used)
-		for k, p := range ratings {
+	err := d.rated(ctx, jobs, func(jobs []job, _ *tensors.Tensor, p [][]float64) error {
+		for k := range jobs {
 			for q, question := range d.Questions {
-				if question.isFor(d.Prompts[rows[k]]) {
-					all = append(all, p[q])
+				if question.isFor(d.prompts[jobs[k].row]) {
+					all = append(all, p[k][q])
 				}
 			}
 		}
-		return err
+		return nil
 	})
 	return mean(all), err
 }

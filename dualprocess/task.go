@@ -57,7 +57,13 @@ type Task struct {
 
 	Seed int64 // of everything random; the same task gives the same adapter, bit for bit
 
-	Progress func(Update) // called after every update, on the caller's goroutine; may be nil
+	Checkpoint Checkpoint // where training is kept, to go on after a crash; zero = nowhere
+	Snapshots  Snapshots  // pictures on the way; zero = none
+
+	// These are called on the caller's goroutine and may be nil. They must not close
+	// the Runtime, which waits for them.
+	Progress func(Update) // after every update
+	Status   func(Status) // when something else begins to be done
 	Logger   *slog.Logger // nil is silent
 }
 

@@ -1,0 +1,218 @@
+package dualprocess
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/dualprocess/dualprocess-go/internal/safetensors"
+	"github.com/dualprocess/dualprocess-go/lora"
+)
+
+// errTorn says that a file is no whole checkpoint.
+var errTorn = errors.New("damaged")
+
+// savedFormat is the version of the files, in their header.
+const savedFormat = "dualprocess-checkpoint-1"
+
+// saved is all that a training needs to go on: a safetensors file whose header has
+// the numbers that are no tensors.
+type saved struct {
+	identity identity
+	progress progress
+	adapter  *lora.Adapter                // as it is; nil in one that was read
+	tensors  []safetensors.Tensor         // to be written
+	groups   map[string][]*tensors.Tensor // that were read: params, m, v, best
+}
+
+// progress is where a training is, but for its tensors.
+type progress struct {
+	Made         int  `json:"made"`     // updates
+	Judged       bool `json:"judged"`   // StopAt has looked at the last of them
+	Finished     bool `json:"finished"` // there is nothing more to do
+	Taken        int  `json:"taken"`
+	Skipped      int  `json:"skipped"`
+	SkippedInRow int  `json:"skippedInRow"`
+
+	Draws place `json:"draws"`
+
+	Recent []float64 `json:"recent"`          // of the stopper
+	BestP  *float64  `json:"bestP,omitempty"` // nil: none, or not a number
+
+	Seconds float64 `json:"seconds"` // that it took so far
+}
+
+// save copies the training as it is after the last update to the host.
+func (d *distiller) save() (s *saved, err error) {
+	s = &saved{identity: d.identity}
+	s.progress = progress{
+		Made: d.made, Judged: d.judged, Finished: d.finished, Taken: d.state.taken, Skipped: d.skipped, SkippedInRow: d.skippedInRow,
+		Draws: d.place, Recent: d.stop.recent, Seconds: time.Since(d.clock.began).Seconds(),
+	}
+	groups := []struct {
+		name   string
+		values []*tensors.Tensor
+	}{{"params", d.state.params}, {"m", d.state.m}, {"v", d.state.v}, {"best", nil}}
+	if d.stop.best != nil {
+		if p := d.stop.bestP; !math.IsNaN(p) {
+			s.progress.BestP = &p
+		}
+		groups[3].values = d.stop.best.Params()
+	}
+	for _, g := range groups {
+		for k, t := range g.values {
+			made, err := safetensors.FromTensor(fmt.Sprintf("%s.%d", g.name, k), t)
+			if err != nil {
+				return nil, err
+			}
+			s.tensors = append(s.tensors, made)
+		}
+	}
+	s.adapter, err = d.snapshot()
+	return s, err
+}
+
+func (s *saved) name() string { return checkpointName(s.progress.Made) }
+
+// metadata is the header of the file.
+func (s *saved) metadata() (map[string]string, error) {
+	id, err := json.Marshal(s.identity)
+	if err != nil {
+		return nil, err
+	}
+	p, err := json.Marshal(s.progress)
+	if err != nil {
+		return nil, err
+	}
+	sum := newDigest()
+	fmt.Fprintf(sum, "%s\n%s\n", id, p)
+	for _, t := range s.tensors {
+		sum.Write([]byte(t.Name))
+		sum.Write(t.Data)
+	}
+	return map[string]string{"format": savedFormat, "task": string(id), "progress": string(p), "sha256": sum.String()}, nil
+}
+
+func (s *saved) writeFile(path string) error {
+	header, err := s.metadata()
+	if err != nil {
+		return err
+	}
+	return safetensors.WriteFile(path, s.tensors, header)
+}
+
+func (s *saved) writeTo(w io.Writer) (int64, error) {
+	header, err := s.metadata()
+	if err != nil {
+		return 0, err
+	}
+	count := &counter{w: w}
+	err = safetensors.Write(count, s.tensors, header)
+	return count.n, err
+}
+
+// counter counts what is written.
+type counter struct {
+	w io.Writer
+	n int64
+}
+
+func (c *counter) Write(p []byte) (int, error) {
+	n, err := c.w.Write(p)
+	c.n += int64(n)
+	return n, err
+}
+
+// readSaved reads a file. Its error wraps errTorn if the file is not what was
+// written, and ErrCheckpoint if it is from another version.
+func readSaved(path string) (*saved, error) {
+	f, err := safetensors.OpenFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errTorn, err)
+	}
+	defer f.Close()
+	header := f.Metadata()
+	if got := header["format"]; got != savedFormat {
+		return nil, fmt.Errorf("%w: its format is %q, want %q", ErrCheckpoint, got, savedFormat)
+	}
+	s := &saved{groups: map[string][]*tensors.Tensor{}}
+	for _, part := range []struct {
+		key string
+		to  any
+	}{{"task", &s.identity}, {"progress", &s.progress}} {
+		if err := json.Unmarshal([]byte(header[part.key]), part.to); err != nil {
+			return nil, fmt.Errorf("%w: %s: %w", errTorn, part.key, err)
+		}
+	}
+	return s, s.readTensors(f, header["sha256"])
+}
+
+// readTensors reads the groups, in which tensors are counted from 0, and compares
+// the digest of everything.
+func (s *saved) readTensors(f *safetensors.File, sum string) error {
+	for _, group := range []string{"params", "m", "v", "best"} {
+		for k := 0; ; k++ {
+			name := fmt.Sprintf("%s.%d", group, k)
+			info, ok := f.Info(name)
+			if !ok {
+				break
+			}
+			data, err := f.Bytes(name)
+			if err != nil {
+				return fmt.Errorf("%w: %w", errTorn, err)
+			}
+			s.tensors = append(s.tensors, safetensors.Tensor{Name: name, DType: info.DType, Shape: info.Shape, Data: slices.Clone(data)})
+			t, err := f.Tensor(name)
+			if err != nil {
+				return fmt.Errorf("%w: %w", errTorn, err)
+			}
+			s.groups[group] = append(s.groups[group], t)
+		}
+	}
+	header, err := s.metadata()
+	if err != nil {
+		return err
+	}
+	if header["sha256"] != sum || len(s.tensors) != len(f.Tensors()) {
+		return fmt.Errorf("%w: its contents are not those that were written", errTorn)
+	}
+	return nil
+}
+
+// restore puts a training where one that was saved is.
+func (d *distiller) restore(s *saved) error {
+	if err := d.identity.differs(s.identity); err != nil {
+		return err
+	}
+	for _, group := range []string{"params", "m", "v", "best"} {
+		if group == "best" && s.groups[group] == nil {
+			continue
+		}
+		a, err := d.adapter.WithParams(s.groups[group]) // checks shapes and numbers
+		if err != nil {
+			return fmt.Errorf("%w: %s: %w", ErrCheckpoint, group, err)
+		}
+		if group == "best" {
+			d.stop.best = a
+		}
+	}
+	if err := d.draws.goTo(s.progress.Draws); err != nil {
+		return fmt.Errorf("%w: %w", ErrCheckpoint, err)
+	}
+	p := s.progress
+	d.state = state{params: s.groups["params"], m: s.groups["m"], v: s.groups["v"], taken: p.Taken}
+	d.made, d.kept, d.judged, d.finished, d.skipped, d.skippedInRow = p.Made, p.Made, p.Judged, p.Finished, p.Skipped, p.SkippedInRow
+	d.place, d.stop.recent = p.Draws, p.Recent
+	d.stop.bestP = math.NaN()
+	if p.BestP != nil {
+		d.stop.bestP = *p.BestP
+	}
+	d.clock.began = d.clock.began.Add(-time.Duration(p.Seconds * float64(time.Second)))
+	return nil
+}
