@@ -35,7 +35,7 @@ func (r *Run) Control(name string, t dualprocess.Task, measure Gauge, quality ..
 		c.record.Gauges = append(c.record.Gauges, g.Name)
 	}
 	r.record.Controls = append(r.record.Controls, c.record)
-	t.Progress = c.Progress("updates")
+	t.Progress, t.Status = c.Progress("updates"), c.Status()
 	c.Task = t
 	if t.Runtime != nil {
 		r.record.Backend, r.record.Reason = t.Runtime.Name, strings.Split(t.Runtime.Reason, "\n")
@@ -53,16 +53,41 @@ func (r *Run) Control(name string, t dualprocess.Task, measure Gauge, quality ..
 // Progress returns a callback that shows updates and keeps their numbers under a
 // name. Task has one, named updates.
 func (c *Control) Progress(name string) func(dualprocess.Update) {
+	var pace pace
 	return func(u dualprocess.Update) {
 		if c.record.Training == nil {
 			c.record.Training = map[string][]updateRecord{}
 		}
 		c.record.Training[name] = append(c.record.Training[name], newUpdateRecord(u))
-		text := fmt.Sprintf("loss %.3f  P(answer) %.3f  %.1f s", u.Loss, u.MeanP, u.Elapsed.Seconds())
+		text := fmt.Sprintf("loss %.3f  P(answer) %.3f  %.1f s%s", u.Loss, u.MeanP, u.Elapsed.Seconds(), pace.left(u))
 		if u.Skipped {
 			text = "skipped, " + u.Fault + " not finite"
 		}
 		c.run.bar.show(u.Number, u.Total, text)
+	}
+}
+
+// pace estimates how long the rest of a training takes.
+type pace struct{ first dualprocess.Update }
+
+// left says so, by the updates after the first, which compiled.
+func (p *pace) left(u dualprocess.Update) string {
+	if p.first.Number == 0 || u.Number <= p.first.Number {
+		p.first = u
+		return ""
+	}
+	each := (u.Elapsed - p.first.Elapsed).Seconds() / float64(u.Number-p.first.Number)
+	return fmt.Sprintf(", %.0f s left", each*float64(u.Total-u.Number))
+}
+
+// Status returns a callback that shows what is being done, for Task and Evaluation.
+func (c *Control) Status() func(dualprocess.Status) {
+	return func(s dualprocess.Status) {
+		what := string(s.Phase)
+		if s.Program != "" {
+			what += " " + s.Program
+		}
+		c.run.bar.begin(what)
 	}
 }
 
@@ -105,9 +130,11 @@ func (c *Control) Keep(a *lora.Adapter, err error) (*lora.Adapter, error) {
 // Watch shows the progress of an evaluation; it is for Evaluation.Progress.
 func (c *Control) Watch() func(dualprocess.Rating) {
 	done := 0
+	c.run.bar.begin("making and rating pictures")
 	return func(dualprocess.Rating) {
 		done++
 		c.run.bar.show(done, 0, "pictures made and rated")
+		c.run.bar.begin("making and rating pictures")
 	}
 }
 

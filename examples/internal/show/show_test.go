@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -89,7 +90,7 @@ func TestFlagsChangeOnlyWhatIsGiven(t *testing.T) {
 	want := task()
 	want.Progress = nil
 	got := r.Control("plain", task(), brightness).Task
-	got.Progress = nil
+	got.Progress, got.Status = nil, nil
 	assert.Equal(t, want, got)
 
 	r, _ = newRun(t, "-prompt", "a", "-prompt", "b", "-unseen", "c", "-question", "Is it dark?", "-seeds", "5",
@@ -263,6 +264,34 @@ func TestBar(t *testing.T) {
 		assert.LessOrEqual(t, len([]rune(line)), lineLimit)
 	}
 	live.show(0, 0, "of unknown length")
+}
+
+// Nobody waits for more than two seconds without a word, on a terminal or not.
+func TestBarReminds(t *testing.T) {
+	begin := time.Now()
+	for _, live := range []bool{true, false} {
+		var out bytes.Buffer
+		b := bar{out: &out, live: live, doing: "compiling gradient", since: begin, spoke: begin}
+		said := func(after time.Duration) string {
+			out.Reset()
+			b.remind(begin.Add(after))
+			return strings.Trim(out.String(), "\r\n ")
+		}
+		assert.Empty(t, said(time.Second))
+		assert.Equal(t, "… compiling gradient, 2 s", said(2*time.Second))
+		b.doing, b.since, b.line, b.spoke = "updating", begin.Add(3*time.Second), "a bar", begin
+		if got := said(4 * time.Second); live {
+			assert.Empty(t, got)
+		} else {
+			assert.Equal(t, "a bar", got)
+		}
+	}
+}
+
+func TestPace(t *testing.T) {
+	var p pace
+	assert.Empty(t, p.left(dualprocess.Update{Number: 1, Total: 11, Elapsed: 30 * time.Second}))
+	assert.Equal(t, ", 16 s left", p.left(dualprocess.Update{Number: 3, Total: 11, Elapsed: 34 * time.Second}))
 }
 
 func TestSlug(t *testing.T) {
