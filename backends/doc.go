@@ -42,6 +42,11 @@
 //     clears every page again: up to a fifth of an update's time on two cores. Open tells glibc to keep it; see
 //     Options.PlainMalloc. GLIBC_TUNABLES=glibc.malloc.hugetlb=1 in the environment, which glibc reads before the
 //     program starts and no library can set, saves more of it: its pages are then huge ones.
+//   - Programs that are compiled cannot be kept on the disk. PJRT can write and read them (PJRT_Executable_Serialize,
+//     PJRT_Executable_DeserializeAndLoad), and go-xla v0.4.5 has the C side of both in gen_api_calls.h; what is missing is
+//     a Go method in its package pjrt, and then a way through GoMLX's interface compute.Builder, which only compiles. Of
+//     XLA's own flags, none keeps programs; on CUDA XLA_FLAGS=--xla_gpu_per_fusion_autotune_cache_dir=DIR keeps what its
+//     autotuner measured, which saves part of the time. Within a process everything is compiled once.
 //   - Device memory is freed by Go's garbage collector, which does not see it: call FinalizeAll on tensors that are
 //     done with.
 package backends
