@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/dualprocess/dualprocess-go/internal/files"
 )
 
 // ErrCheckpoint says that a checkpoint is another task's or evaluation's, or from
@@ -63,7 +65,7 @@ func (c Checkpoint) prune() error {
 	if err != nil {
 		return err
 	}
-	torn, err := filepath.Glob(filepath.Join(c.Folder, "."+checkpointPrefix+"*.tmp"))
+	torn, err := filepath.Glob(filepath.Join(c.Folder, files.Temporary(checkpointPrefix)))
 	if err != nil {
 		torn = nil // the folder's name is a bad pattern: they stay
 	}

@@ -9,13 +9,11 @@ import (
 	"io"
 	"maps"
 	"math"
-	"math/rand/v2"
-	"os"
-	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/dualprocess/dualprocess-go/internal/files"
 )
 
 // Tensor is one tensor to be written.
@@ -53,52 +51,10 @@ func Write(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 	return nil
 }
 
-// WriteFile writes a file that either is complete or does not appear: it is
-// made under a temporary name in the same folder, brought to the disk and then
-// renamed, replacing a file of that name.
-func WriteFile(path string, tensors []Tensor, metadata map[string]string) (err error) {
-	dir, base := filepath.Split(path)
-	temp := filepath.Join(dir, fmt.Sprintf(".%s.%016x.tmp", base, rand.Uint64()))
-	// Not os.CreateTemp: its files can be read by their owner alone.
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err != nil {
-		return fmt.Errorf("safetensors: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			os.Remove(temp)
-		}
-	}()
-	if err := Write(f, tensors, metadata); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	if err := f.Sync(); err != nil {
-		return fmt.Errorf("safetensors: %w", err)
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("safetensors: %w", err)
-	}
-	if err := os.Rename(temp, path); err != nil {
-		return fmt.Errorf("safetensors: %w", err)
-	}
-	return syncFolder(filepath.Dir(path))
-}
-
-// syncFolder brings a rename to the disk.
-func syncFolder(dir string) error {
-	if runtime.GOOS == "windows" {
-		return nil // Windows cannot open a folder for this, and needs it less
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return fmt.Errorf("safetensors: %w", err)
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil {
-		return fmt.Errorf("safetensors: %w", err)
-	}
-	return nil
+// WriteFile writes a file that either is complete or does not appear; it replaces a
+// file of that name.
+func WriteFile(path string, tensors []Tensor, metadata map[string]string) error {
+	return files.Write(path, func(w io.Writer) error { return Write(w, tensors, metadata) })
 }
 
 // makeHeader returns the length and the padded JSON for tensors in the order

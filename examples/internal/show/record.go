@@ -3,12 +3,13 @@ package show
 import (
 	"encoding/json"
 	"fmt"
-	"os"
+	"io"
 	"path/filepath"
 	"strings"
 	"time"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/files"
 )
 
 // record is the JSON file of a run. Numbers that do not exist are null.
@@ -123,34 +124,15 @@ func (r *Run) write() error {
 	path := filepath.Join(r.flags.out, r.name+".json")
 	data, err := json.MarshalIndent(r.record, "", " ")
 	if err == nil {
-		err = writeFile(path, append(data, '\n'))
+		err = files.Write(path, func(w io.Writer) error {
+			_, err := w.Write(append(data, '\n'))
+			return err
+		})
 	}
 	if err != nil {
 		return fmt.Errorf("show: write the numbers: %w", err)
 	}
 	return nil
-}
-
-// writeFile replaces a file in one step.
-func writeFile(path string, data []byte) error {
-	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = temp.Write(data)
-	if closed := temp.Close(); err == nil {
-		err = closed
-	}
-	if err == nil {
-		err = os.Chmod(temp.Name(), 0o644)
-	}
-	if err == nil {
-		err = os.Rename(temp.Name(), path)
-	}
-	if err != nil {
-		os.Remove(temp.Name())
-	}
-	return err
 }
 
 // slug makes a control's name a file's: "line at 0.3" is line-at-0.3.

@@ -1,12 +1,12 @@
 package show
 
 import (
-	"bytes"
 	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
 	"image/png"
+	"io"
 	"math"
 
 	"golang.org/x/image/font"
@@ -17,6 +17,7 @@ import (
 	xdraw "golang.org/x/image/draw"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/files"
 	"github.com/dualprocess/dualprocess-go/overlay"
 )
 
@@ -136,11 +137,7 @@ func (s sheet) write(path string) error {
 	if err != nil {
 		return err
 	}
-	var data bytes.Buffer
-	err = png.Encode(&data, picture)
-	if err == nil {
-		err = writeFile(path, data.Bytes())
-	}
+	err = files.Write(path, func(w io.Writer) error { return png.Encode(w, picture) })
 	if err != nil {
 		return fmt.Errorf("show: contact sheet: %w", err)
 	}
