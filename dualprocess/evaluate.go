@@ -1,10 +1,12 @@
 package dualprocess
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"image"
 	"math"
+	"time"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/graphs"
@@ -27,7 +29,14 @@ type Evaluation struct {
 	Weights []float64     // of the adapter, each with all pictures; nil = 0 and that of its training, or 0 alone without an adapter
 	Batch   int           // pictures at once on the device; 0 = 1
 
-	Progress func(Rating) // called after every picture; may be nil
+	// Checkpoint is a folder where pictures and ratings are kept as they come: the same
+	// Evaluation goes on behind them after a crash. Empty = nowhere.
+	Checkpoint string
+
+	// These are called on the caller's goroutine and may be nil; they must not close
+	// the Runtime, which waits for them.
+	Progress func(Rating) // after every picture, also of one that the checkpoint has
+	Status   func(Status) // when something else begins to be done
 }
 
 // Rating is a picture with what was found about it.
@@ -77,6 +86,9 @@ func Evaluate(ctx context.Context, e Evaluation) (ratings []Rating, err error) {
 		return nil, err
 	}
 	defer done()
+	clock := &clock{began: time.Now(), tell: e.Status}
+	ctx = clock.observed(ctx)
+	clock.phase(Encoding)
 	s := newSampler(e.Runtime, e.Generator, e.Adapter, e.Batch)
 	defer s.Close()
 	if err := s.prepare(ctx, e.Prompts...); err != nil {
@@ -93,12 +105,45 @@ func Evaluate(ctx context.Context, e Evaluation) (ratings []Rating, err error) {
 	if err := freeEncoders(e.Verifier); err != nil {
 		return nil, err
 	}
+	log, err := e.openLog(s, r)
+	if err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	defer func() { err = cmp.Or(err, log.close()) }()
+	clock.phase(Rendering)
 	for _, weight := range e.Weights {
-		if ratings, err = e.atWeight(ctx, s, r, weight, ratings); err != nil {
+		if ratings, err = e.atWeight(ctx, s, r, log, weight, ratings); err != nil {
 			return ratings, err
 		}
 	}
 	return ratings, nil
+}
+
+// openLog opens the checkpoint; nil is none.
+func (e *Evaluation) openLog(s *Sampler, r rater) (*ratingLog, error) {
+	if e.Checkpoint == "" {
+		return nil, nil
+	}
+	var id identity
+	conditions, err := s.denoiser.conditions.digest(0, len(e.Prompts))
+	if err != nil {
+		return nil, err
+	}
+	adapter := newDigest()
+	if err := adapter.tensors(e.Adapter.Params()...); err != nil {
+		return nil, err
+	}
+	id.is("Runtime", []any{e.Runtime.Name, e.Runtime.DType.String()})
+	id.is("Prompts", e.Prompts)
+	id.is("Generator", []any{fmt.Sprintf("%T", e.Generator), e.Generator.Steps(), s.plan.height, s.plan.width, conditions})
+	id.is("Adapter", []any{e.Adapter.Form(), adapter.String()})
+	id.is("Seeds", e.Seeds)
+	id.is("Weights", e.Weights)
+	id.is("Batch", e.Batch)
+	if err := r.identify(&id); err != nil {
+		return nil, err
+	}
+	return openRatings(e.Checkpoint, id)
 }
 
 func (e *Evaluation) newRater(ctx context.Context, p *plan) (rater, error) {
@@ -109,7 +154,7 @@ func (e *Evaluation) newRater(ctx context.Context, p *plan) (rater, error) {
 }
 
 // atWeight appends the ratings of all pictures at one weight.
-func (e *Evaluation) atWeight(ctx context.Context, s *Sampler, r rater, weight float64, ratings []Rating) ([]Rating, error) {
+func (e *Evaluation) atWeight(ctx context.Context, s *Sampler, r rater, log *ratingLog, weight float64, ratings []Rating) ([]Rating, error) {
 	var jobs []job
 	for row := range e.Prompts {
 		for _, seed := range e.Seeds {
@@ -117,26 +162,20 @@ func (e *Evaluation) atWeight(ctx context.Context, s *Sampler, r rater, weight f
 		}
 	}
 	err := eachBatch(jobs, s.batch, func(seeds []int64, rows []int32, used int) error {
-		pictures, err := s.pictures(ctx, weight, seeds, rows)
+		made, err := log.take(used)
 		if err != nil {
-			return err
+			return fmt.Errorf("checkpoint: %w", err)
 		}
-		defer graphs.Release(pictures)
-		images, err := toImages(pictures, used)
-		if err != nil {
-			return err
+		if made == nil {
+			if made, err = e.batch(ctx, s, r, weight, seeds, rows, used); err != nil {
+				return err
+			}
+			if err := log.add(len(ratings), made...); err != nil {
+				return fmt.Errorf("checkpoint: %w", err)
+			}
 		}
-		prompts := make([]string, used)
-		for k := range prompts {
-			prompts[k] = e.Prompts[rows[k]]
-		}
-		p, err := r.rate(ctx, pictures, prompts)
-		if err != nil {
-			return err
-		}
-		for k, prompt := range prompts {
-			rating := Rating{Prompt: prompt, Seed: seeds[k], Weight: weight, P: p[k], Image: images[k]}
-			ratings = append(ratings, rating)
+		ratings = append(ratings, made...)
+		for _, rating := range made {
 			if e.Progress != nil {
 				e.Progress(rating)
 			}
@@ -144,6 +183,32 @@ func (e *Evaluation) atWeight(ctx context.Context, s *Sampler, r rater, weight f
 		return nil
 	})
 	return ratings, err
+}
+
+// batch makes and rates pictures, of which so many are used.
+func (e *Evaluation) batch(ctx context.Context, s *Sampler, r rater, weight float64, seeds []int64, rows []int32, used int) ([]Rating, error) {
+	pictures, err := s.pictures(ctx, weight, seeds, rows)
+	if err != nil {
+		return nil, err
+	}
+	defer graphs.Release(pictures)
+	images, err := toImages(pictures, used)
+	if err != nil {
+		return nil, err
+	}
+	prompts := make([]string, used)
+	for k := range prompts {
+		prompts[k] = e.Prompts[rows[k]]
+	}
+	p, err := r.rate(ctx, pictures, prompts)
+	if err != nil {
+		return nil, err
+	}
+	made := make([]Rating, used)
+	for k, prompt := range prompts {
+		made[k] = Rating{Prompt: prompt, Seed: seeds[k], Weight: weight, P: p[k], Image: images[k]}
+	}
+	return made, nil
 }
 
 // resolve fills in defaults and checks everything.

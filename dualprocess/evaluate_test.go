@@ -5,6 +5,9 @@ import (
 	"errors"
 	"image"
 	"image/color"
+	"math"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -160,5 +163,71 @@ func TestEvaluationErrorsNameTheField(t *testing.T) {
 		_, err := dualprocess.Evaluate(background, e)
 		assert.ErrorIs(t, err, dualprocess.ErrTask, field)
 		assert.ErrorContains(t, err, ": "+field+": ")
+	}
+}
+
+// An evaluation that is cut short goes on behind what it has kept.
+func TestEvaluateGoesOn(t *testing.T) {
+	w := newToy(t, "go")
+	task := w.task()
+	task.Updates = 2
+	a, _ := distil(t, task)
+	ask := append(task.Questions, dualprocess.Question{Text: "red", Answer: "Yes", Prompts: []string{"sea"}})
+	evaluation := func(folder string) dualprocess.Evaluation {
+		return dualprocess.Evaluation{
+			Runtime: w.rt, Generator: w.g, Verifier: w.v, Prompts: []string{"sea", "meadow"}, Seeds: unseen(3),
+			Questions: ask, Adapter: a, Batch: 2, Checkpoint: folder,
+		}
+	}
+	want, err := dualprocess.Evaluate(background, evaluation(""))
+	require.NoError(t, err)
+	require.Len(t, want, 12)
+	same := func(got []dualprocess.Rating) {
+		t.Helper()
+		require.Len(t, got, len(want))
+		for k, r := range want {
+			require.Equal(t, []any{r.Prompt, r.Seed, r.Weight, r.Image}, []any{got[k].Prompt, got[k].Seed, got[k].Weight, got[k].Image})
+			require.Equal(t, r.P[0], got[k].P[0])
+			require.Equal(t, math.IsNaN(r.P[1]), math.IsNaN(got[k].P[1]))
+		}
+	}
+	for cut := range 6 {
+		folder := t.TempDir()
+		ctx, cancel := context.WithCancel(t.Context())
+		e, told := evaluation(folder), 0
+		e.Progress = func(dualprocess.Rating) {
+			if told++; told == 2*cut+1 {
+				cancel()
+			}
+		}
+		got, err := dualprocess.Evaluate(ctx, e)
+		if cut < 5 {
+			require.ErrorIs(t, err, context.Canceled)
+			require.Len(t, got, 2*cut+2)
+		}
+		lines := filepath.Join(folder, "ratings.jsonl")
+		data, err := os.ReadFile(lines)
+		require.NoError(t, err)
+		if cut%2 == 1 { // a line torn, a picture gone
+			require.NoError(t, os.WriteFile(lines, data[:len(data)-5], 0o666))
+		} else {
+			require.NoError(t, os.Remove(filepath.Join(folder, "picture-000001.png")))
+		}
+		e = evaluation(folder)
+		told = 0
+		e.Progress = func(dualprocess.Rating) { told++ }
+		got, err = dualprocess.Evaluate(background, e)
+		require.NoError(t, err)
+		require.Equal(t, 12, told)
+		same(got)
+		got, err = dualprocess.Evaluate(background, evaluation(folder))
+		require.NoError(t, err)
+		same(got)
+
+		other := evaluation(folder)
+		other.Seeds = unseen(4)
+		_, err = dualprocess.Evaluate(background, other)
+		require.ErrorIs(t, err, dualprocess.ErrCheckpoint)
+		require.ErrorContains(t, err, "Seeds")
 	}
 }

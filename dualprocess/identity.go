@@ -75,9 +75,7 @@ func (d digest) String() string { return hex.EncodeToString(d.Sum(nil)) }
 // identify adds what is asked, and how it is seen, for the verifier's own tokens
 // and pictures.
 func (e *exam) identify(id *identity) error {
-	for k, q := range e.questions {
-		id.is(fmt.Sprintf("Questions[%d]", k), []any{q.Prompt(), q.Answer, q.weight(), q.Prompts})
-	}
+	identifyQuestions(id, e.questions)
 	d := newDigest()
 	for _, in := range e.prepared {
 		if err := d.tensors(in...); err != nil {
@@ -86,6 +84,12 @@ func (e *exam) identify(id *identity) error {
 	}
 	id.is("Verifier", []any{fmt.Sprintf("%T", e.verifier), d.String()})
 	return identifyViews(id, e.views)
+}
+
+func identifyQuestions(id *identity, questions []Question) {
+	for k, q := range questions {
+		id.is(fmt.Sprintf("Questions[%d]", k), []any{q.Prompt(), q.Answer, q.weight(), q.Prompts})
+	}
 }
 
 func identifyViews(id *identity, views []view) error {

@@ -19,6 +19,7 @@ import (
 // Of a question that is not for a picture's prompt, it is NaN.
 type rater interface {
 	rate(ctx context.Context, pictures *tensors.Tensor, prompts []string) ([][]float64, error)
+	identify(id *identity) error // adds who rates, and by what
 	close()
 }
 
@@ -49,6 +50,8 @@ func (r *verifierRater) rate(ctx context.Context, pictures *tensors.Tensor, prom
 	}
 	return p, err
 }
+
+func (r *verifierRater) identify(id *identity) error { return r.exam.identify(id) }
 
 func (r *verifierRater) close() {
 	if r != nil {
@@ -129,6 +132,12 @@ func (r *scorerRater) score(ctx context.Context, img image.Image, q Question, pr
 		return 0, fmt.Errorf("score question %s: %w", quote.Short(q.Text), err)
 	}
 	return p, nil
+}
+
+func (r *scorerRater) identify(id *identity) error {
+	identifyQuestions(id, r.questions)
+	id.is("Scorer", fmt.Sprintf("%T", r.scorer))
+	return identifyViews(id, r.views)
 }
 
 func (r *scorerRater) close() {

@@ -3,6 +3,7 @@ package dualprocess
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,7 +14,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/dualprocess/dualprocess-go/internal/files"
 )
@@ -24,7 +24,9 @@ import (
 type ratingLog struct {
 	folder string
 	lines  *os.File
-	made   []Rating // of the process before
+	made   []Rating // of the process before, that have not been taken
+	ends   []int64  // of their lines
+	taken  int64    // end of the last line taken
 }
 
 // The files of the folder.
@@ -91,12 +93,13 @@ func claim(path string, id identity) error {
 }
 
 // read reads the ratings that are complete, and cuts off what comes behind them.
-func (l *ratingLog) read() error {
+func (l *ratingLog) read() (err error) {
 	data, err := io.ReadAll(l.lines)
 	if err != nil {
 		return err
 	}
 	end := int64(0)
+	defer func() { err = cmp.Or(err, l.cut(end)) }()
 	for lines := bufio.NewReader(bytes.NewReader(data)); ; {
 		text, err := lines.ReadBytes('\n')
 		if err != nil {
@@ -106,13 +109,18 @@ func (l *ratingLog) read() error {
 		if err != nil {
 			break // it is made again, and all behind it
 		}
-		l.made = append(l.made, r)
 		end += int64(len(text))
+		l.made, l.ends = append(l.made, r), append(l.ends, end)
 	}
+	return nil
+}
+
+// cut drops what is behind an end.
+func (l *ratingLog) cut(end int64) error {
 	if err := l.lines.Truncate(end); err != nil {
 		return err
 	}
-	_, err = l.lines.Seek(end, io.SeekStart)
+	_, err := l.lines.Seek(end, io.SeekStart)
 	return err
 }
 
@@ -157,6 +165,9 @@ func (l *ratingLog) picture(k int) string {
 
 // add keeps the ratings behind the first so many.
 func (l *ratingLog) add(first int, ratings ...Rating) error {
+	if l == nil {
+		return nil
+	}
 	var text bytes.Buffer
 	for k, r := range ratings {
 		line := ratingLine{Prompt: r.Prompt, Seed: r.Seed, Weight: r.Weight}
@@ -181,14 +192,19 @@ func (l *ratingLog) add(first int, ratings ...Rating) error {
 	return l.lines.Sync()
 }
 
-// take returns the next ratings of the process before, if it made as many.
-func (l *ratingLog) take(n int) []Rating {
-	if l == nil || len(l.made) < n {
-		return nil
+// take returns the next ratings of the process before, a batch. One that is not
+// complete is dropped.
+func (l *ratingLog) take(n int) ([]Rating, error) {
+	if l == nil || len(l.made) == 0 {
+		return nil, nil
 	}
-	taken := l.made[:n:n]
-	l.made = l.made[n:]
-	return slices.Clone(taken)
+	if len(l.made) < n {
+		l.made = nil
+		return nil, l.cut(l.taken)
+	}
+	batch := l.made[:n:n]
+	l.taken, l.made, l.ends = l.ends[n-1], l.made[n:], l.ends[n:]
+	return batch, nil
 }
 
 func (l *ratingLog) close() error {

@@ -10,7 +10,7 @@ import (
 // Phase is what a long call is doing.
 type Phase string
 
-// The phases of Distill, in the order in which they first come.
+// The phases of Distill, in the order in which they first come, and of Evaluate.
 const (
 	Encoding   Phase = "encoding"   // prompts and questions
 	Compiling  Phase = "compiling"  // a program, once for each of its shapes on a runtime
@@ -19,6 +19,7 @@ const (
 	Validating Phase = "validating" // pictures of the validation's seeds
 	Showing    Phase = "showing"    // pictures of a snapshot
 	Saving     Phase = "saving"     // a checkpoint
+	Rendering  Phase = "rendering"  // pictures, and rating them
 )
 
 // Status says what begins to be done. It lasts until the next Status: whoever shows
