@@ -7,11 +7,9 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
-	"github.com/dualprocess/dualprocess-go/generator"
 	pocketgenerator "github.com/dualprocess/dualprocess-go/generator/pocket"
 	"github.com/dualprocess/dualprocess-go/lora"
 	"github.com/dualprocess/dualprocess-go/overlay"
-	"github.com/dualprocess/dualprocess-go/verifier"
 	pocketverifier "github.com/dualprocess/dualprocess-go/verifier/pocket"
 )
 
@@ -57,45 +55,19 @@ func teachHorizon(ctx context.Context) error {
 		return err
 	}
 
-	ratings, err := dualprocess.Evaluate(ctx, dualprocess.Evaluation{
+	return compare(ctx, dualprocess.Evaluation{
 		Runtime: rt, Generator: generator, Verifier: verifier, Questions: questions, Adapter: adapter,
 		Prompts: []string{"a meadow at sunset with a house", "a sea at night"}, Seeds: []int64{1, 2, 3, 4, 5, 6, 7, 8}, Batch: 16,
 	})
+}
+
+// compare prints how sure the verifier is of pictures without and with the adapter.
+func compare(ctx context.Context, e dualprocess.Evaluation) error {
+	ratings, err := dualprocess.Evaluate(ctx, e)
 	if err != nil {
 		return err
 	}
-	before, after := dualprocess.MeanP(ratings, 0), dualprocess.MeanP(ratings, adapter.Weight())
+	before, after := dualprocess.MeanP(ratings, 0), dualprocess.MeanP(ratings, e.Adapter.Weight())
 	fmt.Printf("\n16 pictures of unseen prompts and seeds: P(Yes) %.2f before, %.2f after\n", before, after)
 	return nil
-}
-
-// Models in Hugging Face's layout are opened by their folder.
-func Example_folders() {
-	ctx := context.Background()
-	rt, err := backends.Open(ctx, backends.Options{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer rt.Close()
-	flux, err := generator.Open(ctx, rt, "FLUX.1-schnell", generator.Options{})
-	if err != nil {
-		log.Fatal(err)
-	}
-	qwen, err := verifier.Open(ctx, rt, "Qwen2.5-VL-7B-Instruct", verifier.Options{})
-	if err != nil {
-		log.Fatal(err)
-	}
-
-	line := overlay.Solid{Picture: overlay.HorizonLine{Row: 0.3}}
-	adapter, err := dualprocess.Distill(ctx, dualprocess.Task{
-		Runtime: rt, Generator: flux, Verifier: qwen,
-		Prompts:   []string{"a photo of a wheat field", "a photo of the sea", "a photo of a desert road", "a photo of a snowy plain"},
-		Questions: []dualprocess.Question{{Text: "Is the horizon aligned with the red line?", Answer: "Yes", Overlay: line}},
-	})
-	if err != nil {
-		log.Fatal(err)
-	}
-	if err := adapter.Save("horizon.safetensors", lora.SaveOptions{}); err != nil {
-		log.Fatal(err)
-	}
 }

@@ -176,3 +176,13 @@ func TestOpenNil(t *testing.T) {
 	require.ErrorIs(t, err, dualprocess.ErrTask)
 	require.True(t, isNil)
 }
+
+// TestRuntimeOfNoVerifier: a verifier that Open did not make is no reason to panic
+// where a task is checked.
+func TestRuntimeOfNoVerifier(t *testing.T) {
+	for _, v := range []dualprocess.Runtimer{
+		&gemma3.Verifier{}, &idefics2.Verifier{}, &llava.Verifier{}, &pixtral.Verifier{}, &pocket.Verifier{}, &qwen25vl.Verifier{},
+	} {
+		assert.Nil(t, v.Runtime(), "%T", v)
+	}
+}

@@ -57,22 +57,28 @@ func (f *models) register(set *flag.FlagSet) {
 	})
 }
 
-func distil(ctx context.Context, run *show.Run, f models) error {
+// open opens both models.
+func (f models) open(ctx context.Context, rt *backends.Runtime) (dualprocess.Generator, verifier.LanguageModel, error) {
 	for _, folder := range []string{f.generator, f.verifier} {
 		if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("there is no folder %s: name those of a generator and a verifier with -generator and -verifier", folder)
+			return nil, nil, fmt.Errorf("there is no folder %s: name those of a generator and a verifier with -generator and -verifier", folder)
 		}
 	}
+	g, err := generator.Open(ctx, rt, f.generator, f.options)
+	if err != nil {
+		return nil, nil, err
+	}
+	v, err := verifier.Open(ctx, rt, f.verifier, verifier.Options{})
+	return g, v, err
+}
+
+func distil(ctx context.Context, run *show.Run, f models) error {
 	rt, err := backends.Open(ctx, run.Backend())
 	if err != nil {
 		return err
 	}
 	defer rt.Close()
-	g, err := generator.Open(ctx, rt, f.generator, f.options)
-	if err != nil {
-		return err
-	}
-	v, err := verifier.Open(ctx, rt, f.verifier, verifier.Options{})
+	g, v, err := f.open(ctx, rt)
 	if err != nil {
 		return err
 	}

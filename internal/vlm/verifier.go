@@ -49,8 +49,13 @@ func (v *Verifier) check() error {
 	return nil
 }
 
-// Runtime is the one that the verifier was opened with.
-func (v *Verifier) Runtime() *backends.Runtime { return v.runtime }
+// Runtime is the one that the verifier was opened with; nil if Open did not make it.
+func (v *Verifier) Runtime() *backends.Runtime {
+	if v == nil {
+		return nil
+	}
+	return v.runtime
+}
 
 // Prepare returns the inputs of a question: ids of the suffix, answer included,
 // int32 [S]; the positions in it that predict the answer's tokens, int32 [n]; those

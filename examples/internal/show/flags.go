@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/dualprocess/dualprocess-go/overlay"
 )
 
 // flags are those that all examples know. What is not given on the command line
@@ -17,6 +19,7 @@ type flags struct {
 	question        string
 	answer          string
 	overlay         string
+	fit             overlay.Fit
 	seeds           int
 	updates         int
 	backend         string
@@ -78,6 +81,7 @@ func (f *flags) register(set *flag.FlagSet, example string) {
 	set.StringVar(&f.question, "question", "", "question to ask of the pictures"+ownDefault)
 	set.StringVar(&f.answer, "answer", "Yes", "wanted answer to the question of -question")
 	set.StringVar(&f.overlay, "overlay", "", "picture to lay over the generated ones before the question is asked"+ownDefault)
+	set.Func("fit", "`how` a picture of -overlay with other proportions is fitted: strict (an error), stretch, contain or cover (strict unless given)", f.setFit)
 	set.IntVar(&f.seeds, "seeds", 16, "unseen seeds to evaluate every prompt with")
 	set.IntVar(&f.updates, "updates", 0, "most updates"+ownDefault)
 	set.Float64Var(&f.rate, "lr", 0, "learning rate"+ownDefault)
@@ -88,6 +92,17 @@ func (f *flags) register(set *flag.FlagSet, example string) {
 	set.StringVar(&f.out, "out", filepath.Join("out", example), "folder for the results")
 	set.BoolVar(&f.short, "short", false, "a few updates and seeds, to see that everything works")
 	set.BoolVar(&f.hack, "hack", false, "show reward hacking: ten times the learning rate and no guard")
+}
+
+// setFit reads the flag -fit.
+func (f *flags) setFit(value string) error {
+	fits := map[string]overlay.Fit{"strict": overlay.Strict, "stretch": overlay.Stretch, "contain": overlay.Contain, "cover": overlay.Cover}
+	fit, ok := fits[value]
+	if !ok {
+		return fmt.Errorf("must be strict, stretch, contain or cover")
+	}
+	f.fit = fit
+	return nil
 }
 
 // parse reads the command line; set may have flags of the example's own. Errors
@@ -105,6 +120,8 @@ func (f *flags) parse(set *flag.FlagSet, example string, args []string, errors i
 		return f.misuse(set, "unexpected argument %q", set.Arg(0))
 	case f.seeds < 1:
 		return f.misuse(set, "-seeds is %d, must be at least 1", f.seeds)
+	case f.given["fit"] && f.overlay == "":
+		return f.misuse(set, "-fit is for a picture of -overlay, and none is given")
 	case f.given["updates"] && f.updates < 1:
 		return f.misuse(set, "-updates is %d, must be at least 1", f.updates)
 	}

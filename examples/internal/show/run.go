@@ -123,7 +123,7 @@ func (r *Run) Overlay(own overlay.Solid) (overlay.Solid, error) {
 		return own, nil
 	}
 	picture, err := overlay.Open(r.flags.overlay)
-	return overlay.Solid{Picture: picture}, err
+	return overlay.Solid{Picture: picture, Fit: r.flags.fit}, err
 }
 
 // adjust puts what the command line says into a task.

@@ -123,7 +123,8 @@ func TestHackHasNoGuardAndShortFewUpdates(t *testing.T) {
 }
 
 func TestWrongFlags(t *testing.T) {
-	for _, args := range [][]string{{"-seeds", "0"}, {"-updates", "0"}, {"-prompt", " "}, {"stray"}, {"-nonsense"}} {
+	for _, args := range [][]string{{"-seeds", "0"}, {"-updates", "0"}, {"-prompt", " "}, {"stray"}, {"-nonsense"},
+		{"-fit", "squeeze", "-overlay", "x.png"}, {"-fit", "cover"}} {
 		_, err := New("demo", quietSet(), append(args, "-out", t.TempDir()), io.Discard)
 		assert.Error(t, err, args)
 	}
@@ -134,6 +135,28 @@ func TestWrongFlags(t *testing.T) {
 	r, _ := newRun(t, "-overlay", file)
 	_, err = r.Overlay(overlay.Solid{})
 	assert.Error(t, err)
+}
+
+func TestOverlayFits(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "wide.png")
+	var encoded bytes.Buffer
+	require.NoError(t, png.Encode(&encoded, image.NewGray(image.Rect(0, 0, 32, 8))))
+	require.NoError(t, os.WriteFile(file, encoded.Bytes(), 0o600))
+	square := image.NewNRGBA(image.Rect(0, 0, 16, 16))
+	for flag, want := range map[string]overlay.Fit{
+		"": overlay.Strict, "strict": overlay.Strict, "stretch": overlay.Stretch, "contain": overlay.Contain, "cover": overlay.Cover,
+	} {
+		args := []string{"-overlay", file}
+		if flag != "" {
+			args = append(args, "-fit", flag)
+		}
+		r, _ := newRun(t, args...)
+		o, err := r.Overlay(overlay.Solid{Picture: overlay.HorizonLine{}})
+		require.NoError(t, err)
+		assert.Equal(t, want, o.Fit)
+		_, err = o.Over(square)
+		assert.Equal(t, want == overlay.Strict, err != nil, "%q: %v", flag, err)
+	}
 }
 
 func TestReport(t *testing.T) {

@@ -83,6 +83,14 @@ func (c DecoderConfig) PictureSize() int { return c.LatentSize << len(c.BlockCha
 
 // Validate names the first field that makes no sense.
 func (c Config) Validate() error {
+	if err := c.validateRanges(); err != nil {
+		return err
+	}
+	return c.validateTogether()
+}
+
+// validateRanges looks at each number by itself.
+func (c Config) validateRanges() error {
 	t, d, s := c.Transformer, c.Decoder, c.Scheduler
 	for _, f := range []struct {
 		name  string
@@ -108,6 +116,15 @@ func (c Config) Validate() error {
 			return fmt.Errorf("vae.block_out_channels holds %d, want 1 to 4096", ch)
 		}
 	}
+	if !(s.Shift > 0 && s.Shift < 100) {
+		return fmt.Errorf("scheduler.shift is %v, want more than 0 and less than 100", s.Shift)
+	}
+	return nil
+}
+
+// validateTogether looks at numbers that have to go with each other.
+func (c Config) validateTogether() error {
+	t, d := c.Transformer, c.Decoder
 	switch {
 	case t.SampleSize%t.PatchSize != 0:
 		return fmt.Errorf("transformer.sample_size %d is no multiple of patch_size %d", t.SampleSize, t.PatchSize)
@@ -121,8 +138,6 @@ func (c Config) Validate() error {
 		return fmt.Errorf("vae.latent_channels %d is not transformer.in_channels %d", d.LatentChannels, t.InChannels)
 	case d.LatentSize != t.SampleSize:
 		return fmt.Errorf("vae.latent_size %d is not transformer.sample_size %d", d.LatentSize, t.SampleSize)
-	case !(s.Shift > 0 && s.Shift < 100):
-		return fmt.Errorf("scheduler.shift is %v, want more than 0 and less than 100", s.Shift)
 	}
 	return nil
 }
