@@ -101,14 +101,9 @@ func NewDCEncoder(c weights.Cursor, cfg DCConfig) *DCEncoder {
 	return e
 }
 
-// Apply maps pictures [B, H, W, 3] in [-1, 1] to their latents, [B, H/f, W/f,
-// LatentChannels], as DCDecoder takes them.
-func (e *DCEncoder) Apply(f nn.Pass, pictures *Node) *Node {
-	return MulScalar(e.latents(f, pictures), e.config.Scaling)
-}
-
-// latents is Apply in the autoencoder's own scale.
-func (e *DCEncoder) latents(f nn.Pass, x *Node) *Node {
+// Apply maps pictures x [B, H, W, 3] in [-1, 1] to their latents, [B, H/f, W/f,
+// LatentChannels], in the autoencoder's own scale.
+func (e *DCEncoder) Apply(f nn.Pass, x *Node) *Node {
 	x = e.in.Apply(f, x)
 	for _, level := range e.levels {
 		x = level.applyBlocks(f, x)

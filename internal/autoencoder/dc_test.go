@@ -26,7 +26,7 @@ func TestGoldenDC(t *testing.T) {
 		require.NoError(t, weights.Load(fsys, "vae", rt.Store, weights.Root(rt.Store, "/vae"), nil, func(c weights.Cursor) {
 			decoder, encoder = NewDCDecoder(c, cfg), NewDCEncoder(c, cfg)
 		}))
-		c := coder{decoder.Apply, encoder.latents, "in.fwd_latents", 2e-4}
+		c := coder{decoder.Apply, encoder.Apply, "in.fwd_latents", 2e-4}
 		got := c.run(t, rt, f)
 		normed := got["norm_out"]
 		f.Modules(t, "vae.mod.", got, c.tolerance, func(x *tensors.Tensor) []float32 {

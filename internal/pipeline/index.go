@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 
 	"github.com/dualprocess/dualprocess-go/internal/hf"
+	"github.com/dualprocess/dualprocess-go/internal/quote"
 )
 
 // Part is a part of a pipeline: a folder of files.
@@ -37,7 +39,7 @@ func CheckIndex(fsys fs.FS, parts map[string]Part) error {
 		case len(part) == 2 && part[1] != nil && slices.Contains(known.Classes, *part[1]):
 			seen[name] = true
 		default:
-			return fmt.Errorf("%s: %w: %s is %s, supported: %v", file, hf.ErrConfig, name, value, known.Classes)
+			return fmt.Errorf("%s: %w: %s is %s; %s", file, hf.ErrConfig, name, describe(part), known)
 		}
 	}
 	for name, part := range parts {
@@ -46,6 +48,29 @@ func CheckIndex(fsys fs.FS, parts map[string]Part) error {
 		}
 	}
 	return nil
+}
+
+// describe names a part as the index has it: a class of a library.
+func describe(part []*string) string {
+	if len(part) != 2 {
+		return "no pair of a library and a class"
+	}
+	if part[1] == nil {
+		return "null"
+	}
+	class := quote.Short(*part[1])
+	if part[0] != nil {
+		class += " of " + quote.Short(*part[0])
+	}
+	return class
+}
+
+// String says what is supported.
+func (p Part) String() string {
+	if len(p.Classes) == 0 {
+		return "this pipeline has no such part"
+	}
+	return "supported: " + strings.Join(p.Classes, ", ")
 }
 
 // ReadConfig reads a JSON file of a folder into config, a pointer to a struct with

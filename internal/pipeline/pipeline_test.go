@@ -17,11 +17,12 @@ func TestCheckIndex(t *testing.T) {
 	for _, test := range []struct{ index, names string }{
 		{`{"_class_name": "P", "vae": ["diffusers", "AutoencoderDC"]}`, ""},
 		{`{"vae": ["diffusers", "AutoencoderKL"], "safety": [null, null], "more": [null, null], "setting": true}`, ""},
-		{`{"vae": ["diffusers", "AutoencoderTiny"]}`, "AutoencoderTiny"},
-		{`{"vae": [null, null]}`, "vae"},
+		{`{"vae": ["diffusers", "AutoencoderTiny"]}`, `vae is "AutoencoderTiny" of "diffusers"; supported: AutoencoderKL, AutoencoderDC`},
+		{`{"vae": [null, null]}`, "vae is null; supported: "},
 		{`{"safety": ["diffusers", "Checker"]}`, "vae"},
-		{`{"vae": ["diffusers", "AutoencoderKL"], "unet": ["diffusers", "UNet"]}`, "unet"},
-		{`{"vae": ["AutoencoderKL"]}`, "vae"},
+		{`{"vae": ["diffusers", "AutoencoderKL"], "unet": ["diffusers", "UNet"]}`, `unet is "UNet" of "diffusers"; this pipeline has no such part`},
+		{`{"vae": ["AutoencoderKL"]}`, "vae is no pair of a library and a class; supported: "},
+		{"{\"vae\": [\n\t\"diffusers\",\n\t\"Tiny\"\n]}", `vae is "Tiny" of "diffusers"`},
 	} {
 		err := CheckIndex(fstest.MapFS{"model_index.json": {Data: []byte(test.index)}}, parts)
 		if test.names == "" {
