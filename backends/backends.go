@@ -78,9 +78,12 @@ type Runtime struct {
 }
 
 // Open opens the backend that o asks for, or the best one that the machine has, and a seeded store. It may download a
-// plugin (see the package comment); ctx ends that. Errors wrap ErrUnavailable, ErrNoDownload, ErrOptions or the
-// context's error.
+// plugin (see the package comment); ctx ends that. Errors wrap ErrUnavailable, ErrNoDownload, ErrOptions (a
+// context that is nil, too) or the context's error.
 func Open(ctx context.Context, o Options) (*Runtime, error) {
+	if ctx == nil {
+		return nil, fmt.Errorf("backends: the context is nil: %w", ErrOptions)
+	}
 	if o.Preallocate < 0 || o.Preallocate > 1 || math.IsNaN(o.Preallocate) {
 		return nil, fmt.Errorf("backends: Preallocate is %v, want a share in [0, 1]: %w", o.Preallocate, ErrOptions)
 	}

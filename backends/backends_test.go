@@ -103,6 +103,9 @@ func TestOpenRefuses(t *testing.T) {
 	_, err = Open(t.Context(), Options{Backend: "xla:" + filepath.Join(t.TempDir(), "pjrt_c_api_cpu_plugin.so")})
 	require.ErrorIs(t, err, ErrUnavailable)
 
+	var none context.Context
+	_, err = Open(none, Options{Backend: "go"})
+	require.ErrorIs(t, err, ErrOptions)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	_, err = Open(ctx, Options{})

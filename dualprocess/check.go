@@ -25,8 +25,11 @@ func checkContext(ctx context.Context) error {
 }
 
 func checkRuntime(rt *backends.Runtime) error {
-	if rt == nil || rt.Backend == nil || rt.Store == nil || rt.Backend.IsFinalized() {
+	if rt == nil || rt.Backend == nil || rt.Store == nil {
 		return invalid("Runtime", "must be an open runtime")
+	}
+	if rt.Backend.IsFinalized() {
+		return invalidBecause("Runtime", backends.ErrClosed)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
 )
 
 // Errors of this package's functions, wrapped with the details.
@@ -50,10 +51,24 @@ func inRange(field string, value, low, high float64) error {
 	if value >= low && value <= high {
 		return nil
 	}
-	if low == math.SmallestNonzeroFloat64 {
-		return invalid(field, "must be positive and finite, not %g", value)
+	const endless = math.MaxFloat32
+	switch {
+	case low == math.SmallestNonzeroFloat64:
+		return invalid(field, "must be positive and finite, not %s", number(value))
+	case low == -endless && high == endless:
+		return invalid(field, "must be finite, not %s", number(value))
+	case high == endless:
+		return invalid(field, "must be at least %s and finite, not %s", number(low), number(value))
 	}
-	return invalid(field, "must be in [%g, %g], not %g", low, high, value)
+	return invalid(field, "must be in [%s, %s], not %s", number(low), number(high), number(value))
+}
+
+// number prints counts as counts, without an exponent.
+func number(value float64) string {
+	if value == math.Trunc(value) && math.Abs(value) < 1<<53 {
+		return strconv.FormatFloat(value, 'f', -1, 64)
+	}
+	return strconv.FormatFloat(value, 'g', -1, 64)
 }
 
 // isFinite returns an error unless a value has a place among float32 numbers.

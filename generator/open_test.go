@@ -79,6 +79,12 @@ func TestOpenNil(t *testing.T) {
 	cancel()
 	_, err = Open(ended, rt, folderOf(t, flux.Pipeline), Options{})
 	require.ErrorIs(t, err, context.Canceled)
+	f, err := flux.OpenFS(t.Context(), rt, nil, flux.Options{})
+	require.ErrorIs(t, err, dualprocess.ErrTask)
+	require.Nil(t, f)
+	p, err := pocket.OpenFS(t.Context(), rt, nil, pocket.Options{})
+	require.ErrorIs(t, err, dualprocess.ErrTask)
+	require.Nil(t, p)
 }
 
 // TestOptions sets fields that a model does not have, or not so.

@@ -27,13 +27,17 @@ func Context(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// Call checks the arguments that every Open has.
+// Call checks the arguments that every Open has. A runtime that is closed is an error
+// that wraps backends.ErrClosed, too.
 func Call(ctx context.Context, rt *backends.Runtime) error {
 	if err := Context(ctx); err != nil {
 		return err
 	}
-	if rt == nil || rt.Backend == nil || rt.Store == nil || rt.Backend.IsFinalized() {
+	if rt == nil || rt.Backend == nil || rt.Store == nil {
 		return fmt.Errorf("%w: Runtime: must be an open runtime", dualprocess.ErrTask)
+	}
+	if rt.Backend.IsFinalized() {
+		return fmt.Errorf("%w: Runtime: %w", dualprocess.ErrTask, backends.ErrClosed)
 	}
 	return nil
 }

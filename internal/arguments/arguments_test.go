@@ -30,6 +30,7 @@ func TestCall(t *testing.T) {
 		require.ErrorIs(t, err, dualprocess.ErrTask)
 		require.ErrorContains(t, err, "Runtime")
 	}
+	require.ErrorIs(t, Call(t.Context(), rt), backends.ErrClosed)
 }
 
 func TestGiven(t *testing.T) {

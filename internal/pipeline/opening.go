@@ -41,6 +41,9 @@ func Open[G, O any](ctx context.Context, rt *backends.Runtime, name, folder stri
 
 // OpenFS is Open for any file system.
 func OpenFS[G, O any](ctx context.Context, rt *backends.Runtime, name string, fsys fs.FS, o O, open func(context.Context, *Opening, O) (*G, error)) (*G, error) {
+	if err := arguments.Given("FS", fsys); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
 	g, err := opened(ctx, &Opening{Runtime: rt, Files: fsys, name: name}, o, open)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
