@@ -35,7 +35,7 @@ type Options struct {
 	// Backend asks for one backend: "xla:cuda", "xla:cpu", "go", or any configuration in the syntax of GOMLX_BACKEND.
 	// Empty means what GOMLX_BACKEND names, else the first of these three that works.
 	Backend string
-	// NoDownload forbids to download a missing plugin.
+	// NoDownload forbids downloading a missing plugin.
 	NoDownload bool
 	// Preallocate is the share of a CUDA card's memory, in [0, 1], to take when opening; 0 takes memory as needed.
 	Preallocate float64

@@ -1,6 +1,6 @@
 // Package examples holds one runnable program per kind of control. All of them
-// distil for real, into the generator that the library carries in itself, in about
-// a minute and without a download:
+// distil for real; the first five into the generator that the library carries in
+// itself, in about a minute and without a download:
 //
 //   - horizon: the horizon lies on a red line. Begin here.
 //   - lineweight: drawings with thick lines, or thin ones.
@@ -8,9 +8,10 @@
 //   - commonsense: winter lakes are frozen and lamps at night lit; summer and day stay.
 //   - latents: the same gradient spent on latents instead of weights.
 //   - custom: a generator, a verifier and an overlay of your own, in one file.
+//   - checkpoints: a generator and a verifier from folders of yours.
 //
 // Each ends with a table of before and after on prompts and seeds that it never
 // saw, measured on the pictures without the verifier, and says when it suspects
 // reward hacking. Pictures, adapter and numbers go to out/<example>; -help lists
-// the flags, which all examples share.
+// the flags, most of which all examples share.
 package examples

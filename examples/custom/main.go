@@ -162,7 +162,7 @@ func (s *skies) Decode(latents *Node) *Node {
 	return AddScalar(MulScalar(drawn, .25), .5)
 }
 
-// sigma is the noise level of step i: 1, .75, .5, .25, and 0 behind the last.
+// sigma is the noise level of step i: 1, .75, .5, .25, and 0 after the last.
 func sigma(i *Node) *Node { return OneMinus(DivScalar(ConvertDType(i, dtypes.Float32), steps)) }
 
 // thermometer is a verifier: it looks at the mean colour. A network would look

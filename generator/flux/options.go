@@ -18,7 +18,7 @@ type Options struct {
 	Height, Width int
 	// Steps from noise to picture, at most 1000. 0 = 28, or 1 for schnell.
 	Steps int
-	// Guidance that dev is told, 0 to 1000; nil = 3.5. Schnell has none.
+	// Guidance that dev is conditioned on, 0 to 1000; nil = 3.5. Schnell has none.
 	Guidance *float64
 	// TextTokens is the length that T5's prompts are cut or padded to. 0 = 512,
 	// as in the pipeline.

@@ -47,7 +47,7 @@ func (p *publisher) square(name string) lora.Layer {
 	return lora.Layer{Name: name, In: p.width, Out: p.width}
 }
 
-// embedders adds what stands before and behind the blocks.
+// embedders adds what comes before and after the blocks.
 func (p *publisher) embedders(c transformerConfig) {
 	p.add("img_in", lora.Layer{Name: "x_embedder", In: c.InChannels, Out: p.width})
 	p.add("txt_in", lora.Layer{Name: "context_embedder", In: c.TextWidth, Out: p.width})

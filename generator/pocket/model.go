@@ -164,7 +164,7 @@ func (g *Generator) Decode(latents *Node) *Node {
 
 // Preset suggests settings that were measured on this generator: its
 // transformer is small, so it bears a larger learning rate than the paper's. Only
-// attention is adapted: the layers behind it repaint a picture before they move
+// attention is adapted: the layers after it repaint a picture before they move
 // anything in it.
 func (g *Generator) Preset() dualprocess.Preset {
 	return dualprocess.Preset{LearningRate: 1.5e-3, Prefix: "transformer", Targets: []string{"to_q", "to_k", "to_v", "to_out.0"}}

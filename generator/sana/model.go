@@ -1,6 +1,6 @@
 // Package sana is the text-to-image generator Sana (Xie et al., 2024): a
 // transformer with linear attention over the latents of an autoencoder that
-// compresses 32-fold, led by classifier-free guidance. It loads folders in
+// compresses 32-fold, with classifier-free guidance. It loads folders in
 // diffusers' layout and does what diffusers' SanaPipeline does:
 //
 //	g, err := sana.Open(ctx, rt, "Sana_600M_512px_diffusers", sana.Options{Steps: 14})

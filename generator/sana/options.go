@@ -19,19 +19,19 @@ type Options struct {
 	Height, Width int
 	// Steps from noise to picture, at most 1000. 0 = 20.
 	Steps int
-	// Guidance exaggerates the difference that the prompt makes, 0 to 1000; up to 1
-	// there is no such thing, and half the work. nil = 4.5.
+	// Guidance exaggerates the difference that the prompt makes, 0 to 1000. At 1
+	// and below there is no guidance, for half the work. nil = 4.5.
 	Guidance *float64
-	// NegativePrompt says what guidance leads away from; by default from pictures
-	// of no prompt.
+	// NegativePrompt says what guidance leads away from. "" = what the model draws
+	// without a prompt.
 	NegativePrompt string
-	// Instruction is put before the prompt. nil = DefaultInstruction, new("") =
+	// Instruction comes before the prompt. nil = DefaultInstruction, new("") =
 	// none, as the paper's reference trains.
 	Instruction *string
 	// TextTokens is the length that prompts are cut or padded to. 0 = 300, as in
 	// the pipeline.
 	TextTokens int
-	// Solver takes the steps. 0 = that of the checkpoint's scheduler.
+	// Solver takes the steps. Stock = that of the checkpoint's scheduler.
 	Solver Solver
 	// Shift moves the noise levels towards noise. 0 = that of the checkpoint's
 	// scheduler, 3 in the released ones.

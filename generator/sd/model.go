@@ -1,5 +1,5 @@
 // Package sd is the text-to-image generator Stable Diffusion 1 (Rombach et al.
-// 2022): a U-Net that predicts the noise in latents, led by classifier-free
+// 2022): a U-Net that predicts the noise in latents, with classifier-free
 // guidance. It loads folders in diffusers' layout and does what diffusers'
 // StableDiffusionPipeline does, with the sampler DDIM:
 //

@@ -18,11 +18,11 @@ type Options struct {
 	Height, Width int
 	// Steps from noise to picture, fewer than those of the training. 0 = 50.
 	Steps int
-	// Guidance exaggerates the difference that the prompt makes, 0 to 1000; up to 1
-	// there is no such thing, and half the work. nil = 7.5.
+	// Guidance exaggerates the difference that the prompt makes, 0 to 1000. At 1
+	// and below there is no guidance, for half the work. nil = 7.5.
 	Guidance *float64
-	// NegativePrompt says what guidance leads away from; by default from pictures
-	// of no prompt.
+	// NegativePrompt says what guidance leads away from. "" = what the model draws
+	// without a prompt.
 	NegativePrompt string
 	// Checkpoint says whether the activations of every block are recomputed in the
 	// backward pass.

@@ -61,7 +61,7 @@ func (c schedulerConfig) timesteps(n int) []int {
 	return steps
 }
 
-// schedule tabulates the sampler's steps and, behind them, the levels of the
+// schedule tabulates the sampler's steps and, after them, the levels of the
 // model's training, which Predict, Clean and Noise know as well.
 type schedule struct {
 	prediction   string

@@ -27,7 +27,7 @@ type KLConfig struct {
 	DownBlocks     []string `json:"down_block_types"`
 	UpBlocks       []string `json:"up_block_types"`
 	MidAttention   bool     `json:"mid_block_add_attention"`
-	QuantConv      bool     `json:"use_quant_conv"`      // a convolution behind the encoder
+	QuantConv      bool     `json:"use_quant_conv"`      // a convolution after the encoder
 	PostQuantConv  bool     `json:"use_post_quant_conv"` // one before the decoder
 
 	// A generator's latents are (z - Shift)·Scaling for z of the encoder.

@@ -145,7 +145,7 @@ func (b *downBlock) apply(f nn.Pass, x *Node) *Node {
 		x = r.apply(f, x)
 	}
 	if b.down != nil {
-		x = b.down.Apply(f, nn.PadZeros(x, 0, 1, 1, 2)) // lopsided, as in diffusers
+		x = b.down.Apply(f, nn.PadZeros(x, 0, 1, 1, 2)) // on one side alone, as in diffusers
 	}
 	return x
 }

@@ -21,12 +21,12 @@ type Config struct {
 	PostNorms  bool // attention and feed-forward are normed before and after
 	QKNorm     bool // queries and keys are normed per head
 
-	EmbedScale     float64 // of the words' vectors, not of the caller's; 1 for none
+	EmbedScale     float64 // of the tokens' embeddings, not of the caller's vectors; 1 for none
 	AttentionScale float64 // of the scores
 	AttentionCap   float64 // soft cap of the scores, 0 for none
 	LogitCap       float64 // soft cap of the logits, 0 for none
 
-	Windows  []int    // per layer: how many tokens a token sees, itself included; 0 for all
+	Windows  []int    // per layer: how many tokens a token attends to, itself included; 0 for all
 	Rotary   []Rotary // per layer
 	Sections []int    // m-rope: how many of the HeadDim/2 frequencies each axis of positions has; nil for one axis
 }
@@ -71,11 +71,11 @@ func (c Config) check() error {
 	case len(c.Windows) != c.Layers || len(c.Rotary) != c.Layers:
 		return hf.Errorf("layer_types are %d and rotary embeddings %d, num_hidden_layers is %d", len(c.Windows), len(c.Rotary), c.Layers)
 	}
-	return c.checkPlaces()
+	return c.checkPositions()
 }
 
-// checkPlaces checks what has to do with the places of tokens.
-func (c Config) checkPlaces() error {
+// checkPositions checks the rotary embeddings and the windows.
+func (c Config) checkPositions() error {
 	for i, r := range c.Rotary {
 		if !(r.Theta > 0 && r.Theta <= 1e15) {
 			return hf.Errorf("rope_theta is %v", r.Theta)

@@ -58,7 +58,7 @@ func New(c weights.Cursor, cfg Config) *Decoder {
 	return m
 }
 
-// NewWithHead reads a model that predicts words. head is the cursor of lm_head,
+// NewWithHead reads a model that predicts tokens. head is the cursor of lm_head,
 // where nothing is read if the head is tied; checkpoints may carry it anyway.
 func NewWithHead(c, head weights.Cursor, cfg Config) *Decoder {
 	m := New(c, cfg)
@@ -76,7 +76,7 @@ func (m *Decoder) Name() string { return m.name }
 // Config returns what the model was made from.
 func (m *Decoder) Config() Config { return m.config }
 
-// Embed looks up the vectors of words, ids [...] (int32), and scales them where
+// Embed looks up the embeddings of tokens, ids [...] (int32), and scales them where
 // the model does: [..., Hidden] in dtype.
 //
 // The factor is rounded to dtype, as in Google's own code and in transformers 5;
@@ -109,8 +109,8 @@ func (m *Decoder) checkSpan(in Span) {
 }
 
 // Logits maps hidden states [..., Hidden] to float32 [..., Vocabulary], the
-// model's soft cap applied. Choose the places whose next words are of interest
-// first: a vocabulary is large.
+// model's soft cap applied. Pick out the tokens whose successors are of
+// interest first: a vocabulary is large.
 func (m *Decoder) Logits(f nn.Pass, hidden *Node) *Node {
 	if m.head == nil {
 		exceptions.Panicf("decoder: the model has no head")

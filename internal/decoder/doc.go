@@ -9,7 +9,7 @@
 //	cfg, err := decoder.ParseConfig(json, "vision_config", "image_token_id")
 //	m := decoder.NewWithHead(c.In("model"), c.In("lm_head"), cfg)
 //
-//	x := m.Embed(f, ids, dtype)                               // the words' vectors
+//	x := m.Embed(f, ids, dtype)                               // the tokens' embeddings
 //	_, past := m.Apply(f, decoder.Span{Embeds: prefix}, nil)  // once per picture
 //	h, _ := m.Apply(f, decoder.Span{Embeds: x}, past)         // for each question
 //	logits := m.Logits(f, h)

@@ -8,7 +8,7 @@ import (
 )
 
 // gemma3 are the fields of Gemma 3's language model (Gemma Team, 2025): those of
-// Gemma 2, whose soft caps it has no longer, and its own.
+// Gemma 2, without its soft caps, and its own.
 type gemma3 struct {
 	gemma2
 	Pattern      *int     `json:"sliding_window_pattern"`  // layers from one without a window to the next

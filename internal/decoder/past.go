@@ -19,12 +19,12 @@ type Past struct {
 	// Valid, bool [B, T], is false for padding. nil: all tokens are real.
 	Valid *Node
 
-	// Used, an int32 scalar, is how many of the T places of a cache are taken. nil
+	// Used, an int32 scalar, is how many of the T slots of a cache are filled. nil
 	// in a past that grows with each span: all are.
 	Used *Node
 }
 
-// Len is T: the number of tokens, in a cache the number of places.
+// Len is T: the number of tokens, in a cache the number of slots.
 func (p *Past) Len() int {
 	if p == nil {
 		return 0
@@ -35,7 +35,7 @@ func (p *Past) Len() int {
 // Cache returns the past with room for capacity tokens in all. What follows is
 // written into it, one token at a time, and its shape stays, so that the same
 // executable generates every further token. Tokens that no longer fit are lost:
-// the caller sees to it that none come.
+// the caller has to stop before.
 func (p *Past) Cache(capacity int) *Past {
 	if p.Used != nil || capacity < p.Len() {
 		exceptions.Panicf("decoder: a cache of %d places for a past of %d tokens", capacity, p.Len())
@@ -59,8 +59,8 @@ func allTrue(g *Graph, dims ...int) *Node {
 	return BroadcastToDims(Const(g, true), dims...)
 }
 
-// Nodes returns a cache as outputs of a graph, for CacheOf in the next: the places
-// used, the valid ones, then keys and values layer by layer.
+// Nodes returns a cache as outputs of a graph, for CacheOf in the next: the number of
+// slots used, which are valid, then keys and values layer by layer.
 func (p *Past) Nodes() []*Node {
 	if p.Used == nil {
 		exceptions.Panicf("decoder: only a cache crosses graphs; see Past.Cache")

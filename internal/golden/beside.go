@@ -48,7 +48,7 @@ func Files(t testing.TB, stem string) []*Fixture {
 	return found
 }
 
-// Variant is what comes behind "golden" in the names of the fixture's files:
+// Variant is what follows "golden" in the names of the fixture's files:
 // empty, or such as "_bf16".
 func (f *Fixture) Variant() string { return f.stem[min(len(goldenStem), len(f.stem)):] }
 

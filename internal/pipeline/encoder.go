@@ -51,7 +51,7 @@ func NewEncoder[P comparable](ctx context.Context, p *Opening, e Encoding[P]) (*
 	return encoder, encoder.load(ctx)
 }
 
-// Encode returns the conditions of a prompt, float32, and behind them those of the
+// Encode returns the conditions of a prompt, float32, and after them those of the
 // negative prompt, if there is one. They belong to the caller.
 func (e *Encoder[P]) Encode(ctx context.Context, prompt P) (dualprocess.Inputs, error) {
 	var inputs dualprocess.Inputs

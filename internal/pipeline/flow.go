@@ -8,7 +8,7 @@ import (
 
 // Flow is the grid of noise levels of a rectified flow, whose latents lie on the
 // straight line σ·noise + (1-σ)·clean and whose network predicts the velocity,
-// noise - clean: the sampler's steps and, behind them, the levels of the model's
+// noise - clean: the sampler's steps and, after them, the levels of the model's
 // training, which all methods but Step know as well.
 type Flow struct {
 	Sigmas []float32 // noise levels, from 1 down

@@ -144,7 +144,7 @@ func readMetadata(dec *json.Decoder) (map[string]string, error) {
 	return m, nil
 }
 
-// object reads a JSON object, calling value to read what stands behind each
+// object reads a JSON object, calling value to read what follows each
 // key. Two equal keys are an error: readers differ in which of them they use.
 func object(dec *json.Decoder, value func(key string) error) error {
 	if err := delim(dec, '{'); err != nil {

@@ -1,5 +1,5 @@
 // Package safetensors reads and writes files of the safetensors format: named
-// tensors behind a JSON header, nothing executable, no compression.
+// tensors after a JSON header, nothing executable, no compression.
 //
 // A file is
 //
@@ -142,7 +142,7 @@ type Info struct {
 func (i Info) Elements() int { return int(i.End-i.Begin) / i.DType.Size() }
 
 // byteLength returns the bytes that a tensor of this type and shape takes, and
-// an error where an axis is negative or the product leaves limit behind.
+// an error where an axis is negative or the product exceeds limit.
 func byteLength(d DType, shape []int, limit int64) (int64, error) {
 	// An axis of length 0 makes the whole product 0, however large the others
 	// are, so the product is taken without it first: a reader that multiplies

@@ -45,7 +45,7 @@ func NewT5(c weights.Cursor, cfg T5Config) *T5 {
 	return t
 }
 
-// T5Surplus accepts what checkpoints of T5 carry besides: the words' vectors
+// T5Surplus accepts what checkpoints of T5 carry besides: the token embeddings
 // under their second name.
 func T5Surplus(name string) bool { return name == "encoder.embed_tokens.weight" }
 

@@ -186,7 +186,7 @@ func unmark() decoder {
 	return each(func(_ int, token string) string { return strings.ReplaceAll(token, spaceMark, " ") })
 }
 
-// t5 is the pipeline of T5, whose vocabulary goes on behind the model's with sentinels in falling order.
+// t5 is the pipeline of T5, whose vocabulary goes on after the model's with sentinels in falling order.
 func (t *Tokenizer) t5(m *sentencePieceModel, c *config) error {
 	if c.Class != "" && c.Class != "T5Tokenizer" {
 		return fmt.Errorf("tokenizer_config.json: %w: tokenizer_class %q of a Unigram model", ErrUnsupported, c.Class)

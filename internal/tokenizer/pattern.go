@@ -95,7 +95,7 @@ func compileBounded(expression string) (*regexp.Regexp, error) {
 // findAll returns the start and end of each match in text, from left to right and without overlap.
 //
 // Where the look-ahead's group matched, it took all the white space there was. \s+(?!\S) leaves the last character of
-// it alone where something follows, and the alternative \s+ behind takes a single one.
+// it alone where something follows, and the alternative \s+ after it takes a single one.
 func (p pattern) findAll(text string) [][]int {
 	if !p.lookAhead {
 		return p.re.FindAllStringIndex(text, -1)

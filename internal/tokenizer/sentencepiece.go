@@ -136,7 +136,7 @@ func (m *sentencePieceModel) parsePiece(raw []byte) error {
 	return nil
 }
 
-// parseTrainer reads what the training leaves behind: the kind of model and the special ids.
+// parseTrainer reads what the trainer was told: the kind of model and the special ids.
 func (m *sentencePieceModel) parseTrainer(raw []byte) error {
 	const unigramModel, bpeModel = 1, 2
 	return eachField(raw, func(f protoField) error {

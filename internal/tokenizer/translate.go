@@ -27,7 +27,7 @@ var (
 )
 
 // The syntax that can be translated. Left out, and so refused, are anchors, sets within sets, every group but (…),
-// (?:…), (?i:…) and (?-i:…), references, {,n}, and a + or ? behind {n}, which has a meaning of Oniguruma's own.
+// (?:…), (?i:…) and (?-i:…), references, {,n}, and a + or ? after {n}, which has a meaning of Oniguruma's own.
 const (
 	lookAheadSyntax  = `\\s\+\(\?!\\S\)\|\\s\+?`
 	escapeSyntax     = `\\(?:[pP]\{[^{}]*\}|x\{[0-9A-Fa-f]+\}|x[0-7][0-9A-Fa-f]|u[0-9A-Fa-f]{4}|[swdDnrtfv]|[^0-9A-Za-z])`

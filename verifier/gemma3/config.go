@@ -113,7 +113,7 @@ func (c visionConfig) check() error {
 	))
 }
 
-// patches is how many there are along a side of the picture that the tower sees.
+// patches is how many there are along a side of the picture that the tower reads.
 func (c visionConfig) patches() int { return c.ImageSize / c.PatchSize }
 
 // window is the side, in patches, of the squares that become one token each.

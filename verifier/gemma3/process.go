@@ -63,7 +63,7 @@ func (c pictureConfig) check(tower visionConfig) error {
 	)
 }
 
-// size is that of the pictures that the tower sees.
+// size is that of the pictures that the tower reads.
 func (c pictureConfig) size() vision.Size {
 	return vision.Size{Height: c.Size.Height, Width: c.Size.Width}
 }

@@ -146,7 +146,7 @@ func (c visionConfig) check() error {
 	)
 }
 
-// patches is how many there are along a side of the picture that the tower sees.
+// patches is how many there are along a side of the picture that the tower reads.
 func (c visionConfig) patches() int { return c.ImageSize / c.PatchSize }
 
 // tokens is how many a picture becomes.

@@ -12,7 +12,7 @@
 // # Pictures
 //
 // The middle of a picture counts: its shorter side is brought to 336 pixels, in the
-// published checkpoints, and what sticks out of a square is cut off. CLIP's tower
+// published checkpoints, and what does not fit into a square is cut off. CLIP's tower
 // makes 576 tokens of it, which a small network translates into those of a Llama.
 package llava
 

@@ -55,7 +55,7 @@ func (m *network) Layout(picture vision.Size) (vlm.Layout, error) {
 	return l, nil
 }
 
-// findTokens sees to it that the tokens of the prompt are the tokenizer's, and
+// findTokens checks that the tokens of the prompt are the tokenizer's, and
 // returns the one that ends a text where the folder does not say.
 func (c modelConfig) findTokens(t *tokenizer.Tokenizer) (ends []int, err error) {
 	ids, err := vlm.FindTokens(t, endToken, startToken, visionStart, visionEnd)

@@ -17,7 +17,7 @@ type Pip struct {
 	Index string
 	// Extra are more indexes.
 	Extra []string
-	// NoIndex forbids to use any.
+	// NoIndex forbids using any.
 	NoIndex bool
 	// Cert is a PEM file of certificate authorities; empty is the system's.
 	Cert string

@@ -96,7 +96,7 @@ func standsOut(mask []float64, n, i int) bool {
 }
 
 // visibleAround counts the visible ones among the eight neighbours of a pixel that
-// is not at the border: noise has no company.
+// is not at the border: noise has no neighbours.
 func visibleAround(mask []float64, n, i int) int {
 	count := 0
 	for _, step := range []int{1, n - 1, n, n + 1} {

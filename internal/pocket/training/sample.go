@@ -29,7 +29,7 @@ type quiz struct {
 const questionsPerPicture = 8
 
 // The regressions that the read-out learns besides the answers. The attributes of
-// teaching.Attributes follow behind them.
+// teaching.Attributes follow them.
 const (
 	factHorizon  = iota
 	factLine     // row of the line that lies over the picture

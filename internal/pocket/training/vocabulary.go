@@ -71,7 +71,7 @@ func (v *vocabulary) caption(text string, size int) ([]int32, error) {
 	return append(ids, make([]int32, size-len(ids))...), nil
 }
 
-// question encodes a question with the answer's place behind it, padded on the left.
+// question encodes a question with the answer's place after it, padded on the left.
 func (v *vocabulary) question(text string, size int) ([]int32, error) {
 	ids, err := v.encode(text)
 	if err == nil && len(ids)+1 > size {

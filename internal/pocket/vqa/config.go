@@ -7,7 +7,7 @@ import "fmt"
 // Config of the pocket verifier: its config.json.
 type Config struct {
 	Architectures []string `json:"architectures"`           // Architecture alone
-	ImageSize     int      `json:"image_size"`              // height and width that the vision tower sees, in pixels
+	ImageSize     int      `json:"image_size"`              // height and width that the vision tower reads, in pixels
 	HiddenSize    int      `json:"hidden_size"`             // width of all tokens
 	NumHeads      int      `json:"num_attention_heads"`     // of every block
 	MLPRatio      int      `json:"mlp_ratio"`               // inner width of the MLP over HiddenSize
