@@ -14,6 +14,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/lora"
+	"github.com/dualprocess/dualprocess-go/overlay"
 )
 
 // kept is a task of nine updates with a checkpoint after every other.
@@ -325,6 +326,35 @@ func TestStatus(t *testing.T) {
 	second := first
 	second.Prompts, second.Questions = []string{"meadow", "desert"}, []dualprocess.Question{{Text: "green", Answer: "No"}}
 	second.Seed, second.LearningRate, second.Checkpoint = 5, .02, dualprocess.Checkpoint{Folder: t.TempDir()}
+	before := dualprocess.Compiled(w.rt)
 	_, compiled = phases(second)
 	require.Empty(t, compiled)
+	require.Equal(t, before, dualprocess.Compiled(w.rt))
+	require.Equal(t, 4, before.Kept)
+
+	dualprocess.Forget(w.rt, w.v)
+	require.Equal(t, 2, dualprocess.Compiled(w.rt).Kept)
+	_, compiled = phases(second)
+	require.Empty(t, compiled, "it was done")
+	second.Checkpoint.Folder = t.TempDir()
+	_, compiled = phases(second)
+	require.Equal(t, []string{"gradient", "rate pictures"}, compiled)
+}
+
+// What has no words shapes a program of its own, and goes with it.
+func TestOverlaysOfOnesOwn(t *testing.T) {
+	w := newToy(t, "go")
+	for _, grey := range []float32{0, 1} {
+		task := w.task()
+		task.Updates, task.Questions[0].Overlay = 1, bar{2, grey}
+		distil(t, task)
+		require.Equal(t, 1, dualprocess.Compiled(w.rt).Kept, "the step that denoises")
+	}
+	task := w.task()
+	task.Updates = 1
+	for _, row := range []float64{.2, .6} {
+		task.Questions[0].Overlay = overlay.Stack{overlay.Solid{Picture: overlay.HorizonLine{Row: row}}}
+		distil(t, task)
+		require.Equal(t, 2, dualprocess.Compiled(w.rt).Kept, "one gradient for all drawings")
+	}
 }

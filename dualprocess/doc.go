@@ -42,10 +42,27 @@
 // # Memory and compilation
 //
 // Everything that changes between updates is an input of the compiled programs:
-// step, weight, learning rate, prompts. Nothing recompiles inside a loop. Latents
-// between steps, the adapter and its moments stay on the device. Text encoders are
-// let go once the prompts are encoded. An update's results are taken only when it
-// has succeeded, and only when they are finite.
+// step, weight, learning rate, prompts, questions, pictures of overlays, guards'
+// weights. Programs are kept on the Runtime, as many as it bounds: a second Distill,
+// Sample, Evaluate or Score of the same models, sizes and ranks compiles nothing.
+// So what the graph methods of a model or an overlay of your own build must follow
+// from their arguments and from what never changes; where a model does change,
+// Forget its programs. Latents between steps, the adapter and its moments stay on
+// the device. Text encoders are let go once the prompts are encoded. An update's
+// results are taken only when it has succeeded, and only when they are finite.
+//
+// # Long trainings
+//
+// Task.Checkpoint keeps a training on the disk, and Evaluation.Checkpoint the
+// pictures and ratings: the same call goes on after a crash, to the same bytes.
+// Task.Snapshots shows pictures on the way and may end the training; Status says
+// what is being done and what is being compiled.
+//
+// # Goroutines
+//
+// All functions may be called from several goroutines at once on one Runtime, with
+// the same models or others: programs take turns on the device. A Task, an
+// Evaluation and their callbacks belong to their call. Adapters never change.
 //
 // # Errors
 //

@@ -30,6 +30,9 @@ type Inputs []*tensors.Tensor
 // arithmetic of schedulers needs it. A network that computes in another dtype
 // converts inside Predict and Decode.
 //
+// What graph methods build must follow from their arguments and from what never
+// changes in the generator: what is compiled is kept and used again, see Forget.
+//
 // The step i is an int32 scalar node and not a Go value, so that one compilation
 // serves all steps; tables of a scheduler become constants and are gathered.
 type Generator interface {

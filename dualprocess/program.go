@@ -3,6 +3,7 @@ package dualprocess
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/support/exceptions"
@@ -75,3 +76,23 @@ func (c *cursor) take(n int) []*Node {
 
 // one returns the next node.
 func (c *cursor) one() *Node { return c.take(1)[0] }
+
+// Programs says what a runtime has compiled: of this package's functions, and of the
+// library's own models.
+type Programs struct {
+	Kept     int           // that are compiled now; those not used for longest go first
+	Compiled int           // so far, those that went included
+	Time     time.Duration // that compiling took
+}
+
+// Compiled returns the statistics of a runtime that is open. A service watches them:
+// where Compiled grows with every job, something shapes the graphs that should not.
+func Compiled(rt *backends.Runtime) Programs {
+	s := graphs.StatsOf(rt)
+	return Programs{s.Kept, s.Compiled, s.Time}
+}
+
+// Forget frees the compiled programs that call a generator or verifier; they are
+// compiled again when they are needed. The library's own models do so when they are
+// closed.
+func Forget(rt *backends.Runtime, model any) { graphs.Forget(rt, model) }
