@@ -3,6 +3,7 @@ package dualprocess_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"image"
 	"math"
 	"strings"
@@ -165,6 +166,19 @@ func TestMemoryIsAskedForFirst(t *testing.T) {
 		Prompts: task.Prompts, Seeds: []int64{1}, Questions: task.Questions,
 	})
 	requireMistake(t, err, "Batch")
+}
+
+// TestOverlayMustFit: once the pictures' size is known, and before anything is
+// compiled.
+func TestOverlayMustFit(t *testing.T) {
+	w := newToy(t, "go")
+	task := w.task()
+	tall := overlay.Solid{Picture: image.NewGray(image.Rect(0, 0, 4, 40))}
+	task.Questions = append(task.Questions, dualprocess.Question{Text: "red", Answer: "Yes", Overlay: tall})
+	a, err := dualprocess.Distill(background, task)
+	require.Nil(t, a)
+	requireMistake(t, err, fmt.Sprintf("Questions[%d].Overlay", len(task.Questions)-1))
+	require.ErrorIs(t, err, overlay.ErrOptions)
 }
 
 // wide has a layer of many inputs, which nothing reads.

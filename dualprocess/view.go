@@ -31,7 +31,7 @@ func newViews(questions []Question, height, width int) ([]view, error) {
 		var err error
 		if views[k].prepared, err = p.Prepare(height, width); err != nil {
 			releaseViews(views)
-			return nil, invalidBecause("Overlay", err)
+			return nil, invalidBecause(fmt.Sprintf("Questions[%d].Overlay", views[k].questions[0]), err)
 		}
 	}
 	return views, nil
