@@ -74,6 +74,7 @@ type Runtime struct {
 	Reason string
 
 	users  *users
+	table  table
 	memory int64 // free on the device before anything was opened, in bytes; 0 if unknown
 }
 

@@ -52,10 +52,7 @@ func (r *Runtime) Free() int64 {
 		return free
 	}
 	defer done()
-	for v := range r.Store.IterVariables() {
-		free -= int64(v.Shape().ByteSize())
-	}
-	return max(free, 0)
+	return max(free-r.table.bytes(r.Store), 0)
 }
 
 // freeMemory asks the system how many bytes of the device's memory are free; 0 if it does not tell.

@@ -8,11 +8,11 @@ import (
 	"sync"
 )
 
-// ErrClosed says that the runtime has been closed, or that Close waits for what still
-// runs on it.
-var ErrClosed = errors.New("runtime closed")
+// ErrClosed says that the runtime, or the model that the error names, has been closed, or that Close waits for what still
+// uses it.
+var ErrClosed = errors.New("closed")
 
-// users are what computes on a runtime.
+// users are what computes on a runtime or with a model.
 type users struct {
 	mu      sync.Mutex
 	closed  bool
@@ -46,15 +46,37 @@ func (r *Runtime) Attach(key any, make func() io.Closer) io.Closer {
 // called there is nothing to hold, even for those who hold it already: the error wraps ErrClosed.
 func (r *Runtime) Use() (done func(), err error) {
 	if r == nil || r.users == nil {
-		return nil, fmt.Errorf("backends: no runtime: %w", ErrClosed)
+		return nil, fmt.Errorf("backends: there is no runtime: %w", ErrClosed)
 	}
-	r.users.mu.Lock()
-	defer r.users.mu.Unlock()
-	if r.users.closed || r.Backend.IsFinalized() {
-		return nil, fmt.Errorf("backends: %w", ErrClosed)
+	done, open := r.users.use()
+	if open && r.Backend.IsFinalized() {
+		done()
+		open = false
 	}
-	r.users.running.Add(1)
-	return sync.OnceFunc(r.users.running.Done), nil
+	if !open {
+		return nil, fmt.Errorf("backends: the runtime is %w", ErrClosed)
+	}
+	return done, nil
+}
+
+// use counts one more user until done is called, unless it is closed.
+func (u *users) use() (done func(), open bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if u.closed {
+		return nil, false
+	}
+	u.running.Add(1)
+	return sync.OnceFunc(u.running.Done), true
+}
+
+// close waits for all users and then frees what they used.
+func (u *users) close() error {
+	u.mu.Lock()
+	u.closed = true
+	u.mu.Unlock()
+	u.running.Wait()
+	return u.free()
 }
 
 // Close releases the store's variables, the backend and all that is left on it. It waits for what runs, which ends soon
@@ -66,11 +88,7 @@ func (r *Runtime) Close() error {
 	if r == nil || r.users == nil {
 		return nil
 	}
-	r.users.mu.Lock()
-	r.users.closed = true
-	r.users.mu.Unlock()
-	r.users.running.Wait()
-	return r.users.free()
+	return r.users.close()
 }
 
 // release frees what the runtime holds.

@@ -32,7 +32,7 @@ func TestGoldenGemma2(t *testing.T) {
 			cfg, err := ParseConfig(data)
 			require.NoError(t, err)
 			var m *Decoder
-			require.NoError(t, weights.LoadTo(rt.Backend, os.DirFS(f.Folder), folder, rt.Store, weights.Root(rt.Store, "/gemma"), nil,
+			require.NoError(t, weights.LoadTo(rt, os.DirFS(f.Folder), folder, weights.Root(rt.Store, "/gemma"), nil,
 				func(c weights.Cursor) { m = New(c, cfg) }))
 			testGemma2(t, f, golden.Run(t, rt, func(in []*Node) golden.Outputs {
 				pass := nn.Pass{Recorder: &nn.Recorder{}}

@@ -31,7 +31,7 @@ func TestGoldenKinds(t *testing.T) {
 			require.NoError(t, err)
 			var m *Decoder
 			headless := cfg.Sections != nil
-			require.NoError(t, weights.LoadTo(rt.Backend, os.DirFS(f.Folder), ".", rt.Store, "/model", nil, func(c weights.Cursor) {
+			require.NoError(t, weights.LoadTo(rt, os.DirFS(f.Folder), ".", "/model", nil, func(c weights.Cursor) {
 				if headless {
 					m = New(c, cfg)
 				} else {

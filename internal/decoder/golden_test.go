@@ -64,7 +64,7 @@ func read(t testing.TB, rt *backends.Runtime, f *golden.Fixture, folder string) 
 	}
 	var at weights.Cursor
 	others := func(name string) bool { return !strings.HasPrefix(name, at.Path()+".") }
-	err = weights.LoadTo(rt.Backend, os.DirFS(f.Folder), folder, rt.Store, weights.Root(rt.Store, "/verifier"), others,
+	err = weights.LoadTo(rt, os.DirFS(f.Folder), folder, weights.Root(rt.Store, "/verifier"), others,
 		func(c weights.Cursor) {
 			at = c.Layout("embed_tokens.weight", places.text...)
 			r.m = NewWithHead(at, c.Layout("weight", places.head...), cfg)

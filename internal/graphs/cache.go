@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/dualprocess/dualprocess-go/backends"
@@ -55,7 +56,8 @@ type compiled struct {
 	key    Key
 	shapes string
 	turn   chan struct{} // holds one value while it compiles or runs
-	exec   *model.Exec   // nil until compiled; only used by whoever has the turn
+	exec   *model.Exec   // nil until compiled; only used by whoever has the turn, as is
+	graph  *graph.Graph  // which knows the models
 
 	// Guarded by the cache:
 	users int  // that hold or wait for it
@@ -131,7 +133,7 @@ func (c *cache) remove(these func(*compiled) bool) {
 func (p *compiled) free() {
 	if p.exec != nil {
 		p.exec.Finalize()
-		p.exec = nil
+		p.exec, p.graph = nil, nil
 	}
 }
 

@@ -66,7 +66,7 @@ func (p *Program) Close() {
 //
 // What the graph function panics with is the error, as it is: GoMLX would put five
 // layers of its own before it. It wraps backends.ErrClosed where the runtime has
-// been closed.
+// been closed, or a model that the graph function computes with.
 func (p *Program) Run(ctx context.Context, inputs ...any) (out []*tensors.Tensor, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -113,34 +113,41 @@ func (p *Program) run(ctx context.Context, inputs []any) ([]*tensors.Tensor, err
 	if held.exec == nil {
 		began := time.Now()
 		observe(ctx, Event{Program: p.key.Name, Compiling: true})
-		if held.exec, err = p.compile(sizes); err != nil {
+		if held.exec, held.graph, err = p.compile(sizes); err != nil {
 			return nil, err
 		}
 		c.took(held, time.Since(began))
 	}
+	models, err := backends.UseModels(held.graph)
+	if err != nil {
+		return nil, err
+	}
+	defer models()
 	observe(ctx, Event{Program: p.key.Name})
 	return held.exec.Call(in...)
 }
 
 // compile returns the executor for inputs of these shapes. It is called for no
-// others, so what the graph function holds on to is let go of.
-func (p *Program) compile(sizes []shapes.Shape) (*model.Exec, error) {
+// others, so what the graph function holds on to is let go of. While it builds the
+// graph, no model comes or goes.
+func (p *Program) compile(sizes []shapes.Shape) (exec *model.Exec, g *Graph, err error) {
+	defer p.runtime.Building()()
 	build := p.build
-	exec, err := NewExecutor(p.runtime, func(in []*Node) []*Node { return guarded(build, in) })
+	exec, err = NewExecutor(p.runtime, func(in []*Node) []*Node { return guarded(build, in) })
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	exec.WithName(p.key.Name)
-	panicked := backends.Try(func() { _, err = exec.Compile(sizes...) })
+	panicked := backends.Try(func() { g, err = exec.Compile(sizes...) })
 	build = nil
 	if err == nil {
 		err = panicked
 	}
 	if err != nil {
 		exec.Finalize()
-		return nil, err
+		return nil, nil, err
 	}
-	return exec, nil
+	return exec, g, nil
 }
 
 // NewExecutor returns an executor of a graph function of at least one input, for

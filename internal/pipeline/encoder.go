@@ -48,12 +48,18 @@ type Encoder[P comparable] struct {
 // NewEncoder loads the weights of the text encoders.
 func NewEncoder[P comparable](ctx context.Context, p *Opening, e Encoding[P]) (*Encoder[P], error) {
 	encoder := &Encoder[P]{opening: p, encoding: e}
+	p.Model.OnClose(encoder.forget)
 	return encoder, encoder.load(ctx)
 }
 
 // Encode returns the conditions of a prompt, float32, and after them those of the
 // negative prompt, if there is one. They belong to the caller.
 func (e *Encoder[P]) Encode(ctx context.Context, prompt P) (dualprocess.Inputs, error) {
+	done, err := e.opening.Model.Use()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	var inputs dualprocess.Inputs
 	for _, p := range e.encoded(prompt) {
 		conditions, err := e.encode(ctx, p)
@@ -104,8 +110,14 @@ func (e *Encoder[P]) compute(ctx context.Context, prompt P) ([]*tensors.Tensor, 
 	return copies(out)
 }
 
-// Release lets go of the weights; what is remembered stays.
+// Release lets go of the weights; what is remembered stays. A model that is closed
+// has none.
 func (e *Encoder[P]) Release() error {
+	done, err := e.opening.Model.Use()
+	if err != nil {
+		return nil
+	}
+	defer done()
 	if err := e.memory.do(e.free); err != nil {
 		return fmt.Errorf("%s: release: %w", e.opening.name, err)
 	}
@@ -132,6 +144,18 @@ func (e *Encoder[P]) free() error {
 	e.program.Close()
 	e.program = nil
 	return e.opening.free(e.encoding.Weights...)
+}
+
+// forget lets go of all that the model's own end does not: the program, and what is
+// remembered.
+func (e *Encoder[P]) forget() error {
+	e.program.Close()
+	e.program = nil
+	for _, known := range e.memory.known {
+		graphs.Release(known...)
+	}
+	e.memory.known = nil
+	return nil
 }
 
 // Row is a list on the host as a batch of one, [1, len].

@@ -22,10 +22,10 @@ import (
 // it.
 type Opening struct {
 	Runtime *backends.Runtime
-	Files   fs.FS // of the folder
+	Model   *backends.Model // the generator's place in the runtime
+	Files   fs.FS           // of the folder
 
 	name string // of the model's package, for errors
-	root string // of the generator's variables in the runtime's store
 }
 
 // Open makes a generator of a folder of the operating system, by a model's own code.
@@ -55,10 +55,18 @@ func opened[G, O any](ctx context.Context, p *Opening, o O, open func(context.Co
 	if err := arguments.Call(ctx, p.Runtime); err != nil {
 		return nil, err
 	}
-	p.root = weights.Root(p.Runtime.Store, "/generator")
-	g, err := open(ctx, p, o)
+	var err error
+	if p.Model, err = p.Runtime.NewModel(p.name, "/generator"); err != nil {
+		return nil, err
+	}
+	done, err := p.Model.Use() // the runtime, too
 	if err != nil {
-		return nil, errors.Join(err, p.Runtime.Store.DeleteVariablesInScope(p.root))
+		return nil, err
+	}
+	g, err := open(ctx, p, o)
+	done()
+	if err != nil {
+		return nil, errors.Join(err, p.Model.Close())
 	}
 	return g, nil
 }
@@ -77,7 +85,7 @@ func (p *Opening) Load(ctx context.Context, parts ...Weights) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := weights.LoadTo(p.Runtime.Backend, p.Files, part.Folder, p.Runtime.Store, p.path(part), part.Surplus, part.Read); err != nil {
+		if err := weights.LoadTo(p.Runtime, p.Files, part.Folder, p.Model.Root()+"/"+part.Folder, part.Surplus, part.Read); err != nil {
 			return err
 		}
 	}
@@ -88,10 +96,7 @@ func (p *Opening) Load(ctx context.Context, parts ...Weights) error {
 func (p *Opening) free(parts ...Weights) error {
 	var errs []error
 	for _, part := range parts {
-		errs = append(errs, p.Runtime.Store.DeleteVariablesInScope(p.path(part)))
+		errs = append(errs, p.Model.Drop(part.Folder))
 	}
 	return errors.Join(errs...)
 }
-
-// path is where a part's variables are in the runtime's store.
-func (p *Opening) path(part Weights) string { return p.root + "/" + part.Folder }

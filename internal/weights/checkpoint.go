@@ -12,6 +12,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
+	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
 )
 
@@ -39,10 +40,10 @@ type file interface {
 // file and frozen, under a root of its own.
 type Checkpoint struct {
 	file    file
-	backend compute.Backend // that the tensors are sent to; nil leaves them on the host
+	runtime *backends.Runtime // on whose device the tensors go; nil leaves them on the host
 	store   *model.Store
 	root    string
-	used    map[string]bool
+	used    map[string]*model.Variable
 }
 
 // stems are the names that diffusers and transformers give their weights.
@@ -62,7 +63,7 @@ func Open(fsys fs.FS, dir string, store *model.Store, root string) (*Checkpoint,
 			if err != nil {
 				return nil, err
 			}
-			return &Checkpoint{file: f, store: store, root: root, used: map[string]bool{}}, nil
+			return &Checkpoint{file: f, store: store, root: root, used: map[string]*model.Variable{}}, nil
 		}
 	}
 	return nil, fmt.Errorf("weights: folder %s has no %s.safetensors, no %s.safetensors and no index of shards: %w",
@@ -87,19 +88,35 @@ func (c *Checkpoint) Variable(name string, dims ...int) (*model.Variable, error)
 		return nil, fmt.Errorf("weights: %s: %w: %q is %v, want %v", c.file.Name(), ErrShape, name, info.Shape, dims)
 	}
 	full := c.root + "/" + model.EscapeScopeName(name)
-	if c.used[name] {
-		return c.store.GetVariable(full), nil
+	if v, ok := c.used[name]; ok {
+		return v, nil
 	}
-	value, err := c.file.TensorOn(c.backend, name)
+	v, err := c.create(name, full)
+	if err != nil {
+		return nil, err
+	}
+	c.file.Drop(name)
+	c.used[name] = v
+	return v, nil
+}
+
+// create makes a frozen variable of a tensor.
+func (c *Checkpoint) create(name, full string) (*model.Variable, error) {
+	var backend compute.Backend
+	if c.runtime != nil {
+		backend = c.runtime.Backend
+	}
+	value, err := c.file.TensorOn(backend, name)
 	if err != nil {
 		return nil, fmt.Errorf("weights: %w", err)
+	}
+	if c.runtime != nil {
+		defer c.runtime.Changing()()
 	}
 	v, err := c.store.CreateVariable(full, value)
 	if err != nil {
 		return nil, fmt.Errorf("weights: %s: %w", name, err)
 	}
-	c.file.Drop(name)
-	c.used[name] = true
 	return v.SetTrainable(false), nil
 }
 
@@ -108,7 +125,7 @@ func (c *Checkpoint) Variable(name string, dims ...int) (*model.Variable, error)
 func (c *Checkpoint) Close(known func(name string) bool) error {
 	var surplus []string
 	for _, info := range c.file.Tensors() {
-		if !c.used[info.Name] && (known == nil || !known(info.Name)) {
+		if c.used[info.Name] == nil && (known == nil || !known(info.Name)) {
 			surplus = append(surplus, info.Name)
 		}
 	}

@@ -6,8 +6,9 @@ import (
 	"io/fs"
 	"strings"
 
-	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/dualprocess/dualprocess-go/backends"
 )
 
 // Load opens the checkpoint in folder dir, lets build ask for its parameters,
@@ -15,24 +16,30 @@ import (
 // tensors that real checkpoints carry and the model has no use for; nil accepts
 // none.
 func Load(fsys fs.FS, dir string, store *model.Store, root string, known func(name string) bool, build func(Cursor)) error {
-	return LoadTo(nil, fsys, dir, store, root, known, build)
+	return load(nil, store, fsys, dir, root, known, build)
 }
 
-// LoadTo is Load for large checkpoints: each tensor goes from the mapped file to
-// the backend's device at once, and is never elsewhere in memory.
-func LoadTo(backend compute.Backend, fsys fs.FS, dir string, store *model.Store, root string, known func(name string) bool, build func(Cursor)) error {
+// LoadTo is Load for models in use: each tensor goes from the mapped file to the
+// runtime's device at once, and is never elsewhere in memory; and it may run while
+// other goroutines compute on the runtime.
+func LoadTo(rt *backends.Runtime, fsys fs.FS, dir, root string, known func(name string) bool, build func(Cursor)) error {
+	return load(rt, rt.Store, fsys, dir, root, known, build)
+}
+
+func load(rt *backends.Runtime, store *model.Store, fsys fs.FS, dir, root string, known func(name string) bool, build func(Cursor)) error {
 	checkpoint, err := Open(fsys, dir, store, root)
 	if err != nil {
 		return err
 	}
-	checkpoint.backend = backend
+	checkpoint.runtime = rt
 	cursor := NewCursor(checkpoint)
 	build(cursor)
 	return errors.Join(cursor.Err(), checkpoint.Close(known))
 }
 
-// Root returns path, or path with a number where the store has that tree
-// already: two models must never share a variable.
+// Root returns path, or path with a number where the store has that tree already:
+// two models must never share a variable. It is for tests; what is open to users has
+// a backends.Model.
 func Root(store *model.Store, path string) string {
 	taken := func(root string) bool {
 		for v := range store.IterVariables() {
