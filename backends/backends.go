@@ -74,7 +74,7 @@ type Runtime struct {
 	Reason string
 
 	users  *users
-	table  table
+	table  *table
 	memory int64 // free on the device before anything was opened, in bytes; 0 if unknown
 }
 
@@ -141,7 +141,7 @@ func newRuntime(b compute.Backend, name, reason string, o Options) (*Runtime, er
 		return nil, fmt.Errorf("backends: seed the store: %w", err)
 	}
 	o.Logger.Info("backend taken", "backend", name, "is", b.Description())
-	r := &Runtime{Backend: b, Store: store, DType: precision(name), Name: name, Reason: reason, users: &users{}}
+	r := &Runtime{Backend: b, Store: store, DType: precision(name), Name: name, Reason: reason, users: &users{}, table: &table{}}
 	r.users.free = sync.OnceValue(r.release)
 	return r, nil
 }

@@ -24,7 +24,7 @@ type Model struct {
 }
 
 // NewModel makes a place for a model. Its variables go below Root: path, such as "/generator", or path with a number
-// where another model is. name stands in errors. Close gives the place back; until then the model is the runtime's,
+// where another model is. name stands before errors. Close gives the place back; until then the model is the runtime's,
 // whose own Close ends it. The error wraps ErrClosed.
 func (r *Runtime) NewModel(name, path string) (*Model, error) {
 	done, err := r.Use()
@@ -37,21 +37,24 @@ func (r *Runtime) NewModel(name, path string) (*Model, error) {
 	return m, nil
 }
 
+// Name is what the model was called.
+func (m *Model) Name() string { return m.name }
+
 // Root is the path in Store below which the model's variables are.
 func (m *Model) Root() string { return m.root }
 
 // Use keeps the model, and its runtime, open until done is called: Close waits for it. It is what methods that compute
 // begin with. Once Close has been called there is nothing to hold, even for those who hold it already: the error wraps
-// ErrClosed and names the model.
+// ErrClosed. The caller puts the model's name before it.
 func (m *Model) Use() (done func(), err error) {
 	model, open := m.users.use()
 	if !open {
-		return nil, fmt.Errorf("%s: the model is %w", m.name, ErrClosed)
+		return nil, fmt.Errorf("the model is %w", ErrClosed)
 	}
 	runtime, err := m.rt.Use()
 	if err != nil {
 		model()
-		return nil, fmt.Errorf("%s: %w", m.name, err)
+		return nil, err
 	}
 	return func() { runtime(); model() }, nil
 }
@@ -60,11 +63,11 @@ func (m *Model) Use() (done func(), err error) {
 type modelsKey struct{}
 
 // In notes that a graph computes with the model's variables, so that UseModels holds the model while the graph runs. It is
-// what graph methods begin with; it panics with the error of Use if the model is closed.
+// what graph methods begin with; it panics with the error of Use and the model's name if the model is closed.
 func (m *Model) In(g *graph.Graph) {
 	done, err := m.Use()
 	if err != nil {
-		panic(err)
+		panic(m.named(err))
 	}
 	done()
 	if models := modelsOf(g); !slices.Contains(models, m) {
@@ -78,7 +81,7 @@ func modelsOf(g *graph.Graph) []*Model {
 }
 
 // UseModels holds all models that a graph computes with until done is called; it is for whoever runs the graph. The error
-// is that of the first whose Use gives one.
+// is that of the first whose Use gives one, with its name.
 func UseModels(g *graph.Graph) (done func(), err error) {
 	var held []func()
 	done = func() {
@@ -90,7 +93,7 @@ func UseModels(g *graph.Graph) (done func(), err error) {
 		let, err := m.Use()
 		if err != nil {
 			done()
-			return nil, err
+			return nil, m.named(err)
 		}
 		held = append(held, let)
 	}
@@ -136,7 +139,10 @@ func (m *Model) release() error {
 	errs = append(errs, m.Drop(""))
 	m.rt.table.leave(m.root)
 	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("%s: close: %w", m.name, err)
+		return m.named(fmt.Errorf("close: %w", err))
 	}
 	return nil
 }
+
+// named puts the model's name before an error.
+func (m *Model) named(err error) error { return fmt.Errorf("%s: %w", m.name, err) }

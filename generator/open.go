@@ -18,6 +18,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 
@@ -31,6 +32,23 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
+// Generator is what Open returns. Several goroutines may use one at once.
+type Generator interface {
+	dualprocess.Generator
+
+	// Runtime is the one that the generator was opened with.
+	Runtime() *backends.Runtime
+
+	// Close frees the weights, when nothing uses the generator any more. What is called
+	// later gives an error that wraps backends.ErrClosed.
+	Close() error
+}
+
+var (
+	_ dualprocess.Runtimer = Generator(nil)
+	_ io.Closer            = Generator(nil)
+)
+
 // ErrUnsupported says that a folder holds a pipeline that this library does not have.
 var ErrUnsupported = errors.New("unsupported pipeline")
 
@@ -39,7 +57,7 @@ var ErrUnsupported = errors.New("unsupported pipeline")
 // Its weights become frozen variables of the runtime's store. The error wraps
 // ErrUnsupported, and names the class, where the library does not have it, and
 // ErrOptions where the options don't fit.
-func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (dualprocess.Generator, error) {
+func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (Generator, error) {
 	if err := arguments.Call(ctx, rt); err != nil {
 		return nil, fmt.Errorf("generator: %w", err)
 	}
@@ -63,7 +81,7 @@ func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (
 
 // open opens a generator by Open of its own package, with options of its own. On an
 // error it returns nil, and not an interface that holds a nil pointer.
-func open[G dualprocess.Generator, O any](ctx context.Context, rt *backends.Runtime, folder string, o Options, own func(context.Context, *backends.Runtime, string, O) (G, error)) (dualprocess.Generator, error) {
+func open[G Generator, O any](ctx context.Context, rt *backends.Runtime, folder string, o Options, own func(context.Context, *backends.Runtime, string, O) (G, error)) (Generator, error) {
 	converted, err := arguments.Convert[O](o)
 	if err != nil {
 		return nil, fmt.Errorf("generator: open %s: %w: %w", folder, ErrOptions, err)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"io"
 	"os"
 
 	"github.com/dualprocess/dualprocess-go/backends"
@@ -38,6 +39,10 @@ type LanguageModel interface {
 	// Release frees what Score, YesNo and Generate have compiled.
 	Release() error
 
+	// Close frees the weights as well, when nothing uses the model any more. What is
+	// called later gives an error that wraps backends.ErrClosed.
+	Close() error
+
 	// Runtime is the one that the model was opened with.
 	Runtime() *backends.Runtime
 }
@@ -46,6 +51,7 @@ var (
 	_ dualprocess.Scorer   = LanguageModel(nil)
 	_ dualprocess.Releaser = LanguageModel(nil)
 	_ dualprocess.Runtimer = LanguageModel(nil)
+	_ io.Closer            = LanguageModel(nil)
 )
 
 // model is one that Open can open, by what config.json says of it.

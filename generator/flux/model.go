@@ -33,6 +33,7 @@ type Generator struct {
 	config      config
 	options     Options // with every default filled in
 	runtime     *backends.Runtime
+	model       *backends.Model
 	encoder     *pipeline.Encoder[string]
 	transformer *transformer
 	decoder     *autoencoder.Decoder
@@ -64,7 +65,7 @@ func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*
 }
 
 func open(ctx context.Context, p *pipeline.Opening, o Options) (*Generator, error) {
-	g := &Generator{runtime: p.Runtime}
+	g := &Generator{runtime: p.Runtime, model: p.Model}
 	var err error
 	if g.config, err = readConfig(p.Files); err != nil {
 		return nil, err
@@ -115,10 +116,17 @@ func (g *Generator) Conditions() []shapes.Shape { return g.encoder.Conditions() 
 // again.
 func (g *Generator) Release() error { return g.encoder.Release() }
 
+// Close frees the generator's weights, on the device and on the host, and what was
+// compiled for it. It waits for what uses them, such as a program that runs, and must
+// not be called from there. Whatever is called later, and Distill and Sample at their
+// next program, end with an error that wraps [backends.ErrClosed]; graph methods panic
+// with it. It may be called again, with the same result, and by several goroutines.
+func (g *Generator) Close() error { return g.model.Close() }
+
 // Latents returns Gaussian noise, float32 [seeds, tokens, channels].
 func (g *Generator) Latents(seeds ...int64) (*tensors.Tensor, error) {
 	tokens, channels := g.rows*g.cols, g.config.Transformer.InChannels
-	return pipeline.Noise(seeds, tokens, channels), nil
+	return pipeline.Latents(g.model, seeds, tokens, channels)
 }
 
 // Steps is the number of denoising steps.
@@ -134,6 +142,7 @@ func (g *Generator) Predict(d *lora.Delta, latents, i *Node, cond []*Node) *Node
 
 // predict is Predict at a time from 0 to 1000, a float32 scalar.
 func (g *Generator) predict(f nn.Pass, latents, time *Node, cond []*Node) *Node {
+	g.model.In(latents.Graph())
 	f.Checkpoint = g.runtime.Checkpoints(g.options.Checkpoint, latents.Shape().Dim(0)*g.activations())
 	return ConvertDType(g.transformer.apply(f, g.inputs(latents, time, cond)), dtypes.Float32)
 }
@@ -182,6 +191,7 @@ func (g *Generator) Noise(clean, noise, i *Node) *Node { return g.flow.Noise(cle
 
 // Decode draws the pictures, [batch, height, width, 3].
 func (g *Generator) Decode(latents *Node) *Node {
+	g.model.In(latents.Graph())
 	x := g.decoder.Apply(nn.Pass{}, ConvertDType(g.unpack(latents), g.runtime.DType))
 	return pipeline.Picture(x)
 }

@@ -44,6 +44,7 @@ const name = "pocket generator"
 type Generator struct {
 	config      diffusion.Config
 	runtime     *backends.Runtime
+	model       *backends.Model
 	tokenizer   *tokenizer.Tokenizer
 	transformer *diffusion.Transformer
 	decoder     *diffusion.Decoder
@@ -77,7 +78,7 @@ func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*
 }
 
 func open(ctx context.Context, p *pipeline.Opening, _ Options) (*Generator, error) {
-	g := &Generator{runtime: p.Runtime}
+	g := &Generator{runtime: p.Runtime, model: p.Model}
 	var err error
 	if g.config, err = diffusion.ReadConfig(p.Files); err != nil {
 		return nil, err
@@ -102,6 +103,11 @@ func (g *Generator) Encode(ctx context.Context, prompt string) (dualprocess.Inpu
 	if err := arguments.Call(ctx, g.runtime); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
+	done, err := g.model.Use()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	defer done()
 	ids, err := g.tokenizer.Encode(prompt)
 	if errors.Is(err, ErrUnknownWord) {
 		err = fmt.Errorf("%w; pocket.Prompts and pocket.Vocabulary list what is known", err)
@@ -128,10 +134,17 @@ func (g *Generator) Conditions() []shapes.Shape {
 	return []shapes.Shape{shapes.Make(dtypes.Int32, 1, g.config.Transformer.MaxWords)}
 }
 
+// Close frees the generator's weights, on the device and on the host, and what was
+// compiled for it. It waits for what uses them, such as a program that runs, and must
+// not be called from there. Whatever is called later, and Distill and Sample at their
+// next program, end with an error that wraps [backends.ErrClosed]; graph methods panic
+// with it. It may be called again, with the same result, and by several goroutines.
+func (g *Generator) Close() error { return g.model.Close() }
+
 // Latents returns Gaussian noise, float32 [seeds, height, width, channels].
 func (g *Generator) Latents(seeds ...int64) (*tensors.Tensor, error) {
 	t := g.config.Transformer
-	return pipeline.Noise(seeds, t.SampleSize, t.SampleSize, t.InChannels), nil
+	return pipeline.Latents(g.model, seeds, t.SampleSize, t.SampleSize, t.InChannels)
 }
 
 // Steps is the number of denoising steps.
@@ -139,6 +152,7 @@ func (g *Generator) Steps() int { return g.flow.Steps() }
 
 // Predict returns the velocity.
 func (g *Generator) Predict(d *lora.Delta, latents, i *Node, cond []*Node) *Node {
+	g.model.In(latents.Graph())
 	sigma := BroadcastToDims(InsertAxes(g.flow.Time(i), 0), latents.Shape().Dim(0))
 	x := ConvertDType(latents, g.runtime.DType)
 	return ConvertDType(g.transformer.Apply(nn.Pass{Delta: d}, x, sigma, cond[0]), dtypes.Float32)
@@ -159,6 +173,7 @@ func (g *Generator) Noise(clean, noise, i *Node) *Node { return g.flow.Noise(cle
 
 // Decode draws the pictures, [batch, height, width, 3].
 func (g *Generator) Decode(latents *Node) *Node {
+	g.model.In(latents.Graph())
 	return ConvertDType(g.decoder.Apply(nn.Pass{}, ConvertDType(latents, g.runtime.DType)), dtypes.Float32)
 }
 

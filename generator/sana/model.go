@@ -32,6 +32,7 @@ type Generator struct {
 	config      config
 	options     Options // with every default filled in
 	runtime     *backends.Runtime
+	model       *backends.Model
 	encoder     *pipeline.Encoder[wording]
 	transformer *transformer
 	decoder     *autoencoder.DCDecoder
@@ -63,7 +64,7 @@ func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*
 }
 
 func open(ctx context.Context, p *pipeline.Opening, o Options) (*Generator, error) {
-	g := &Generator{runtime: p.Runtime}
+	g := &Generator{runtime: p.Runtime, model: p.Model}
 	var err error
 	if g.config, err = readConfig(p.Files); err != nil {
 		return nil, err
@@ -108,10 +109,17 @@ func (g *Generator) Conditions() []shapes.Shape { return g.encoder.Conditions() 
 // again.
 func (g *Generator) Release() error { return g.encoder.Release() }
 
+// Close frees the generator's weights, on the device and on the host, and what was
+// compiled for it. It waits for what uses them, such as a program that runs, and must
+// not be called from there. Whatever is called later, and Distill and Sample at their
+// next program, end with an error that wraps [backends.ErrClosed]; graph methods panic
+// with it. It may be called again, with the same result, and by several goroutines.
+func (g *Generator) Close() error { return g.model.Close() }
+
 // Latents returns Gaussian noise, float32 [seeds, channels, height, width].
 func (g *Generator) Latents(seeds ...int64) (*tensors.Tensor, error) {
 	height, width := g.size()
-	return pipeline.Noise(seeds, g.config.Transformer.InChannels, height, width), nil
+	return pipeline.Latents(g.model, seeds, g.config.Transformer.InChannels, height, width)
 }
 
 // Steps is the number of denoising steps.
@@ -128,6 +136,7 @@ func (g *Generator) Predict(d *lora.Delta, latents, i *Node, cond []*Node) *Node
 // predict is Predict at timesteps from 0 to 1000, float32 [1] or one for every row
 // of the network's batch.
 func (g *Generator) predict(f nn.Pass, latents, times *Node, cond []*Node) *Node {
+	g.model.In(latents.Graph())
 	network := func(x *Node, cond []*Node) *Node {
 		in := inputs{latents: ConvertDType(x, g.runtime.DType), text: cond[0], mask: cond[1], time: times}
 		f.Checkpoint = g.runtime.Checkpoints(g.options.Checkpoint, x.Shape().Dim(0)*g.activations())
@@ -173,6 +182,7 @@ func (g *Generator) Noise(clean, noise, i *Node) *Node { return g.schedule.Noise
 
 // Decode draws the pictures, [batch, height, width, 3].
 func (g *Generator) Decode(latents *Node) *Node {
+	g.model.In(latents.Graph())
 	x := ConvertDType(pipeline.ChannelsLast(latents), g.runtime.DType)
 	return pipeline.Picture(g.decoder.Apply(nn.Pass{}, x))
 }

@@ -57,7 +57,7 @@ func NewEncoder[P comparable](ctx context.Context, p *Opening, e Encoding[P]) (*
 func (e *Encoder[P]) Encode(ctx context.Context, prompt P) (dualprocess.Inputs, error) {
 	done, err := e.opening.Model.Use()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", e.opening.name, err)
 	}
 	defer done()
 	var inputs dualprocess.Inputs

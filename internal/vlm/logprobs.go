@@ -48,6 +48,7 @@ func (v *Verifier) LogProbs(image *Node, all [][]*Node) []*Node {
 	if len(all) == 0 {
 		return nil
 	}
+	v.model.In(image.Graph())
 	p, q := v.mustPrefix(image), v.join(all)
 	batch, n := image.Shape().Dim(0), len(all)
 	f := nn.Pass{Checkpoint: v.checkpoint(p, batch, n, q.ids.Shape().Dim(1))}

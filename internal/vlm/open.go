@@ -77,16 +77,29 @@ func (p Opening) Open(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o O
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	root := weights.Root(rt.Store, "/verifier")
-	err = weights.LoadTo(rt.Backend, fsys, ".", rt.Store, root, p.Surplus, func(c weights.Cursor) { s.Decoder = p.Load(c) })
-	var v *Verifier
-	if err == nil {
-		v, err = New(rt, s, o)
-	}
+	m, err := rt.NewModel(p.Name, "/verifier")
 	if err != nil {
-		return nil, errors.Join(err, rt.Store.DeleteVariablesInScope(root))
+		return nil, err
+	}
+	v, err := p.load(rt, m, fsys, s, o)
+	if err != nil {
+		return nil, errors.Join(err, m.Close())
 	}
 	return v, nil
+}
+
+// load reads the weights into the model's place in the runtime.
+func (p Opening) load(rt *backends.Runtime, m *backends.Model, fsys fs.FS, s Setup, o Options) (*Verifier, error) {
+	done, err := m.Use()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	err = weights.LoadTo(rt, fsys, ".", m.Root(), p.Surplus, func(c weights.Cursor) { s.Decoder = p.Load(c) })
+	if err != nil {
+		return nil, err
+	}
+	return newVerifier(rt, m, s, o)
 }
 
 // readEnds reads the tokens that end a text from the folder's

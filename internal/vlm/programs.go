@@ -21,10 +21,11 @@ import (
 // and each needs its own.
 const mostPrograms = 8
 
-// Programs are what a verifier's host methods have compiled. Several goroutines may
-// use them at once.
+// Programs are what a verifier's host methods have compiled. They go with the model.
+// Several goroutines may use them at once.
 type Programs struct {
 	runtime *backends.Runtime
+	model   *backends.Model
 
 	mu   sync.Mutex
 	list []keyed // the last used at the end
@@ -35,11 +36,21 @@ type keyed struct {
 	program *graphs.Program
 }
 
-// NewPrograms returns none yet.
-func NewPrograms(rt *backends.Runtime) *Programs { return &Programs{runtime: rt} }
+// NewPrograms returns none yet, of a model.
+func NewPrograms(rt *backends.Runtime, m *backends.Model) *Programs {
+	p := &Programs{runtime: rt, model: m}
+	m.OnClose(func() error { p.Release(); return nil })
+	return p
+}
 
-// Run executes a graph function, compiling it if its key is new.
+// Run executes a graph function, compiling it if its key is new. It wraps
+// backends.ErrClosed if the model is closed.
 func (p *Programs) Run(ctx context.Context, key string, build func(in []*Node) []*Node, inputs ...any) ([]*tensors.Tensor, error) {
+	done, err := p.model.Use()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.program(key, build).Run(ctx, inputs...)

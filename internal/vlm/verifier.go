@@ -16,14 +16,15 @@ import (
 type Verifier struct {
 	setup        Setup
 	runtime      *backends.Runtime
+	model        *backends.Model
 	options      Options
 	promptPrefix []int // ids of every prompt, up to the picture
 	programs     *Programs
 }
 
-// New makes a verifier of its pieces.
-func New(rt *backends.Runtime, s Setup, o Options) (*Verifier, error) {
-	v := &Verifier{setup: s, runtime: rt, options: o, programs: NewPrograms(rt)}
+// newVerifier makes a verifier of its pieces.
+func newVerifier(rt *backends.Runtime, m *backends.Model, s Setup, o Options) (*Verifier, error) {
+	v := &Verifier{setup: s, runtime: rt, model: m, options: o, programs: NewPrograms(rt, m)}
 	if err := v.check(); err != nil {
 		return nil, err
 	}
@@ -69,6 +70,11 @@ func (v *Verifier) Prepare(ctx context.Context, q dualprocess.Question, height, 
 }
 
 func (v *Verifier) prepare(ctx context.Context, q dualprocess.Question, height, width int) (encoded, error) {
+	done, err := v.model.Use()
+	if err != nil {
+		return encoded{}, err
+	}
+	defer done()
 	if err := arguments.Context(ctx); err != nil {
 		return encoded{}, err
 	}
@@ -84,3 +90,6 @@ func (v *Verifier) Release() error {
 	v.programs.Release()
 	return nil
 }
+
+// Close frees the weights and what was compiled. See backends.Model.
+func (v *Verifier) Close() error { return v.model.Close() }

@@ -119,7 +119,14 @@ func (v *Verifier) Generate(ctx context.Context, img image.Image, question strin
 }
 
 // Release frees what Score, YesNo and Generate compiled; they compile it again when
-// they are called again. The weights stay: they belong to the runtime's store.
+// they are called again. The weights stay until Close.
 func (v *Verifier) Release() error {
 	return v.frame.Release()
 }
+
+// Close frees the verifier's weights, on the device and on the host, and what was
+// compiled for it. It waits for what uses them, such as a program that runs, and must
+// not be called from there. Whatever is called later, and Distill and Evaluate at their
+// next program, end with an error that wraps [backends.ErrClosed]; LogProbs panics with
+// it. It may be called again, with the same result, and by several goroutines.
+func (v *Verifier) Close() error { return v.frame.Close() }

@@ -58,6 +58,7 @@ type Options struct{}
 type Verifier struct {
 	config    vqa.Config
 	runtime   *backends.Runtime
+	model     *backends.Model
 	programs  *vlm.Programs
 	tokenizer *tokenizer.Tokenizer
 	answerID  int
@@ -85,7 +86,7 @@ func Open(ctx context.Context, rt *backends.Runtime, o Options) (*Verifier, erro
 // OpenFS opens a model of the same kind, trained otherwise, from the root of a file
 // system with config.json, model.safetensors and tokenizer.json.
 func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, _ Options) (*Verifier, error) {
-	v := &Verifier{runtime: rt, programs: vlm.NewPrograms(rt)}
+	v := &Verifier{runtime: rt}
 	err := arguments.Call(ctx, rt)
 	if err == nil {
 		err = arguments.Given("FS", fsys)
@@ -116,15 +117,26 @@ func (v *Verifier) load(fsys fs.FS) (err error) {
 	if v.answerID, ok = v.tokenizer.ID(answerToken); !ok {
 		return fmt.Errorf("tokenizer.json: no token %s", answerToken)
 	}
-	root := weights.Root(v.runtime.Store, "/verifier")
-	err = weights.Load(fsys, ".", v.runtime.Store, root, nil, func(c weights.Cursor) {
+	if v.model, err = v.runtime.NewModel(name, "/verifier"); err != nil {
+		return err
+	}
+	v.programs = vlm.NewPrograms(v.runtime, v.model)
+	if err = v.loadWeights(fsys); err != nil {
+		return errors.Join(err, v.model.Close())
+	}
+	return nil
+}
+
+func (v *Verifier) loadWeights(fsys fs.FS) error {
+	done, err := v.model.Use()
+	if err != nil {
+		return err
+	}
+	defer done()
+	return weights.LoadTo(v.runtime, fsys, ".", v.model.Root(), nil, func(c weights.Cursor) {
 		v.vision = vqa.NewVision(c.In("vision_model"), v.config)
 		v.language = vqa.NewLanguage(c.In("language_model"), v.config)
 	})
-	if err != nil {
-		return errors.Join(err, v.runtime.Store.DeleteVariablesInScope(root))
-	}
-	return nil
 }
 
 // Runtime is the one that the verifier was opened with.
@@ -138,6 +150,7 @@ func (v *Verifier) Runtime() *backends.Runtime { return v.runtime }
 // differentiable in image, and panics as GoMLX's own do. The model looks at each
 // picture once, however many questions there are.
 func (v *Verifier) LogProbs(image *Node, questions [][]*Node) []*Node {
+	v.model.In(image.Graph())
 	batch, n := image.Shape().Dim(0), len(questions)
 	ids, answers := make([]*Node, n), make([]*Node, n)
 	for k, q := range questions {

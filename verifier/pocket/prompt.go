@@ -28,6 +28,11 @@ func (v *Verifier) Prepare(ctx context.Context, q dualprocess.Question, height, 
 }
 
 func (v *Verifier) prepare(ctx context.Context, q dualprocess.Question, height, width int) (dualprocess.Inputs, error) {
+	done, err := v.model.Use()
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	if err := arguments.Context(ctx); err != nil {
 		return nil, err
 	}
