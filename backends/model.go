@@ -1,7 +1,6 @@
 package backends
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,7 +19,7 @@ type Model struct {
 	users      users
 
 	mu     sync.Mutex
-	before []func() error // of the variables' deletion, guarded by mu
+	before []func() // of the variables' deletion, guarded by mu
 }
 
 // NewModel makes a place for a model. Its variables go below Root: path, such as "/generator", or path with a number
@@ -102,7 +101,7 @@ func UseModels(g *graph.Graph) (done func(), err error) {
 
 // OnClose has Close call f when nothing uses the model any more, before its variables go: to free what was compiled, for
 // example. What was added last is called first.
-func (m *Model) OnClose(f func() error) {
+func (m *Model) OnClose(f func()) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.before = append(m.before, f)
@@ -132,13 +131,13 @@ func (m *Model) release() error {
 	before := m.before
 	m.before = nil
 	m.mu.Unlock()
-	var errs []error
 	for _, f := range slices.Backward(before) {
-		errs = append(errs, f())
+		f()
 	}
-	errs = append(errs, m.Drop(""))
+	err = m.Drop("")
 	m.rt.table.leave(m.root)
-	if err := errors.Join(errs...); err != nil {
+	m.rt.Trim()
+	if err != nil {
 		return m.named(fmt.Errorf("close: %w", err))
 	}
 	return nil

@@ -148,14 +148,13 @@ func (e *Encoder[P]) free() error {
 
 // forget lets go of all that the model's own end does not: the program, and what is
 // remembered.
-func (e *Encoder[P]) forget() error {
+func (e *Encoder[P]) forget() {
 	e.program.Close()
 	e.program = nil
 	for _, known := range e.memory.known {
 		graphs.Release(known...)
 	}
 	e.memory.known = nil
-	return nil
 }
 
 // Row is a list on the host as a batch of one, [1, len].

@@ -15,6 +15,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/arguments"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
@@ -68,6 +69,7 @@ func opened[G, O any](ctx context.Context, p *Opening, o O, open func(context.Co
 	if err != nil {
 		return nil, errors.Join(err, p.Model.Close())
 	}
+	p.Model.OnClose(func() { graphs.Forget(p.Runtime, g) })
 	return g, nil
 }
 

@@ -39,7 +39,7 @@ type keyed struct {
 // NewPrograms returns none yet, of a model.
 func NewPrograms(rt *backends.Runtime, m *backends.Model) *Programs {
 	p := &Programs{runtime: rt, model: m}
-	m.OnClose(func() error { p.Release(); return nil })
+	m.OnClose(p.Release)
 	return p
 }
 

@@ -7,6 +7,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/arguments"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
@@ -89,6 +90,12 @@ func (v *Verifier) prepare(ctx context.Context, q dualprocess.Question, height, 
 func (v *Verifier) Release() error {
 	v.programs.Release()
 	return nil
+}
+
+// WrappedBy says by which type of its own the model's package shows the verifier: its
+// programs go with the verifier.
+func (v *Verifier) WrappedBy(own any) {
+	v.model.OnClose(func() { graphs.Forget(v.runtime, own) })
 }
 
 // Close frees the weights and what was compiled. See backends.Model.

@@ -61,7 +61,9 @@ func wrap(v *vlm.Verifier, err error) (*Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Verifier{v}, nil
+	own := &Verifier{v}
+	v.WrappedBy(own)
+	return own, nil
 }
 
 // Runtime is the one that the verifier was opened with.

@@ -14,6 +14,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/arguments"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/vqa"
@@ -120,6 +121,7 @@ func (v *Verifier) load(fsys fs.FS) (err error) {
 	if v.model, err = v.runtime.NewModel(name, "/verifier"); err != nil {
 		return err
 	}
+	v.model.OnClose(func() { graphs.Forget(v.runtime, v) })
 	v.programs = vlm.NewPrograms(v.runtime, v.model)
 	if err = v.loadWeights(fsys); err != nil {
 		return errors.Join(err, v.model.Close())
