@@ -132,6 +132,7 @@ func (p *Program) run(ctx context.Context, inputs []any) ([]*tensors.Tensor, err
 // graph, no model comes or goes.
 func (p *Program) compile(sizes []shapes.Shape) (exec *model.Exec, g *Graph, err error) {
 	defer p.runtime.Building()()
+	defer p.runtime.Trim() // XLA's compiler takes hundreds of megabytes
 	build := p.build
 	exec, err = NewExecutor(p.runtime, func(in []*Node) []*Node { return guarded(build, in) })
 	if err != nil {
