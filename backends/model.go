@@ -117,8 +117,13 @@ func (m *Model) Drop(folder string) error {
 // Close deletes the model's variables and frees their memory at once, on the device and on the host. It waits for what
 // uses the model, which ends soon with an error that wraps ErrClosed, as does all that is begun later; so it must not be
 // called by what uses the model. It may be called several times and by several goroutines; all get the same error. After
-// the runtime's own Close there is nothing left to do.
-func (m *Model) Close() error { return m.users.close() }
+// the runtime's own Close, and of a nil Model, there is nothing left to do.
+func (m *Model) Close() error {
+	if m == nil {
+		return nil
+	}
+	return m.users.close()
+}
 
 // release frees what the model holds.
 func (m *Model) release() error {

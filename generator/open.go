@@ -32,7 +32,8 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
-// Generator is what Open returns. Several goroutines may use one at once.
+// Generator is what Open returns. Several goroutines may use all of its methods at once: those on the host take turns where they
+// compute, and a Release or a Close waits for them.
 type Generator interface {
 	dualprocess.Generator
 

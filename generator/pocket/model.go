@@ -40,7 +40,9 @@ const Pipeline = "PocketPipeline"
 // name of the package, for errors.
 const name = "pocket generator"
 
-// Generator is the pocket generator on a runtime.
+// Generator is the pocket generator on a runtime. Several
+// goroutines may use all of its methods at once: those on the host take turns where they
+// compute, and a Release or a Close waits for them.
 type Generator struct {
 	config      diffusion.Config
 	runtime     *backends.Runtime

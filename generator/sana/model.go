@@ -26,8 +26,9 @@ import (
 	"github.com/dualprocess/dualprocess-go/lora"
 )
 
-// Generator is Sana on a runtime: a [dualprocess.Generator]. Several goroutines may use
-// it at once.
+// Generator is Sana on a runtime: a [dualprocess.Generator]. Several
+// goroutines may use all of its methods at once: those on the host take turns where they
+// compute, and a Release or a Close waits for them.
 type Generator struct {
 	config      config
 	options     Options // with every default filled in

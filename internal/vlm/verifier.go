@@ -99,4 +99,9 @@ func (v *Verifier) WrappedBy(own any) {
 }
 
 // Close frees the weights and what was compiled. See backends.Model.
-func (v *Verifier) Close() error { return v.model.Close() }
+func (v *Verifier) Close() error {
+	if v == nil {
+		return nil
+	}
+	return v.model.Close()
+}

@@ -55,7 +55,9 @@ type Options struct{}
 
 // Verifier is the pocket verifier on a runtime: a [dualprocess.Verifier], which
 // generators can be distilled from, and a [dualprocess.Scorer], which rates pictures;
-// and it says in a word what it sees. Several goroutines may use it at once.
+// and it says in a word what it sees. Several
+// goroutines may use all of its methods at once: those on the host take turns where they
+// compute, and a Release or a Close waits for them.
 type Verifier struct {
 	config    vqa.Config
 	runtime   *backends.Runtime

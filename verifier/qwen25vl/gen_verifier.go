@@ -31,7 +31,9 @@ var (
 
 // Verifier is Qwen2.5-VL on a runtime: a [dualprocess.Verifier], which generators
 // can be distilled from, and a [dualprocess.Scorer], which rates pictures; and it
-// says in its own words what it sees. Several goroutines may use it at once.
+// says in its own words what it sees. Several
+// goroutines may use all of its methods at once: those on the host take turns where they
+// compute, and a Release or a Close waits for them.
 type Verifier struct {
 	frame *vlm.Verifier
 }
