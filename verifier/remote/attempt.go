@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/openai/openai-go/v3"
 	"github.com/openai/openai-go/v3/option"
@@ -84,7 +86,7 @@ func (s *Scorer) ask(ctx context.Context, params openai.ChatCompletionNewParams)
 	}
 	switch {
 	case e.status >= 300:
-		return nil, statusError(e.status, e.body, s.hide)
+		return nil, s.refused(e)
 	case e.status == 0 && e.err != nil:
 		return nil, fmt.Errorf("%w: %s", ErrUnavailable, shorten(s.hide(e.err.Error())))
 	}
@@ -106,6 +108,9 @@ func (e *exchange) attempt(req *http.Request, next option.MiddlewareNext) (*http
 		e.status = 0
 		return nil, e.failed(ctx, err)
 	}
+	if res.StatusCode < 300 {
+		e.inspect(res)
+	}
 	e.status = res.StatusCode
 	// The client obeys this header, whoever sets it.
 	res.Header.Set("X-Should-Retry", strconv.FormatBool(passing(res.StatusCode)))
@@ -125,9 +130,37 @@ func (e *exchange) read(res *http.Response) error {
 	if len(body) > maxResponse {
 		return fmt.Errorf("%w: longer than %d bytes", ErrResponse, maxResponse)
 	}
+	body = bytes.TrimPrefix(body, []byte("\uFEFF")) // a mark of UTF-8, which JSON has not
 	e.body = body
 	res.Body = io.NopCloser(bytes.NewReader(body))
 	return nil
+}
+
+// inspect makes a response that says 200 what it is: an error with a code of its own
+// has that for a status, and JSON under another type is JSON. An error without a code
+// ends the exchange.
+func (e *exchange) inspect(res *http.Response) {
+	if !json.Valid(e.body) {
+		return
+	}
+	res.Header.Set("Content-Type", "application/json")
+	fault, status := faultIn(e.body)
+	switch text := words(fault); {
+	case text == "":
+	case status != 0:
+		res.StatusCode = status
+	default:
+		e.stop(fmt.Errorf("%w: it says: %s", ErrResponse, shorten(e.scorer.hide(text))))
+	}
+}
+
+// refused is the error of an exchange that ended with a status.
+func (s *Scorer) refused(e *exchange) *StatusError {
+	err := statusError(e.status, e.body, s.hide)
+	if e.status == http.StatusNotFound || e.status == http.StatusMethodNotAllowed {
+		err.Address = s.hide(strings.TrimRight(s.options.BaseURL, "/") + "/chat/completions")
+	}
+	return err
 }
 
 // failed notes why there is no response, and stops the client where another

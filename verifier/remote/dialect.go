@@ -1,6 +1,7 @@
 package remote
 
 import (
+	"maps"
 	"net/http"
 	"regexp"
 	"strings"
@@ -23,14 +24,16 @@ const (
 // alone, OpenAI's newer models only max_completion_tokens.
 type dialect struct {
 	alternatives int64 // per token; 0 = log-probabilities are not asked for
-	greedy       bool  // temperature 0 is asked for
 	maxTokens    bool  // the bound is called max_tokens and not max_completion_tokens
 	renamed      bool  // it was called otherwise at first
 	tokens       int64 // the bound
+
+	// Whether these are sent: temperature 0, or what Extra says, seed from Extra, and Options.Detail.
+	temperature, seed, detail bool
 }
 
 func newDialect(o Options) dialect {
-	d := dialect{greedy: true, tokens: shortAnswer}
+	d := dialect{tokens: shortAnswer, temperature: true, detail: o.Detail != ""}
 	if o.MaxTokens > 0 {
 		d.tokens = int64(o.MaxTokens)
 	}
@@ -38,10 +41,20 @@ func newDialect(o Options) dialect {
 		d.alternatives = alternatives
 	}
 	d.maxTokens = strings.TrimRight(o.BaseURL, "/") != openAI
-	if _, ok := o.Extra["temperature"]; ok {
-		d.greedy = false
-	}
+	_, d.seed = o.Extra["seed"]
 	return d
+}
+
+// extra returns the extra fields without those that the endpoint refused.
+func (d dialect) extra(fields map[string]any) map[string]any {
+	fields = maps.Clone(fields)
+	if !d.temperature {
+		delete(fields, "temperature")
+	}
+	if !d.seed {
+		delete(fields, "seed")
+	}
+	return fields
 }
 
 // fill sets the fields of a request.
@@ -50,7 +63,7 @@ func (d dialect) fill(params *openai.ChatCompletionNewParams) {
 		params.Logprobs = param.NewOpt(true)
 		params.TopLogprobs = param.NewOpt(d.alternatives)
 	}
-	if d.greedy {
+	if d.temperature {
 		params.Temperature = param.NewOpt(0.0)
 	}
 	if d.maxTokens {
@@ -69,10 +82,18 @@ func (d dialect) relax(e *StatusError) (dialect, bool) {
 	if e.Status != http.StatusBadRequest && e.Status != http.StatusUnprocessableEntity {
 		return d, false
 	}
-	fault, text := strings.ToLower(e.Param), strings.ToLower(e.Message)
-	if fault == "" {
-		fault = text
+	text := strings.ToLower(e.Message)
+	for _, fault := range []string{strings.ToLower(e.Param), text} {
+		if next, ok := d.without(fault, text); ok {
+			return next, true
+		}
 	}
+	return d, false
+}
+
+// without returns the dialect without the field that fault names, and whether it
+// names one; text is all that the endpoint says.
+func (d dialect) without(fault, text string) (dialect, bool) {
 	names := func(field string) bool { return strings.Contains(fault, field) }
 	switch {
 	case d.alternatives > fewAlternatives && names("logprobs") && bounded.MatchString(text):
@@ -81,8 +102,12 @@ func (d dialect) relax(e *StatusError) (dialect, bool) {
 		d.alternatives = 0
 	case !d.renamed && (names("max_tokens") || names("max_completion_tokens")):
 		d.maxTokens, d.renamed = !d.maxTokens, true
-	case d.greedy && names("temperature"):
-		d.greedy = false
+	case d.temperature && names("temperature"):
+		d.temperature = false
+	case d.seed && names("seed"):
+		d.seed = false
+	case d.detail && names("detail"):
+		d.detail = false
 	default:
 		return d, false
 	}

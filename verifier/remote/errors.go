@@ -12,16 +12,25 @@ import (
 // StatusError is what an endpoint says when it does not answer. It wraps ErrKey,
 // ErrUnavailable, ErrRedirect or ErrRequest, by its status.
 type StatusError struct {
-	Status  int    // of HTTP
+	Status  int    // of HTTP, or the code of an error that comes with status 200
 	Param   string // field of the request that is at fault, where the endpoint names one
 	Message string // the endpoint's words, shortened and without the key; may be empty
+	Address string // that was asked, where nothing is found there (404, 405)
 }
 
-// Error gives the status and the endpoint's words.
+// Error gives the status and the endpoint's words; where nothing is found, also the
+// address, and what may be wrong with it.
 func (e *StatusError) Error() string {
 	text := fmt.Sprintf("%v: %d %s", e.Unwrap(), e.Status, http.StatusText(e.Status))
 	if e.Message != "" {
 		text += ": " + e.Message
+	}
+	if e.Address != "" {
+		text += fmt.Sprintf(" (asked was %s", e.Address)
+		if !strings.Contains(e.Address, "/v1/") {
+			text += "; /v1 may be missing at the end of BaseURL"
+		}
+		text += ")"
 	}
 	return text
 }
@@ -45,37 +54,11 @@ func passing(status int) bool {
 	return status == http.StatusTooManyRequests || status >= http.StatusInternalServerError
 }
 
-// statusError reads the body of a response that is not a success. Servers differ
-// in it: an object or a text under "error", FastAPI's "detail", "message" at the
-// top, all that in a list, or no JSON.
+// statusError reads the body of a response that is not a success.
 func statusError(status int, body []byte, hide func(string) string) *StatusError {
-	e := &StatusError{Status: status}
-	var list []json.RawMessage
-	if json.Unmarshal(body, &list) == nil && len(list) > 0 {
-		body = list[0]
-	}
-	var top struct {
-		Error   json.RawMessage
-		Detail  json.RawMessage
-		Message string
-	}
-	if json.Unmarshal(body, &top) != nil {
-		return e
-	}
-	var inner struct{ Message, Param string }
-	var text string
-	switch {
-	case json.Unmarshal(top.Error, &inner) == nil && inner.Message != "":
-		e.Message, e.Param = inner.Message, inner.Param
-	case json.Unmarshal(top.Error, &text) == nil && text != "":
-		e.Message = text
-	case top.Message != "":
-		e.Message = top.Message
-	default:
-		e.Message = string(top.Detail)
-	}
-	e.Message, e.Param = shorten(hide(e.Message)), shorten(hide(e.Param))
-	return e
+	fault, _ := faultIn(body)
+	param, _ := field(fault, "param").(string)
+	return &StatusError{Status: status, Param: shorten(hide(param)), Message: shorten(hide(words(fault)))}
 }
 
 // shorten keeps a stranger's text short and on one line.

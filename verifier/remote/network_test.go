@@ -297,8 +297,6 @@ func TestUnusableResponses(t *testing.T) {
 		token(`"token":"Yes","logprob":"certain","top_logprobs":[]`):                                 remote.ErrResponse,
 		token(`"token":"Yes","logprob":3,"top_logprobs":[]`):                                         remote.ErrResponse,
 		token(`"token":"Yes","logprob":-1,"bytes":[300]`):                                            remote.ErrResponse,
-		token(`"token":"Yes","logprob":-1,"top_logprobs":[{"token":"No"}]`):                          remote.ErrResponse,
-		token(`"token":"Yes","logprob":-1,"top_logprobs":[{"token":"No","logprob":null}]`):           remote.ErrResponse,
 		token(`"token":"Yes","logprob":-1,"bytes":null,"top_logprobs":[{"token":"No","logprob":9}]`): remote.ErrResponse,
 	} {
 		e := serve(t, always(200, body))

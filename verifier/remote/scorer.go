@@ -128,13 +128,16 @@ func checkAsked(ctx context.Context, field, question string) error {
 
 // rate reads a reply.
 func (s *Scorer) rate(reply reply, answer string) (Rating, error) {
-	if len(reply.tokens) > 0 && s.options.Basis != Text {
+	if s.options.Basis != Text && spell(reply, fold(answer)) {
 		r, ok := rateTokens(reply, answer)
+		if math.IsNaN(r.Yes + r.No + r.P + r.Unresolved) {
+			return Rating{}, fmt.Errorf("%w: a token without log-probability", ErrResponse)
+		}
 		if ok {
 			return r, nil
 		}
 	} else if s.options.Basis == LogProbs {
-		return Rating{}, ErrNoLogProbs
+		return Rating{}, fmt.Errorf("%w of its text", ErrNoLogProbs)
 	}
 	if s.options.Basis == LogProbs {
 		return Rating{}, fmt.Errorf("%w: it began with neither Yes nor No: %q", ErrAnswer, s.quote(reply.text))
@@ -170,18 +173,19 @@ func (s *Scorer) Generate(ctx context.Context, img image.Image, question string,
 // reply is what the model said.
 type reply struct {
 	text   string  // without thoughts and the spaces around it; never empty
-	tokens []token // of the text, if the endpoint gave log-probabilities
+	tokens []token // without thoughts, if the endpoint gave log-probabilities
 }
 
 // reply asks in a dialect until the endpoint understands it. What it learns by
-// that is kept for the next question if learn is set.
+// that is kept for the next question; of log-probabilities and the bound only if
+// learn is set.
 func (s *Scorer) reply(ctx context.Context, img image.Image, prompt string, d dialect, learn bool) (reply, error) {
 	picture, err := dataURL(img, s.options.MaxSide)
 	if err != nil {
 		return reply{}, err
 	}
 	for {
-		params := s.params(picture, prompt)
+		params := s.params(picture, prompt, d)
 		d.fill(&params)
 		completion, err := s.ask(ctx, params)
 		next, again := s.adapt(d, completion, err, learn)
@@ -189,15 +193,24 @@ func (s *Scorer) reply(ctx context.Context, img image.Image, prompt string, d di
 		case again && s.options.Basis == LogProbs && next.alternatives == 0 && learn:
 			return reply{}, fmt.Errorf("%w: %w", ErrNoLogProbs, err)
 		case again:
-			if d = next; learn {
-				s.dialect.Store(&next)
-			}
+			d = next
+			s.keep(d, learn)
 		case err != nil:
 			return reply{}, err
 		default:
 			return s.read(completion)
 		}
 	}
+}
+
+// keep stores a dialect for the next question. One of a text has not the bound and
+// the alternatives of a rating.
+func (s *Scorer) keep(d dialect, rating bool) {
+	if !rating {
+		known := s.dialect.Load()
+		d.alternatives, d.tokens = known.alternatives, known.tokens
+	}
+	s.dialect.Store(&d)
 }
 
 // adapt returns the dialect in which to ask again, and whether that is of use.
@@ -212,25 +225,33 @@ func (s *Scorer) adapt(d dialect, c *openai.ChatCompletion, err error, learn boo
 	return d, false
 }
 
-// params is a request in no dialect yet: one turn of the user, first the picture,
-// then the text, as the library's verifiers ask.
-func (s *Scorer) params(picture, prompt string) openai.ChatCompletionNewParams {
+// params is a request without the fields that the dialect fills in: one turn of the
+// user, first the picture, then the text, as the library's verifiers ask.
+func (s *Scorer) params(picture, prompt string, d dialect) openai.ChatCompletionNewParams {
+	detail := ""
+	if d.detail {
+		detail = s.options.Detail
+	}
 	params := openai.ChatCompletionNewParams{
 		Model: s.options.Model,
 		Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage([]openai.ChatCompletionContentPartUnionParam{
-			openai.ImageContentPart(openai.ChatCompletionContentPartImageImageURLParam{URL: picture, Detail: s.options.Detail}),
+			openai.ImageContentPart(openai.ChatCompletionContentPartImageImageURLParam{URL: picture, Detail: detail}),
 			openai.TextContentPart(prompt),
 		})},
 	}
-	if len(s.options.Extra) > 0 {
-		params.SetExtraFields(s.options.Extra)
+	if extra := d.extra(s.options.Extra); len(extra) > 0 {
+		params.SetExtraFields(extra)
 	}
 	return params
 }
 
 // cutOff reports whether the model had no tokens left when it began to answer.
 func cutOff(c *openai.ChatCompletion) bool {
-	return len(c.Choices) > 0 && c.Choices[0].FinishReason == "length" && answerText(c.Choices[0].Message.Content) == ""
+	if len(c.Choices) == 0 || c.Choices[0].FinishReason != "length" {
+		return false
+	}
+	text, _ := content(c.Choices[0].Message)
+	return answerText(text) == ""
 }
 
 // read checks a completion.
@@ -239,10 +260,11 @@ func (s *Scorer) read(c *openai.ChatCompletion) (reply, error) {
 		return reply{}, fmt.Errorf("%w: it has no choices", ErrResponse)
 	}
 	choice := c.Choices[0]
-	if refusal := strings.TrimSpace(choice.Message.Refusal); refusal != "" {
+	said, refusal := content(choice.Message)
+	if refusal = strings.TrimSpace(refusal); refusal != "" {
 		return reply{}, fmt.Errorf("%w: it refuses: %q", ErrAnswer, s.quote(refusal))
 	}
-	text := answerText(choice.Message.Content)
+	text := answerText(said)
 	if text == "" {
 		return reply{}, fmt.Errorf("%w: nothing was said, and it ended for %q", ErrAnswer, s.quote(choice.FinishReason))
 	}

@@ -3,11 +3,13 @@ package remote
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/openai/openai-go/v3"
+	"github.com/openai/openai-go/v3/packages/respjson"
 )
 
 // token is one that the model said, with those it might have said instead.
@@ -18,8 +20,8 @@ type token struct {
 
 // choice is a token with its probability, given the tokens before.
 type choice struct {
-	text string // its bytes; may be a part of a character
-	p    float64
+	text string  // its bytes; may be a part of a character
+	p    float64 // NaN if the endpoint gave none
 }
 
 // readTokens checks what an endpoint says about tokens. The client leaves what is
@@ -27,49 +29,61 @@ type choice struct {
 func readTokens(content []openai.ChatCompletionTokenLogprob) ([]token, error) {
 	var tokens []token
 	for _, c := range content {
-		if !c.JSON.Token.Valid() || !c.JSON.Logprob.Valid() {
-			return nil, fmt.Errorf("%w: a token without text or log-probability", ErrResponse)
+		if !c.JSON.Token.Valid() {
+			return nil, fmt.Errorf("%w: a token without text", ErrResponse)
 		}
-		said, err := newChoice(c.Token, c.Bytes, c.Logprob)
+		said, err := newChoice(c.Token, c.Bytes, known(c.Logprob, c.JSON.Logprob))
 		if err != nil {
 			return nil, err
 		}
-		others, err := readOthers(said, c.TopLogprobs)
+		t, err := newToken(said, c.TopLogprobs)
 		if err != nil {
 			return nil, err
 		}
-		tokens = append(tokens, token{said, others})
+		tokens = append(tokens, t)
 	}
 	return tokens, nil
 }
 
-// readOthers returns what a token's alternatives are without the token itself, which
-// most endpoints list among them, and of which there may be others of the same text.
-func readOthers(said choice, listed []openai.ChatCompletionTokenLogprobTopLogprob) ([]choice, error) {
+// known returns a log-probability, NaN where there is none.
+func known(logProb float64, field respjson.Field) float64 {
+	if !field.Valid() {
+		return math.NaN()
+	}
+	return logProb
+}
+
+// newToken parts a token's alternatives from the token itself, which most endpoints
+// list among them, and of which there may be others of the same text. An alternative
+// without text or log-probability is passed over: nothing is known of it.
+func newToken(said choice, listed []openai.ChatCompletionTokenLogprobTopLogprob) (token, error) {
 	var others []choice
 	self := -1
-	for k, a := range listed {
+	for _, a := range listed {
 		if !a.JSON.Token.Valid() || !a.JSON.Logprob.Valid() {
-			return nil, fmt.Errorf("%w: an alternative without text or log-probability", ErrResponse)
+			continue
 		}
 		other, err := newChoice(a.Token, a.Bytes, a.Logprob)
 		if err != nil {
-			return nil, err
+			return token{}, err
 		}
 		others = append(others, other)
 		if other.text == said.text && (self < 0 || math.Abs(other.p-said.p) < math.Abs(others[self].p-said.p)) {
-			self = k
+			self = len(others) - 1
 		}
 	}
 	if self >= 0 {
+		if math.IsNaN(said.p) {
+			said = others[self]
+		}
 		others = slices.Delete(others, self, self+1)
 	}
-	return others, nil
+	return token{said, others}, nil
 }
 
 func newChoice(text string, bytes []int64, logProb float64) (choice, error) {
 	const rounding = 1e-3
-	if math.IsNaN(logProb) || logProb > rounding {
+	if logProb > rounding {
 		return choice{}, fmt.Errorf("%w: a log-probability of %g", ErrResponse, logProb)
 	}
 	if len(bytes) > 0 {
@@ -82,7 +96,7 @@ func newChoice(text string, bytes []int64, logProb float64) (choice, error) {
 		}
 		text = string(raw)
 	}
-	return choice{text, math.Exp(min(logProb, 0))}, nil
+	return choice{text, math.Exp(min(logProb, 0))}, nil // of NaN, NaN
 }
 
 // afterThoughts returns the tokens that follow the end of thoughts, all if there
@@ -98,8 +112,34 @@ func afterThoughts(tokens []token) []token {
 	return tokens
 }
 
+// special finds the tokens by which models end a text and which servers list with it.
+var special = regexp.MustCompile(`<[^<>]*>|\[[^\[\]]*\]`)
+
+// spell reports whether the tokens of a reply are those of its text, at least as far
+// as they decide about the wanted answer, folded. Behind the text only special tokens
+// and marks may follow, such as one at which the model was stopped: what goes on in
+// words is something else that the model said, like thoughts that the endpoint hides.
+func spell(reply reply, wanted string) bool {
+	var all strings.Builder
+	for _, t := range reply.tokens {
+		all.WriteString(t.text)
+	}
+	const cut = "\uFFFD" // in which a text ends that was cut off within a character
+	text, spelled := strings.TrimRight(fold(reply.text), cut), fold(all.String())
+	if rest, found := strings.CutPrefix(spelled, text); found {
+		return strings.IndexFunc(special.ReplaceAllString(rest, ""), inWord) < 0
+	}
+	for _, wanted := range []string{wanted, yes, no} {
+		if compare(spelled, wanted) == partial {
+			return false // it goes on where nothing is listed
+		}
+	}
+	return strings.HasPrefix(text, spelled)
+}
+
 // rateTokens finds the probabilities, and whether they say anything: where Yes or
-// No is wanted, one of them must be among what the model might have begun with.
+// No is wanted, one of them must be among what the model might have begun with. They
+// are NaN where they rest on a token whose probability is unknown.
 func rateTokens(reply reply, answer string) (Rating, bool) {
 	r := Rating{Text: reply.text, FromLogProbs: true}
 	r.Yes, _ = probability(reply.tokens, yes)
