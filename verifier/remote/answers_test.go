@@ -1,10 +1,13 @@
 package remote
 
 import (
+	"encoding/json"
 	"math"
 	"testing"
 
+	"github.com/openai/openai-go/v3"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 )
 
 // list makes tokens of pairs of text and probability, the token that was said
@@ -112,5 +115,37 @@ func FuzzAnswers(f *testing.F) {
 		for _, p := range []float64{r.P, r.Yes, r.No, r.Unresolved} {
 			assert.False(t, math.IsNaN(p) || p < 0 || p > 1)
 		}
+	})
+}
+
+// Whatever an endpoint sends, reading it ends in a reply or an error, and a reply's
+// ratings are probabilities.
+func FuzzResponses(f *testing.F) {
+	for _, body := range []string{
+		`{"choices":[{"message":{"content":"Yes"},"logprobs":{"content":[{"token":"Yes","logprob":-1,"top_logprobs":[{"token":"No","logprob":null}]}]}}]}`,
+		`{"choices":[{"message":{"content":[{"type":"text","text":"Yes"}]}}]}`,
+		`{"choices":[{"message":{"content":""},"error":{"code":502,"message":"x"}}]}`,
+		`{"error":{"message":{"detail":[{"loc":["body",0],"msg":"x"}]},"code":"rate_limit"}}`,
+		`[{"detail":"x"}]`, "x", "",
+	} {
+		f.Add([]byte(body))
+	}
+	s, err := New(Options{Model: "m", BaseURL: "http://localhost/v1"})
+	require.NoError(f, err)
+	f.Fuzz(func(t *testing.T, body []byte) {
+		fault, status := faultIn(body)
+		assert.True(t, status == 0 || status >= 400 && status < 600)
+		assert.LessOrEqual(t, len([]rune(statusError(422, body, s.hide).Message)), 301)
+		_ = words(fault)
+		var c openai.ChatCompletion
+		if json.Unmarshal(body, &c) != nil {
+			return
+		}
+		reply, err := s.read(&c)
+		if err != nil {
+			return
+		}
+		r, err := s.rate(reply, "Yes")
+		assert.True(t, err != nil || r.P >= 0 && r.P <= 1, "%v", r)
 	})
 }

@@ -20,7 +20,9 @@
 // along several tokens where the answer has them. Where it gives none, the text is
 // read, and P is 1 or 0; a text that is neither Yes nor No is an error that wraps
 // [ErrAnswer]. Options.Basis forces one or the other. Thoughts between <think> and
-// </think> are skipped.
+// </think> are skipped, and so are parts of an answer that are not text. Tokens that
+// do not spell the answer's text, as where an endpoint hides thoughts, count as none.
+// An alternative whose log-probability is missing is passed over.
 //
 // Of a longer answer an endpoint lists only what the model said and the
 // alternatives of each of those tokens. What it did not follow is missing in P and
@@ -28,9 +30,10 @@
 // everywhere, nothing is missing but what lies below the twenty likeliest.
 //
 // Endpoints and models differ in the fields that they take: some refuse
-// logprobs, temperature, max_tokens or max_completion_tokens. A refusal that names
-// one of these is answered by asking without it, once per Scorer; all other 4xx are
-// errors at once.
+// logprobs, top_logprobs, temperature, seed, detail, max_tokens or
+// max_completion_tokens. A refusal (400 or 422) that names one of these is answered by
+// asking without it, once per Scorer; all other 4xx are errors at once. An error that
+// comes with status 200, alone or in the choice, is what its code says.
 //
 // # The key, and whom to trust
 //

@@ -55,7 +55,8 @@ type Options struct {
 	MaxWait time.Duration // longest pause before an attempt, also when the endpoint asks for more; 0 = one minute
 
 	// Extra fields of the request's body, for what an endpoint knows beyond the
-	// common protocol, such as "reasoning_effort" or "chat_template_kwargs".
+	// common protocol, such as "reasoning_effort" or "chat_template_kwargs". Of these
+	// "temperature" and "seed" are left out once the endpoint refuses them.
 	Extra map[string]any
 
 	// Transport carries the requests, for certificates or proxies of one's own; nil

@@ -126,7 +126,7 @@ func spell(reply reply, wanted string) bool {
 	}
 	const cut = "\uFFFD" // in which a text ends that was cut off within a character
 	text, spelled := strings.TrimRight(fold(reply.text), cut), fold(all.String())
-	if rest, found := strings.CutPrefix(spelled, text); found {
+	if rest, found := strings.CutPrefix(spelled, text); found && text != "" {
 		return strings.IndexFunc(special.ReplaceAllString(rest, ""), inWord) < 0
 	}
 	for _, wanted := range []string{wanted, yes, no} {

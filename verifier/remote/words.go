@@ -93,7 +93,8 @@ func objectWords(object map[string]any) string {
 		raw, _ := json.Marshal(object) // what was decoded encodes
 		return string(raw)
 	}
-	return placeOf(object) + text
+	const most = 1 << 12 // bytes; objects may be nested deeply, and no error shows more
+	return placeOf(object) + text[:min(len(text), most)]
 }
 
 // placeOf returns the field of the request that an error of FastAPI is about.
