@@ -54,7 +54,7 @@ func compareKey(t *testing.T, f *golden.Fixture, key string, got map[string][]fl
 	switch part {
 	case "image": // the input
 	case "overlay_preprocessed":
-		p := prepare(premultiplied(picture, picture.Bounds(), true), 8)
+		p := toPixels(prepare(premultiplied(picture, picture.Bounds(), true), 8))
 		want, shape := f.Floats(t, key)
 		require.Equal(t, []int{1, 3, p.height, p.width}, shape)
 		require.Equal(t, want, p.planes(), "the picture is preprocessed bit for bit")
@@ -62,6 +62,14 @@ func compareKey(t *testing.T, f *golden.Fixture, key string, got map[string][]fl
 		require.Contains(t, got, part, "nobody computes this key")
 		f.Compare(t, key, got[part], tolerance)
 	}
+}
+
+func toPixels(picture *image.RGBA) pixels {
+	p := pixels{height: picture.Rect.Dy(), width: picture.Rect.Dx()}
+	for y := range p.height {
+		p.values = appendRow(p.values, picture, y)
+	}
+	return p
 }
 
 // results computes the keys <case>.{solid,transparent}.{pipe,nopipe,grad} in one

@@ -166,7 +166,7 @@ func TestPalette(t *testing.T) {
 
 func TestDrawLimits(t *testing.T) {
 	for size, want := range map[image.Point]error{
-		{1e6, 1e6}: ErrTooLarge, {1 << 62, 1 << 62}: ErrTooLarge, {4096, 4097}: ErrTooLarge,
+		{1e6, 1e6}: ErrTooLarge, {1 << 62, 1 << 62}: ErrTooLarge, {8192, 8193}: ErrTooLarge,
 		{0, -1}: ErrEmpty, {0, 5}: ErrEmpty, {-5, -5}: ErrEmpty, {math.MinInt, math.MaxInt}: ErrEmpty,
 	} {
 		for _, m := range []Drawer{HorizonLine{}, LineSample{}, Points{}, Palette{}, sketch()} {

@@ -51,7 +51,7 @@ func (s sheet) at(height, width int) (pixels, error) {
 		return pixels{}, err
 	}
 	p := prepare(premultiplied(picture, region, s.paper), multiple)
-	return p.bilinear(inner.Y, inner.X).centred(height, width), nil
+	return bilinear(p, inner.Y, inner.X).centred(height, width), nil
 }
 
 // drawn returns the picture as an image, and the multiple for its sides: what is
@@ -70,10 +70,10 @@ func (s sheet) drawn(height, width int) (picture image.Image, multiple int, err 
 
 // prepare does what diffusers' VaeImageProcessor does before the reference
 // resizes the picture to the image: Lanczos to sides that are multiples of a
-// number of pixels, then [-1, 1].
-func prepare(picture *image.RGBA, multiple int) pixels {
+// number of pixels.
+func prepare(picture *image.RGBA, multiple int) *image.RGBA {
 	size := picture.Rect.Size()
-	return toPixels(lanczos(picture, roundDown(size.X, multiple), roundDown(size.Y, multiple)))
+	return lanczos(picture, roundDown(size.X, multiple), roundDown(size.Y, multiple))
 }
 
 // roundDown returns the largest multiple that is not above n, or n where there

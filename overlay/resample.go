@@ -108,26 +108,25 @@ type pixels struct {
 	values        []float32
 }
 
-func toPixels(picture *image.RGBA) pixels {
-	p := pixels{picture.Rect.Dy(), picture.Rect.Dx(), nil}
-	p.values = make([]float32, 0, 4*p.height*p.width)
-	for y := range p.height {
-		for _, v := range picture.Pix[y*picture.Stride : y*picture.Stride+4*p.width] {
-			p.values = append(p.values, 2*(float32(v)/255)-1)
-		}
+// appendRow appends row y of a picture that begins at (0, 0), in [-1, 1].
+func appendRow(values []float32, picture *image.RGBA, y int) []float32 {
+	for _, v := range picture.Pix[y*picture.Stride : y*picture.Stride+4*picture.Rect.Dx()] {
+		values = append(values, 2*(float32(v)/255)-1)
 	}
-	return p
+	return values
 }
 
 // bilinear resizes as torch's interpolate(mode="bilinear", align_corners=False)
 // does, without antialiasing, with the float32 arithmetic of its CPU kernel for
 // pictures whose channels lie side by side. That arithmetic can turn white, 1,
-// into 0.99999994, on which the paper's Solid depends: hence the care.
-func (p pixels) bilinear(height, width int) pixels {
+// into 0.99999994, on which the paper's Solid depends: hence the care. Of a large
+// picture only the rows in use are in [-1, 1] at a time.
+func bilinear(picture *image.RGBA, height, width int) pixels {
 	out := pixels{height, width, make([]float32, 4*height*width)}
-	rows, columns := bilinearTaps(p.height, height), bilinearTaps(p.width, width)
+	rows, columns := bilinearTaps(picture.Rect.Dy(), height), bilinearTaps(picture.Rect.Dx(), width)
+	var above, below []float32
 	for y, r := range rows {
-		above, below := p.values[4*p.width*r.a:], p.values[4*p.width*r.b:]
+		above, below = appendRow(above[:0], picture, r.a), appendRow(below[:0], picture, r.b)
 		for x, c := range columns {
 			pixel := out.values[4*(y*width+x):]
 			for k := range 4 {
