@@ -11,7 +11,7 @@ import (
 //	out = image * keep + ink
 //
 // keep is [height, width] in [0, 1]; ink is [height, width, 3], with 0 <= ink <=
-// 1 - keep.
+// 1 - keep, but for rounding.
 type film struct {
 	height, width int
 	keep, ink     []float32

@@ -171,7 +171,7 @@ func FuzzDecode(f *testing.F) {
 				continue
 			}
 			for i, ink := range f.ink {
-				require.True(t, ink >= 0 && ink <= 1-f.keep[i/3]+1e-6, "ink %v, keep %v", ink, f.keep[i/3])
+				require.True(t, ink >= -1e-6 && ink <= 1-f.keep[i/3]+1e-6, "ink %v, keep %v", ink, f.keep[i/3])
 			}
 		}
 	})
