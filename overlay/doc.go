@@ -10,8 +10,9 @@
 // and [Stack] lays one over the other. What they lay is a [Picture]: a drawing of
 // the makers [HorizonLine], [LineSample], [Palette], [Points] and [Composition],
 // which is drawn at the size of the image, or an image of the user's own, which
-// [Open] and [Decode] read from files. An image is resized, and if it has other
-// proportions, [Fit] says how; to distort it has to be asked for.
+// [Open] and [Decode] read from PNG, JPEG, GIF, WebP, BMP and TIFF files. An image is
+// resized, and if it has other proportions, [Fit] says how; to distort it has to be
+// asked for.
 //
 // # Units
 //
@@ -24,7 +25,8 @@
 // # Transparency
 //
 // Makers draw on transparent white with antialiased edges. Solid and Transparent
-// honour the alpha of a picture, and Solid takes pure white, too, for nothing.
+// honour the alpha of a picture, and Solid takes pure white, too, for nothing. A JPEG's
+// paper is only nearly white: [Reader] has a tolerance for it.
 // The paper's reference knows white alone and drops alpha; the field Paper does
 // the same. White that must be seen in Solid, like the rings around points, is drawn
 // a little darker than white.
