@@ -89,7 +89,11 @@ func TestFormats(t *testing.T) {
 			picture, err := Open(path)
 			require.NoError(t, err)
 			require.Equal(t, image.Rect(0, 0, 48, 32), picture.Bounds())
-			testQuarters(t, picture, strings.HasPrefix(name, "alpha"), name == "transparent.gif")
+			fades, clear := strings.HasPrefix(name, "alpha"), name == "transparent.gif"
+			testQuarters(t, picture, fades, clear)
+			if !fades && !clear {
+				testQuarters(t, premultiplied(picture, picture.Bounds(), false), false, false)
+			}
 		})
 	}
 }
