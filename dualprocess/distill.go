@@ -45,6 +45,7 @@ func Distill(ctx context.Context, t Task) (adapter *lora.Adapter, err error) {
 		return nil, err
 	}
 	defer done()
+	defer t.Runtime.Trim() // of the scratch space that updates have taken
 	d := &distiller{Task: t, clock: clock{began: began, status: Status{Total: t.Updates}, tell: t.Status}}
 	defer d.close()
 	ctx = d.clock.observed(ctx)

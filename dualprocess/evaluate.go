@@ -86,6 +86,7 @@ func Evaluate(ctx context.Context, e Evaluation) (ratings []Rating, err error) {
 		return nil, err
 	}
 	defer done()
+	defer e.Runtime.Trim()
 	clock := &clock{began: time.Now(), tell: e.Status}
 	ctx = clock.observed(ctx)
 	clock.phase(Encoding)

@@ -79,6 +79,7 @@ func OptimizeLatents(ctx context.Context, t LatentTask) (r *LatentResult, err er
 		return nil, err
 	}
 	defer done()
+	defer t.Runtime.Trim()
 	o, err := newLatentOptimizer(ctx, t)
 	defer o.close()
 	if err != nil {

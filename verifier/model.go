@@ -36,10 +36,7 @@ type LanguageModel interface {
 	// to that many, at least 1. The question is put as it is, without a suffix.
 	Generate(ctx context.Context, img image.Image, question string, tokens int) (string, error)
 
-	// Release frees what Score, YesNo and Generate have compiled.
-	Release() error
-
-	// Close frees the weights as well, when nothing uses the model any more. What is
+	// Close frees the weights and what was compiled, when nothing uses the model any more. What is
 	// called later gives an error that wraps backends.ErrClosed.
 	Close() error
 
@@ -49,7 +46,6 @@ type LanguageModel interface {
 
 var (
 	_ dualprocess.Scorer   = LanguageModel(nil)
-	_ dualprocess.Releaser = LanguageModel(nil)
 	_ dualprocess.Runtimer = LanguageModel(nil)
 	_ io.Closer            = LanguageModel(nil)
 )

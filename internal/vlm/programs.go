@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"image"
 	"math"
-	"slices"
-	"sync"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -17,68 +15,28 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/pixels"
 )
 
-// mostPrograms are kept compiled: sizes of pictures and lengths of questions vary,
-// and each needs its own.
-const mostPrograms = 8
-
-// Programs are what a verifier's host methods have compiled. They go with the model.
-// Several goroutines may use them at once.
+// Programs run what a verifier's host methods compute. What is compiled is kept on the
+// runtime and goes with the model. Several goroutines may use them at once.
 type Programs struct {
 	runtime *backends.Runtime
 	model   *backends.Model
-
-	mu   sync.Mutex
-	list []keyed // the last used at the end
 }
 
-type keyed struct {
-	key     string // of everything that is compiled in
-	program *graphs.Program
-}
-
-// NewPrograms returns none yet, of a model.
+// NewPrograms returns those of a model.
 func NewPrograms(rt *backends.Runtime, m *backends.Model) *Programs {
-	p := &Programs{runtime: rt, model: m}
-	m.OnClose(p.Release)
-	return p
+	m.OnClose(func() { graphs.Forget(rt, m) })
+	return &Programs{runtime: rt, model: m}
 }
 
-// Run executes a graph function, compiling it if its key is new. It wraps
-// backends.ErrClosed if the model is closed.
+// Run executes a graph function, compiling it if its key is new for inputs of these
+// shapes. It wraps backends.ErrClosed if the model is closed.
 func (p *Programs) Run(ctx context.Context, key string, build func(in []*Node) []*Node, inputs ...any) ([]*tensors.Tensor, error) {
 	done, err := p.model.Use()
 	if err != nil {
 		return nil, err
 	}
 	defer done()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.program(key, build).Run(ctx, inputs...)
-}
-
-// program returns the key's program, which becomes the last used.
-func (p *Programs) program(key string, build func(in []*Node) []*Node) *graphs.Program {
-	if at := slices.IndexFunc(p.list, func(x keyed) bool { return x.key == key }); at >= 0 {
-		found := p.list[at]
-		p.list = append(slices.Delete(p.list, at, at+1), found)
-		return found.program
-	}
-	for len(p.list) >= mostPrograms {
-		p.list[0].program.Close()
-		p.list = slices.Delete(p.list, 0, 1)
-	}
-	p.list = append(p.list, keyed{key, graphs.NewOwn(p.runtime, graphs.Key{Name: key}, build)})
-	return p.list[len(p.list)-1].program
-}
-
-// Release frees all programs; they are compiled again when they are needed.
-func (p *Programs) Release() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for _, x := range p.list {
-		x.program.Close()
-	}
-	p.list = nil
+	return graphs.New(p.runtime, graphs.Key{Name: key, Models: [2]any{p.model}}, build).Run(ctx, inputs...)
 }
 
 // LogProbs returns what v.LogProbs says of prepared questions about one picture.

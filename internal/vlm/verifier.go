@@ -85,13 +85,6 @@ func (v *Verifier) prepare(ctx context.Context, q dualprocess.Question, height, 
 	return v.encode(q)
 }
 
-// Release frees what Score, YesNo and Generate compiled; they compile it again
-// when they are called again.
-func (v *Verifier) Release() error {
-	v.programs.Release()
-	return nil
-}
-
 // WrappedBy says by which type of its own the model's package shows the verifier: its
 // programs go with the verifier.
 func (v *Verifier) WrappedBy(own any) {

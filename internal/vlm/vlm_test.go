@@ -30,7 +30,7 @@ func opened(t *testing.T, rt *backends.Runtime, changes ...vlmtest.Change) *llav
 	}
 	v, err := llava.OpenFS(t.Context(), rt, files, llava.Options{})
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, v.Release()) })
+	t.Cleanup(func() { require.NoError(t, v.Close()) })
 	return v
 }
 
@@ -178,7 +178,7 @@ func TestPrograms(t *testing.T) {
 		_, err := v.Score(t.Context(), drawn(21+side, 20), q)
 		require.NoError(t, err)
 	}
-	require.NoError(t, v.Release())
+	compiled := dualprocess.Compiled(rt).Compiled
 	var group sync.WaitGroup
 	for range 3 {
 		group.Go(func() {
@@ -188,6 +188,7 @@ func TestPrograms(t *testing.T) {
 		})
 	}
 	group.Wait()
+	require.Equal(t, compiled, dualprocess.Compiled(rt).Compiled)
 }
 
 // TestEnds reads what ends a text.

@@ -57,7 +57,7 @@ type Options struct{}
 // generators can be distilled from, and a [dualprocess.Scorer], which rates pictures;
 // and it says in a word what it sees. Several
 // goroutines may use all of its methods at once: those on the host take turns where they
-// compute, and a Release or a Close waits for them.
+// compute, and a Close waits for them.
 type Verifier struct {
 	config    vqa.Config
 	runtime   *backends.Runtime
@@ -72,7 +72,6 @@ type Verifier struct {
 var (
 	_ dualprocess.Verifier = (*Verifier)(nil)
 	_ dualprocess.Scorer   = (*Verifier)(nil)
-	_ dualprocess.Releaser = (*Verifier)(nil)
 	_ dualprocess.Runtimer = (*Verifier)(nil)
 )
 

@@ -19,8 +19,8 @@ import (
 
 // Score returns P(answer) in [0, 1] for a picture over which the question's overlay
 // already lies, as [dualprocess.Evaluate] has it. What is transparent is laid over
-// white. It compiles once for each size of pictures; the last few programs are kept
-// until Release. Its errors are those of Prepare.
+// white. It compiles once for each size of pictures; what is compiled is kept
+// on the runtime. Its errors are those of Prepare.
 func (v *Verifier) Score(ctx context.Context, img image.Image, q dualprocess.Question) (float64, error) {
 	logP, err := v.ask(ctx, img, q)
 	if err != nil {
@@ -94,13 +94,6 @@ func (v *Verifier) likeliest(ctx context.Context, img image.Image, question stri
 	}
 	defer graphs.Release(out...)
 	return v.tokenizer.Decode([]int{int(tensors.MustCopyFlatData[int32](out[0])[0])}), nil
-}
-
-// Release frees what Score, YesNo and Generate compiled; they compile it again when
-// they are called again. The weights stay until Close.
-func (v *Verifier) Release() error {
-	v.programs.Release()
-	return nil
 }
 
 // Close frees the verifier's weights, on the device and on the host, and what was

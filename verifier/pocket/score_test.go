@@ -19,8 +19,8 @@ func drawn(size int) image.Image {
 	return world.NewScene(rand.New(rand.NewPCG(8, 8)), world.Lake, world.Broad).Draw(size).Image()
 }
 
-// TestScore compares Score and YesNo with what the core computes by LogProbs, before
-// and after Release.
+// TestScore compares Score and YesNo with what the core computes by LogProbs, twice: the
+// second time nothing is compiled.
 func TestScore(t *testing.T) {
 	v, _ := open(t)
 	img := drawn(2 * v.config.ImageSize)
@@ -28,15 +28,19 @@ func TestScore(t *testing.T) {
 	no := dualprocess.Question{Text: yes.Text, Answer: "No"}
 	want, err := dualprocess.Score(t.Context(), v.runtime, v, []dualprocess.Question{yes, no}, img)
 	require.NoError(t, err)
-	for range 2 {
+	var compiled dualprocess.Programs
+	for k := range 2 {
 		got, err := v.Score(t.Context(), img, yes)
 		require.NoError(t, err)
 		assert.InDelta(t, math.Log(want[0][0]), math.Log(got), 1e-3)
 		share, err := v.YesNo(t.Context(), img, dualprocess.Question{Text: yes.Text, Answer: "whatever"})
 		require.NoError(t, err)
 		assert.InDelta(t, want[0][0]/(want[0][0]+want[0][1]), share, 1e-4)
-		require.NoError(t, v.Release())
+		if k == 0 {
+			compiled = dualprocess.Compiled(v.runtime)
+		}
 	}
+	require.Equal(t, compiled, dualprocess.Compiled(v.runtime))
 }
 
 // TestGenerate: the model says the word that it finds likeliest.

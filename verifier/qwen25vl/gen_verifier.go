@@ -33,7 +33,7 @@ var (
 // can be distilled from, and a [dualprocess.Scorer], which rates pictures; and it
 // says in its own words what it sees. Several
 // goroutines may use all of its methods at once: those on the host take turns where they
-// compute, and a Release or a Close waits for them.
+// compute, and a Close waits for them.
 type Verifier struct {
 	frame *vlm.Verifier
 }
@@ -41,7 +41,6 @@ type Verifier struct {
 var (
 	_ dualprocess.Verifier = (*Verifier)(nil)
 	_ dualprocess.Scorer   = (*Verifier)(nil)
-	_ dualprocess.Releaser = (*Verifier)(nil)
 	_ dualprocess.Runtimer = (*Verifier)(nil)
 )
 
@@ -97,8 +96,8 @@ func (v *Verifier) LogProbs(image *graph.Node, questions [][]*graph.Node) []*gra
 // already lies: the geometric mean of the probabilities of the answer's tokens, as
 // [dualprocess.Evaluate] has it. What is transparent is laid over white.
 //
-// It compiles once for each size of pictures and for questions of similar length; the
-// last few programs are kept until Release. The error wraps ErrQuestion or
+// It compiles once for each size of pictures and for questions of similar length; what
+// is compiled is kept on the runtime. The error wraps ErrQuestion or
 // ErrPictureSize.
 func (v *Verifier) Score(ctx context.Context, img image.Image, q dualprocess.Question) (float64, error) {
 	return v.frame.Score(ctx, img, q)
@@ -120,12 +119,6 @@ func (v *Verifier) YesNo(ctx context.Context, img image.Image, q dualprocess.Que
 // follow. The error wraps ErrQuestion or ErrPictureSize.
 func (v *Verifier) Generate(ctx context.Context, img image.Image, question string, tokens int) (string, error) {
 	return v.frame.Generate(ctx, img, question, tokens)
-}
-
-// Release frees what Score, YesNo and Generate compiled; they compile it again when
-// they are called again. The weights stay until Close.
-func (v *Verifier) Release() error {
-	return v.frame.Release()
 }
 
 // Close frees the verifier's weights, on the device and on the host, and what was

@@ -37,7 +37,6 @@ func (c Checkpoint) Opened(t *testing.T, rt *backends.Runtime, o vlm.Options, ch
 	}
 	v, err := c.Open.FS(t.Context(), rt, c.Name, files, o)
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, v.Release()) })
 	return v
 }
 

@@ -105,7 +105,6 @@ func essential(name string) bool { return name == "multi" || name == "official_n
 func (r *reference) open(t *testing.T, o vlm.Options) *vlm.Verifier {
 	v, err := r.Open.Folder(t.Context(), r.rt, r.Model.Name, r.folder(), o)
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, v.Release()) })
 	return v
 }
 
