@@ -30,5 +30,10 @@ func (r *reference) testLora(t *testing.T) {
 	t.Run("round trip", func(t *testing.T) {
 		pipelinetest.RoundTrip(t, start, lora.SaveOptions{}, layers)
 	})
-	r.Write(t, start, map[string]lora.SaveOptions{"diffusers": {}, "baked": {Baked: true}})
+	t.Run("kohya", func(t *testing.T) {
+		pipelinetest.RoundTrip(t, start, lora.SaveOptions{Kohya: layers}, layers)
+	})
+	r.Write(t, start, map[string]lora.SaveOptions{
+		"diffusers": {}, "baked": {Baked: true}, "kohya": {Kohya: layers}, "kohya_baked": {Kohya: layers, Baked: true},
+	})
 }

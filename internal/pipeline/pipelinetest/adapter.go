@@ -96,10 +96,10 @@ func (r *Reference) Load(t *testing.T, file string, layers []lora.Layer, start *
 }
 
 // RoundTrip saves an adapter, which must come back as it was.
-func RoundTrip(t *testing.T, a *lora.Adapter, o lora.SaveOptions, layers []lora.Layer, fused ...lora.Fused) {
+func RoundTrip(t *testing.T, a *lora.Adapter, o lora.SaveOptions, layers []lora.Layer) {
 	path := filepath.Join(t.TempDir(), "own.safetensors")
 	require.NoError(t, a.Save(path, o))
-	again, err := lora.Load(path, layers, fused...)
+	again, err := lora.Load(path, layers)
 	require.NoError(t, err)
 	require.Equal(t, a, again)
 }
