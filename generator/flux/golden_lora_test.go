@@ -26,6 +26,7 @@ func (r *reference) testLora(t *testing.T) {
 		"kohya":       {Kohya: layers},
 		"kohya_baked": {Kohya: layers, Baked: true},
 	})
+	r.WriteSame(t, lora.Config{Rank: 2}, layers, map[string]lora.SaveOptions{"diffusers": {}, "kohya": {Kohya: layers}})
 	t.Run("kohya", func(t *testing.T) {
 		pipelinetest.RoundTrip(t, start, lora.SaveOptions{Kohya: layers}, layers)
 	})
