@@ -27,6 +27,34 @@
 //
 // # Files
 //
+// [Load] knows the namings that people's files have by the names themselves, and needs
+// the generator's layers for all but the first three: names without dots, and fused
+// layers such as attn.qkv, mean nothing without them.
+//
+//	naming                     names                                      read  written  compared with
+//	diffusers                  transformer.… .lora_A.weight               yes   yes      diffusers 0.42: pictures
+//	diffusers before PEFT      unet.… .lora.down.weight; oldest           yes   no       diffusers 0.42: pictures;
+//	                           ….processor.to_q_lora.down.weight                         the oldest: tensors
+//	PEFT                       base_model.model.… .lora_A.weight and      yes   no       PEFT 0.21: scales, by its source
+//	                           adapter_config.json
+//	kohya, Stable Diffusion    lora_unet_down_blocks_… .lora_down.weight  yes   yes      diffusers 0.42: pictures
+//	kohya, FLUX                lora_unet_double_blocks_…                  yes   yes      pictures, names applied by hand in
+//	                                                                                     diffusers; ComfyUI's key map
+//	kohya, LyCORIS             LoCon's convolutions, also in three        yes   in two   diffusers 0.42: pictures; tensors
+//	                           (lora_mid); lycoris_…                                     for lora_mid
+//	as published: ComfyUI,     diffusion_model.double_blocks.… or         yes   no       ComfyUI's key map
+//	ai-toolkit                 input_blocks.…, lora_A or lora_down
+//	xlabs                      double_blocks.0.processor.qkv_lora1.…      yes   no       tensors, by diffusers' source
+//	OneTrainer                 lora_transformer_…; transformer.           yes   no       tensors, by its source
+//	                           double_blocks.0.img_attn.qkv.0…
+//
+// Of a fused layer's adapter from elsewhere each of our layers gets all of A and its
+// rows of B. What is not a plain low-rank adapter is refused by its name: DoRA,
+// biases, full differences, LoHa, LoKr, PEFT's beginnings that change the layers' own
+// weights (PiSSA, OLoRA, CorDA, EVA), and every field of a LoraConfig that would
+// change the result or is not known. Tensors of text encoders are passed over and
+// reported by [Adapter.Skipped].
+//
 // diffusers looks for the adapter of a network under its place in the pipeline: the
 // names in a file begin with "transformer." or "unet.", and others are passed over
 // without a word. So an adapter knows its prefix, from the generator or from the file
