@@ -31,22 +31,24 @@
 // the generator's layers for all but the first three: names without dots, and fused
 // layers such as attn.qkv, mean nothing without them.
 //
-//	naming                     names                                      read  written  compared with
-//	diffusers                  transformer.… .lora_A.weight               yes   yes      diffusers 0.42: pictures
-//	diffusers before PEFT      unet.… .lora.down.weight; oldest           yes   no       diffusers 0.42: pictures;
-//	                           ….processor.to_q_lora.down.weight                         the oldest: tensors
-//	PEFT                       base_model.model.… .lora_A.weight and      yes   no       PEFT 0.21: scales, by its source
-//	                           adapter_config.json
-//	kohya, Stable Diffusion    lora_unet_down_blocks_… .lora_down.weight  yes   yes      diffusers 0.42: pictures
-//	kohya, FLUX                lora_unet_double_blocks_…                  yes   yes      pictures, names applied by hand in
-//	                                                                                     diffusers; ComfyUI's key map
-//	kohya, LyCORIS             LoCon's convolutions, also in three        yes   in two   diffusers 0.42: pictures; tensors
-//	                           (lora_mid); lycoris_…                                     for lora_mid
-//	as published: ComfyUI,     diffusion_model.double_blocks.… or         yes   no       ComfyUI's key map
-//	ai-toolkit                 input_blocks.…, lora_A or lora_down
-//	xlabs                      double_blocks.0.processor.qkv_lora1.…      yes   no       tensors, by diffusers' source
-//	OneTrainer                 lora_transformer_…; transformer.           yes   no       tensors, by its source
-//	                           double_blocks.0.img_attn.qkv.0…
+//	naming                   names                                   read  written  compared with
+//	diffusers                transformer.… .lora_A.weight            yes   yes      diffusers: pictures
+//	diffusers before PEFT    unet.… .lora.down.weight, and           yes   no       diffusers: pictures, and of
+//	                         ….processor.to_q_lora.down.weight                      the second numbers
+//	PEFT                     base_model.model.… .lora_A.weight       yes   no       PEFT's source: scales
+//	                         and adapter_config.json
+//	kohya, Stable Diffusion  lora_unet_down_blocks_… .lora_down      yes   yes      diffusers: pictures
+//	kohya, FLUX              lora_unet_double_blocks_…               yes   yes      diffusers: pictures (applied
+//	                                                                                by hand) and numbers
+//	LyCORIS' LoCon           as kohya, or lycoris_…; convolutions    yes   in two   diffusers: pictures; in three:
+//	                         in two or in three (lora_mid)                          ComfyUI's source
+//	ComfyUI, ai-toolkit      diffusion_model.double_blocks.… and     yes   no       ComfyUI's key map
+//	                         ….input_blocks.…, A and B or up and down
+//	xlabs                    double_blocks.0.processor.qkv_lora1.…   yes   no       diffusers: numbers
+//	OneTrainer               lora_transformer_… and                  yes   no       OneTrainer's source: names
+//	                         transformer.double_blocks.…qkv.0
+//
+// The versions are diffusers 0.42, PEFT 0.21 and ComfyUI 0.26.
 //
 // Of a fused layer's adapter from elsewhere each of our layers gets all of A and its
 // rows of B. What is not a plain low-rank adapter is refused by its name: DoRA,

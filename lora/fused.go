@@ -32,6 +32,9 @@ func (f fused) layer() (Layer, error) {
 		}
 		joined.Out += l.Out
 	}
+	if f.swapped && joined.Out%2 != 0 {
+		return Layer{}, fmt.Errorf("%w: %s has no halves", ErrMismatch, joined)
+	}
 	return joined, nil
 }
 

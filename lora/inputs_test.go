@@ -117,9 +117,9 @@ func TestInputs(t *testing.T) {
 	for _, test := range inputs {
 		t.Run(test.file, func(t *testing.T) {
 			path := filepath.Join("testdata", "inputs", test.file+".safetensors")
-			model := "flux_schnell"
+			model, prefix := "flux_schnell", "transformer"
 			if strings.HasPrefix(test.file, "sd_") {
-				model = "sd14"
+				model, prefix = "sd14", "unet"
 			}
 			layers := layersOf(t, model)
 			a, err := Load(path, layers)
@@ -132,31 +132,11 @@ func TestInputs(t *testing.T) {
 				return
 			}
 			require.NoError(t, err)
-			f, err := safetensors.OpenFile(path)
-			require.NoError(t, err)
-			defer f.Close()
-			require.Len(t, a.parts, len(test.sources))
-			byLayer := map[string]part{}
-			for _, p := range a.parts {
-				byLayer[p.Name] = p
-			}
-			for _, s := range test.sources {
-				p, ok := byLayer[s.layer]
-				require.True(t, ok, s.layer)
-				require.Equal(t, values(t, f, s.a), p.a)
-				require.Equal(t, values(t, f, s.b)[s.row*p.rank:(s.row+p.Out)*p.rank], p.b)
-				require.InDelta(t, s.scale, scale(p), 1e-12, s.layer)
-			}
-			require.Equal(t, map[string]string{"flux_schnell": "transformer", "sd14": "unet"}[model], a.Prefix())
-			require.Len(t, a.Skipped(), test.skipped)
-			_, err = LoadWith(path, layers, LoadOptions{Strict: true})
-			if test.skipped > 0 {
-				require.ErrorIs(t, err, ErrMismatch)
-				require.ErrorContains(t, err, a.Skipped()[0])
-			} else {
-				require.NoError(t, err)
-			}
+			requireSources(t, path, a, test.sources)
+			require.Equal(t, prefix, a.Prefix())
+			requireSkipped(t, path, a, layers, test.skipped)
 			requireSavable(t, a, layers)
+			writeInput(t, test.file, a)
 			if b, err := Load(path, nil); err == nil { // nothing is saved again under wrong names
 				requireSavable(t, b, layers)
 				require.Equal(t, a, b)
@@ -165,6 +145,48 @@ func TestInputs(t *testing.T) {
 			}
 		})
 	}
+}
+
+// requireSources compares an adapter with the tensors of its file.
+func requireSources(t *testing.T, path string, a *Adapter, sources []source) {
+	f, err := safetensors.OpenFile(path)
+	require.NoError(t, err)
+	defer f.Close()
+	require.Len(t, a.parts, len(sources))
+	byLayer := map[string]part{}
+	for _, p := range a.parts {
+		byLayer[p.Name] = p
+	}
+	for _, s := range sources {
+		p, ok := byLayer[s.layer]
+		require.True(t, ok, s.layer)
+		require.Equal(t, values(t, f, s.a), p.a)
+		require.Equal(t, values(t, f, s.b)[s.row*p.rank:(s.row+p.Out)*p.rank], p.b)
+		require.InDelta(t, s.scale, scale(p), 1e-12, s.layer)
+	}
+}
+
+// requireSkipped sees to it that so many tensors are reported, and an error if asked.
+func requireSkipped(t *testing.T, path string, a *Adapter, layers []Layer, count int) {
+	require.Len(t, a.Skipped(), count)
+	_, err := LoadWith(path, layers, LoadOptions{Strict: true})
+	if count == 0 {
+		require.NoError(t, err)
+		return
+	}
+	require.ErrorIs(t, err, ErrMismatch)
+	require.ErrorContains(t, err, a.Skipped()[0])
+}
+
+// writeInput saves what was read for check_adapters.py in internal/golden, which asks
+// diffusers what it makes of the same file, if the environment names a folder for it.
+func writeInput(t *testing.T, name string, a *Adapter) {
+	root := os.Getenv("DUALPROCESS_ADAPTERS")
+	if root == "" || strings.Contains(name, "/") { // a folder of PEFT is no pipeline's file
+		return
+	}
+	require.NoError(t, os.MkdirAll(filepath.Join(root, "inputs"), 0o755))
+	require.NoError(t, a.Save(filepath.Join(root, "inputs", name+".safetensors"), SaveOptions{Baked: true}))
 }
 
 // requireSavable saves an adapter in both namings and reads it again.

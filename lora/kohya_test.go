@@ -10,18 +10,20 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
 )
 
-// tinyFlux are some of the layers of a FLUX that is two wide.
+// tinyFlux are some of the layers of a FLUX that is two wide, each fused module's in
+// the order of its outputs.
 var tinyFlux = []Layer{
 	{Name: "norm_out.linear", In: 2, Out: 4},
-	{Name: "single_transformer_blocks.0.attn.to_k", In: 2, Out: 2},
 	{Name: "single_transformer_blocks.0.attn.to_q", In: 2, Out: 2},
+	{Name: "single_transformer_blocks.0.attn.to_k", In: 2, Out: 2},
 	{Name: "single_transformer_blocks.0.attn.to_v", In: 2, Out: 2},
 	{Name: "single_transformer_blocks.0.proj_mlp", In: 2, Out: 8},
 	{Name: "single_transformer_blocks.0.proj_out", In: 10, Out: 2},
+	{Name: "single_transformer_blocks.0.norm.linear", In: 2, Out: 6},
 	{Name: "transformer_blocks.0.attn.add_q_proj", In: 2, Out: 2},
-	{Name: "transformer_blocks.0.attn.to_k", In: 2, Out: 2},
 	{Name: "transformer_blocks.0.attn.to_out.0", In: 2, Out: 2},
 	{Name: "transformer_blocks.0.attn.to_q", In: 2, Out: 2},
+	{Name: "transformer_blocks.0.attn.to_k", In: 2, Out: 2},
 	{Name: "transformer_blocks.0.attn.to_v", In: 2, Out: 2},
 }
 
@@ -108,7 +110,7 @@ func values(t *testing.T, f *safetensors.File, name string) []float32 {
 // TestKohyaLayout checks the file as another program reads it: one matrix over
 // all of the fused layer, whose product with alpha/rank is ours at our weight.
 func TestKohyaLayout(t *testing.T) {
-	a, err := New(Config{Rank: 2, Alpha: 3, Targets: []string{"transformer_blocks.0.attn.to_[qk]"}}, tinyFlux[6:])
+	a, err := New(Config{Rank: 2, Alpha: 3, Targets: []string{"transformer_blocks.0.attn.to_[qk]"}}, tinyFlux[8:])
 	require.NoError(t, err)
 	a = numbered(t, a)
 	f := saved(t, a, tinyFlux)
@@ -165,7 +167,7 @@ func TestKohyaElsewhere(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1.0, a.Weight())
 	require.Equal(t, []part{
-		{Layer: tinyFlux[7], rank: 1, alpha: 1, a: []float32{1, 2}, b: []float32{3, 4}},
+		{Layer: tinyFlux[10], rank: 1, alpha: 1, a: []float32{1, 2}, b: []float32{3, 4}},
 		{Layer: tinyFlux[9], rank: 1, alpha: 1, a: []float32{1, 2}, b: []float32{1, 2}},
 	}, a.parts, "of to_v nothing is left")
 
@@ -199,7 +201,7 @@ func TestKohyaRefuses(t *testing.T) {
 	a := filled(t, Config{}, tinyFlux...)
 	err := a.Save(path, SaveOptions{Kohya: tinyFlux[:4]})
 	require.ErrorIs(t, err, ErrMismatch)
-	require.ErrorContains(t, err, "proj_mlp")
+	require.ErrorContains(t, err, "there is no layer")
 	// Two layers that are one without dots.
 	alike := []Layer{{Name: "a.b", In: 2, Out: 2}, {Name: "a_b", In: 2, Out: 2}}
 	err = filled(t, Config{}, alike...).Save(path, SaveOptions{Kohya: alike})

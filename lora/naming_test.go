@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"slices"
 	"testing"
 	"testing/fstest"
 
@@ -12,18 +13,18 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
 )
 
-// TestNamings reads one module in every spelling of its name: which layers it is,
-// and which rows of B are each one's.
-func TestNamings(t *testing.T) {
+// spelt is a module in one of the spellings of its name, and the layers that it is.
+type spelt struct {
+	module, down, up string
+	layers           []Layer
+}
+
+// spellings of modules of tinyFlux, one line for each way of a naming.
+func spellings() []spelt {
 	const qkv, linear1 = "double_blocks.0.img_attn.qkv", "single_blocks.0.linear1"
-	attn := []Layer{tinyFlux[7], tinyFlux[9], tinyFlux[10]}  // sorted by name: k, q, v
-	single := []Layer{tinyFlux[1], tinyFlux[2], tinyFlux[3]} // k, q, v
-	all := []Layer{single[0], single[1], single[2], tinyFlux[4]}
-	rows := []int{2, 0, 4, 6}
-	for _, test := range []struct {
-		module, down, up string
-		layers           []Layer
-	}{
+	attn, single, all := tinyFlux[9:12], tinyFlux[1:4], tinyFlux[1:5] // in the order of the rows
+	out, first := tinyFlux[8:9], tinyFlux[9:10]
+	return []spelt{
 		{"lora_unet_" + undotted(qkv), ".lora_down.weight", ".lora_up.weight", attn},
 		{"lora_unet_" + undotted(linear1), ".lora_down.weight", ".lora_up.weight", all},
 		{"diffusion_model." + qkv, ".lora_A.weight", ".lora_B.weight", attn},
@@ -34,17 +35,23 @@ func TestNamings(t *testing.T) {
 		{"double_blocks.0.processor", ".qkv_lora1.down.weight", ".qkv_lora1.up.weight", attn},
 		{"single_blocks.0.processor", ".qkv_lora.down.weight", ".qkv_lora.up.weight", single},
 		{"single_blocks.0.processor", ".proj_lora.down.weight", ".proj_lora.up.weight", tinyFlux[5:6]},
-		{"double_blocks.0.processor", ".proj_lora1.down.weight", ".proj_lora1.up.weight", tinyFlux[8:9]},
-		{"lora_transformer_transformer_blocks_0_attn_to_k", ".lora_down.weight", ".lora_up.weight", attn[:1]},
-		{"lora_transformer.transformer_blocks.0.attn.to_k", ".lora_down.weight", ".lora_up.weight", attn[:1]},
-		{"transformer." + qkv + ".1", ".lora_down.weight", ".lora_up.weight", attn[:1]},
+		{"double_blocks.0.processor", ".proj_lora1.down.weight", ".proj_lora1.up.weight", out},
+		{"lora_transformer_transformer_blocks_0_attn_to_q", ".lora_down.weight", ".lora_up.weight", first},
+		{"lora_transformer.transformer_blocks.0.attn.to_q", ".lora_down.weight", ".lora_up.weight", first},
+		{"transformer." + qkv + ".0", ".lora_down.weight", ".lora_up.weight", first},
 		{"transformer." + linear1 + ".3", ".lora_down.weight", ".lora_up.weight", tinyFlux[4:5]},
-		{"lycoris_transformer_blocks_0_attn_to_out_0", ".lora_down.weight", ".lora_up.weight", tinyFlux[8:9]},
-		{"transformer.transformer_blocks.0.attn.processor.to_out", "_lora.down.weight", "_lora.up.weight", tinyFlux[8:9]},
-		{"transformer_blocks.0.attn.to_out.0", ".lora.down.weight", ".lora.up.weight", tinyFlux[8:9]},
-	} {
+		{"lycoris_transformer_blocks_0_attn_to_out_0", ".lora_down.weight", ".lora_up.weight", out},
+		{"transformer.transformer_blocks.0.attn.processor.to_out", "_lora.down.weight", "_lora.up.weight", out},
+		{"transformer_blocks.0.attn.to_out.0", ".lora.down.weight", ".lora.up.weight", out},
+	}
+}
+
+// TestNamings reads one module in every spelling of its name: which layers it is,
+// and which rows of B are each one's.
+func TestNamings(t *testing.T) {
+	for _, test := range spellings() {
 		t.Run(test.module+test.down, func(t *testing.T) {
-			out := 0
+			in, out := test.layers[0].In, 0
 			for _, l := range test.layers {
 				out += l.Out
 			}
@@ -52,20 +59,18 @@ func TestNamings(t *testing.T) {
 			for i := range b {
 				b[i] = float32(i + 1)
 			}
-			in := test.layers[0].In
 			content := encoded(t,
 				safetensors.FromFloat32s(test.module+test.down, make([]float32, 3*in), 3, in),
 				safetensors.FromFloat32s(test.module+test.up, b, out, 3))
 			a, err := load(fstest.MapFS{"a": {Data: content}}, "a", tinyFlux, LoadOptions{})
 			require.NoError(t, err)
-			require.Equal(t, test.layers, a.Layers())
-			for i, p := range a.parts {
-				row := rows[i]
-				if len(test.layers) == 1 {
-					row = 0
-				}
+			require.ElementsMatch(t, test.layers, a.Layers())
+			row := 0
+			for _, l := range test.layers {
+				p := a.parts[slices.Index(a.Layers(), l)]
 				require.Equal(t, b[3*row:3*(row+p.Out)], p.b, p.Name)
 				require.Equal(t, 1.0, scale(p))
+				row += l.Out
 			}
 			require.Equal(t, "transformer", a.Prefix())
 		})

@@ -3,22 +3,24 @@
     export DUALPROCESS_ADAPTERS=/tmp/adapters
     go test -count=1 -run 'TestGolden/.*/.*/lora' ./generator/flux ./generator/sd ./generator/sana
     go test -count=1 -run TestAdapterFile ./examples/checkpoints
+    go test -count=1 -run TestInputs ./lora
     python internal/golden/check_adapters.py internal/golden/testdata /tmp/adapters
 
 The first test writes the adapter of each fixture in all the ways that Save knows;
 scale 1 of each file stands for weight 5, and the picture must be the one that the
 fixture holds for it. It also writes one of random numbers for all kinds of layers that
-the namings have, whose files must do the same as one another. The second runs examples/checkpoints with a generator of each
-family and keeps the file that the example wrote, with our pictures before and after;
-in diffusers the picture must be the same without the file, and the same with it. The
-check needs what is in requirements.txt and exits with 1 if a picture is another.
+a naming has, in several namings, and the pictures must be the same. The second runs
+examples/checkpoints with a generator of each family and keeps the file that the example
+wrote, with our pictures before and after; in diffusers the picture must be the same
+without the file, and the same with it. The third reads files that people have and saves
+them again; diffusers must find the same layers and numbers in the original. The check
+needs what is in requirements.txt and exits with 1 if a picture or a number is another.
 check_adapters.sh does all of it, in an environment of its own.
 
 Two things are applied here by hand. One is kohya's file for FLUX, to the weights:
-diffusers' converter takes the sizes of the real model for granted; that for Stable
-Diffusion it reads itself. The other is Sana's adapter
-of its depthwise convolutions, as hooks, after diffusers has loaded the rest of the
-file: since version 0.17 peft refuses that adapter as the paper's peft made it.
+diffusers' converter takes the sizes of the real model for granted. The other is Sana's
+adapter of its depthwise convolutions, as hooks, after diffusers has loaded the rest of
+the file: since version 0.17 peft refuses that adapter as the paper's peft made it.
 """
 
 import json
@@ -202,6 +204,45 @@ def check_same(fixture, folder):
     return right
 
 
+INPUTS = pathlib.Path(__file__).parents[2] / "lora" / "testdata" / "inputs"
+UNREAD = {"flux_default_name", "flux_comfy_AB", "sd_wrong_prefix"}  # by diffusers 0.42, which finds no layers in them
+
+
+def check_input(file):
+    """Compares what we read in a file that people have with what diffusers reads."""
+    flux = file.stem.startswith("flux")
+    if file.stem in UNREAD:
+        print(f"inputs/{file.name}: not read by diffusers")
+        return True
+    pipeline, options = (FluxPipeline, {"return_alphas": True}) if flux else (StableDiffusionPipeline, {})
+    theirs, alphas, *_ = pipeline.lora_state_dict(INPUTS / file.name, **options)
+    prefix = "transformer." if flux else "unet."
+    scales = {plain(key): float(alpha) for key, alpha in (alphas or {}).items()}
+    want, got = changes(theirs, prefix, scales), changes(load_file(file), prefix, {})
+    off = max(((want[name] - got[name]).abs().max() / want[name].abs().max()).item() for name in want.keys() & got.keys())
+    right = want.keys() == got.keys() and off <= 1e-6
+    print(f"inputs/{file.name}: {len(got)} layers off by {off:.2e}", "" if right else "WRONG")
+    return right
+
+
+def plain(key):
+    """A layer's name out of that of one of its tensors, or of its alpha."""
+    key = re.sub(r"(\.lora_[AB]|\.lora\.(down|up)|(?<=_lora)\.(down|up))?(\.weight)?(\.alpha)?$", "", key)
+    if key.endswith("_lora"):
+        key = key.removesuffix("_lora").replace(".processor.", ".")
+        key += ".0" if key.endswith(".to_out") else ""
+    return key
+
+
+def changes(tensors, prefix, alphas):
+    """What an adapter adds to the weights of each linear layer."""
+    a, b = {}, {}
+    for key, value in tensors.items():
+        if key.startswith(prefix) and not key.endswith(".alpha"):
+            (a if re.search(r"lora_A|[._]lora\.down", key) else b)[plain(key)] = value.float()
+    return {name: alphas.get(name, len(a[name])) / len(a[name]) * b[name] @ a[name] for name in a}
+
+
 def check_example(fixtures, folder):
     """The same for a file of examples/checkpoints, and the pipeline as it stands."""
     about = json.loads((folder / "example.json").read_text())
@@ -246,6 +287,8 @@ def main(fixtures, adapters):
     def check_any(folder):
         if (folder / "example.json").exists():
             return check_example(fixtures, folder)
+        if folder.name == "inputs":
+            return all([check_input(file) for file in sorted(folder.glob("*.safetensors"))])
         if folder.name == "same":
             return check_same(fixtures / folder.parent.relative_to(adapters), folder)
         return check(fixtures / folder.relative_to(adapters), folder)
