@@ -113,7 +113,7 @@ func (r *reader) commonPrefix(entries []*entry) (string, error) {
 		}
 	}
 	// Without layers a prefix that only some names have would be taken for a part of
-	// these names, and saved again behind another.
+	// these names, and saved again after another.
 	if len(shared) == 0 || r.layers == nil && shared[0] == "" && some != "" {
 		return "", fmt.Errorf("%w: not all names begin with %q", ErrFormat, cmp.Or(some, candidates[0]))
 	}

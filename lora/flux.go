@@ -37,7 +37,7 @@ var fluxBlocks = []struct {
 	}},
 }
 
-// fluxRest is what stands before and behind the blocks.
+// fluxRest is what comes before and after the blocks.
 var fluxRest = []fluxRow{
 	{"img_in", "x_embedder"},
 	{"txt_in", "context_embedder"},

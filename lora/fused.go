@@ -38,6 +38,9 @@ func (f fused) layer() (Layer, error) {
 	return joined, nil
 }
 
+// spreads tells a convolution that looks at more than one pixel.
+func (l Layer) spreads() bool { return max(l.Kernel[0], l.Kernel[1]) > 1 }
+
 // split reads a module as the parts of its layers.
 func (r *reader) split(e *entry, f fused) ([]part, error) {
 	want, err := f.layer()
@@ -48,8 +51,8 @@ func (r *reader) split(e *entry, f fused) ([]part, error) {
 	if err != nil {
 		return nil, err
 	}
-	if 1 == max(p.Kernel[0], 1)*max(p.Kernel[1], 1)*max(want.Kernel[0], 1)*max(want.Kernel[1], 1) {
-		p.Kernel = want.Kernel // programs write the same numbers with and without the kernel of 1×1
+	if !p.spreads() && !want.spreads() {
+		p.Kernel = want.Kernel // some programs write a convolution of 1×1 as a matrix, and others the other way
 	}
 	if p.Layer != want {
 		return nil, fmt.Errorf("%w: adapter for %s, layer is %s", ErrMismatch, p.Layer, want)

@@ -8,7 +8,7 @@ import (
 
 // kohya's sd-scripts name a layer by its path without dots. Of FLUX and SDXL they
 // adapt the models as published, of Stable Diffusion 1 and 2 that of diffusers.
-// SimpleTuner's LyCORIS adapters have the names of diffusers behind another word.
+// SimpleTuner's LyCORIS adapters have the names of diffusers after another word.
 var kohya = naming{
 	name:   "kohya",
 	begins: []string{"lora_unet_", "lycoris_"},
@@ -25,7 +25,7 @@ var kohya = naming{
 	},
 }
 
-// written are the modules of kohya's files for these layers, each in one of them.
+// kohyaWritten lists the modules of kohya's files for these layers, each in one of them.
 func kohyaWritten(layers []Layer) []fused {
 	list := fluxPublished(layers)
 	covered := map[string]bool{}

@@ -2,7 +2,7 @@ package lora
 
 import "strconv"
 
-// oneTrainer writes diffusers' names of a transformer without dots behind
+// oneTrainer writes diffusers' names of a transformer without dots after
 // "lora_transformer_", or with them, and those of a U-Net as kohya; and in its newer
 // files the published names, with numbers for the layers that are one there.
 var oneTrainer = naming{

@@ -29,7 +29,7 @@ type unetShape struct {
 // unetPublished lists the layers of Stable Diffusion's U-Net as CompVis published
 // it; none if the layers are not such a U-Net's. The stages are in one row there:
 // each is its blocks, the one that makes the picture smaller counted with them, and
-// the one that makes it larger put into the last.
+// the one that makes it larger put into the last block.
 func unetPublished(layers []Layer) []fused {
 	shape := unetShape{attention: map[int]bool{}}
 	for _, l := range layers {
