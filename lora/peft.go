@@ -53,12 +53,14 @@ var peftRefused = map[string]string{
 }
 
 // peftValues are the values of fields that have several, of which only these leave
-// the rest as it is. Other beginnings, such as PiSSA, take something from the
-// layers' own weights before they add the adapter.
-var peftValues = map[string][]string{
-	"peft_type":         {`"LORA"`},
-	"bias":              {`"none"`},
-	"init_lora_weights": {"true", `"gaussian"`, `"orthogonal"`},
+// the rest as it is, and what others do.
+var peftValues = map[string]struct {
+	plain []string
+	other string
+}{
+	"peft_type":         {[]string{`"LORA"`}, "an adapter of another kind"},
+	"bias":              {[]string{`"none"`}, "biases"},
+	"init_lora_weights": {[]string{"true", `"gaussian"`, `"orthogonal"`}, "an adapter of layers whose own weights it changed first"},
 }
 
 // parseConfig parses PEFT's LoraConfig, but for the fields to ignore.
@@ -72,14 +74,14 @@ func parseConfig(text []byte, ignore []string) (*peftConfig, error) {
 	}
 	for _, field := range slices.Sorted(maps.Keys(all)) {
 		value := string(all[field])
-		if empty(value) || slices.Contains(peftFields, field) || slices.Contains(peftValues[field], value) {
+		if empty(value) || slices.Contains(peftFields, field) || slices.Contains(peftValues[field].plain, value) {
 			continue
 		}
 		why := "it is not known, and LoadOptions.Ignore can pass over it"
 		if kind, ok := peftRefused[field]; ok {
 			why = kind
-		} else if peftValues[field] != nil {
-			why = "such an adapter is not like others"
+		} else if v, ok := peftValues[field]; ok {
+			why = v.other
 		}
 		return nil, fmt.Errorf("%w: LoraConfig: %s is %.40s (%s): %w", ErrFormat, field, value, why, errors.ErrUnsupported)
 	}
