@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/gomlx/compute/dtypes"
@@ -60,6 +61,8 @@ type Adapter struct {
 	weight float64
 	prefix string // of the names in files, without its dot
 	parts  []part // sorted by name
+	// skipped are the tensors of other networks in the file that it came from.
+	skipped []string
 }
 
 // part is the adapter of one layer. Ranks and alphas may differ between layers
@@ -179,7 +182,9 @@ func (a *Adapter) WithWeight(weight float64) *Adapter {
 	if a == nil {
 		return nil
 	}
-	return &Adapter{weight, a.prefix, a.parts}
+	b := *a
+	b.weight = weight
+	return &b
 }
 
 // Prefix returns the place of the adapted network in its pipeline, "transformer"
@@ -197,7 +202,19 @@ func (a *Adapter) WithPrefix(prefix string) *Adapter {
 	if a == nil {
 		return nil
 	}
-	return &Adapter{a.weight, prefixOr(prefix, a.Layers()), a.parts}
+	b := *a
+	b.prefix = prefixOr(prefix, a.Layers())
+	return &b
+}
+
+// Skipped returns the names of the tensors in the adapter's file that are another
+// network's, such as a text encoder's, in the order of the file: Load passed over
+// them, and Save will not write them. It is nil for an adapter without a file.
+func (a *Adapter) Skipped() []string {
+	if a == nil {
+		return nil
+	}
+	return slices.Clone(a.skipped)
 }
 
 // String describes the adapter in one line.
@@ -250,7 +267,7 @@ func (a *Adapter) WithParams(params []*tensors.Tensor) (*Adapter, error) {
 	if len(params) != 2*len(a.parts) {
 		return nil, fmt.Errorf("lora: %w: %d parameters given, it has %d", ErrMismatch, len(params), 2*len(a.parts))
 	}
-	out := &Adapter{a.weight, a.prefix, make([]part, len(a.parts))}
+	out := &Adapter{a.weight, a.prefix, make([]part, len(a.parts)), a.skipped}
 	for i, p := range a.parts {
 		dimsA, dimsB := p.dims()
 		var err error

@@ -27,6 +27,36 @@
 //
 // # Files
 //
+// [Load] knows the namings that people's files have by the names themselves, and needs
+// the generator's layers for all but the first three: names without dots, and fused
+// layers such as attn.qkv, mean nothing without them.
+//
+//	naming                   names                                   read  written  compared with
+//	diffusers                transformer.… .lora_A.weight            yes   yes      diffusers: pictures
+//	diffusers before PEFT    unet.… .lora.down.weight, and           yes   no       diffusers: pictures, and of
+//	                         ….processor.to_q_lora.down.weight                      the second numbers
+//	PEFT                     base_model.model.… .lora_A.weight       yes   no       PEFT's source: scales
+//	                         and adapter_config.json
+//	kohya, Stable Diffusion  lora_unet_down_blocks_… .lora_down      yes   yes      diffusers: pictures
+//	kohya, FLUX              lora_unet_double_blocks_…               yes   yes      diffusers: pictures (applied
+//	                                                                                by hand) and numbers
+//	LyCORIS' LoCon           as kohya, or lycoris_…; convolutions    yes   in two   diffusers: pictures; in three:
+//	                         in two or in three (lora_mid)                          ComfyUI's source
+//	ComfyUI, ai-toolkit      diffusion_model.double_blocks.… and     yes   no       ComfyUI's key map
+//	                         ….input_blocks.…, A and B or up and down
+//	xlabs                    double_blocks.0.processor.qkv_lora1.…   yes   no       diffusers: numbers
+//	OneTrainer               lora_transformer_… and                  yes   no       OneTrainer's source: names
+//	                         transformer.double_blocks.…qkv.0
+//
+// The versions are diffusers 0.42, PEFT 0.21 and ComfyUI 0.26.
+//
+// Of a fused layer's adapter from elsewhere each of our layers gets all of A and its
+// rows of B. What is not a plain low-rank adapter is refused by its name: DoRA,
+// biases, full differences, LoHa, LoKr, PEFT's beginnings that change the layers' own
+// weights (PiSSA, OLoRA, CorDA, EVA), and every field of a LoraConfig that would
+// change the result or is not known. Tensors of text encoders are passed over and
+// reported by [Adapter.Skipped].
+//
 // diffusers looks for the adapter of a network under its place in the pipeline: the
 // names in a file begin with "transformer." or "unet.", and others are passed over
 // without a word. So an adapter knows its prefix, from the generator or from the file

@@ -1,6 +1,7 @@
 package lora_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -110,6 +111,30 @@ func ExampleAdapter_Save() {
 	fmt.Println(again, err)
 	// Output:
 	// 2 layers, rank 16, 4096 numbers, weight 5 <nil>
+}
+
+// Files for ComfyUI have kohya's names, for which Save and Load need the layers.
+func ExampleSaveOptions() {
+	folder, err := os.MkdirTemp("", "")
+	if err != nil {
+		panic(err)
+	}
+	defer os.RemoveAll(folder)
+	adapter, err := lora.New(lora.Config{Targets: []string{"attn.to_*"}}, layers)
+	if err != nil {
+		panic(err)
+	}
+	path := filepath.Join(folder, "for_comfyui.safetensors")
+	if err := adapter.Save(path, lora.SaveOptions{Kohya: layers}); err != nil {
+		panic(err)
+	}
+	again, err := lora.LoadWith(path, layers, lora.LoadOptions{Strict: true})
+	fmt.Println(again, err)
+	_, err = lora.Load(path, layers[2:])
+	fmt.Println(errors.Is(err, lora.ErrMismatch))
+	// Output:
+	// 2 layers, rank 16, 4096 numbers, weight 5 <nil>
+	// true
 }
 
 func ExampleMerge() {

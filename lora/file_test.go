@@ -164,7 +164,7 @@ func asElsewhere(t *testing.T, path string) *Adapter {
 	content, err := os.ReadFile(path)
 	require.NoError(t, err)
 	changed := bytes.Replace(content, []byte(`"dualprocess":`), []byte(`"Dualprocess":`), 1)
-	a, err := load(fstest.MapFS{"a": {Data: changed}}, "a", nil)
+	a, err := load(fstest.MapFS{"a": {Data: changed}}, "a", nil, LoadOptions{})
 	require.NoError(t, err)
 	return a
 }

@@ -118,7 +118,7 @@ func TestWeightsNotFinite(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a")
 	for _, w := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
 		require.ErrorIs(t, a.WithWeight(w).Save(path, SaveOptions{}), ErrConfig)
-		require.ErrorIs(t, a.WithWeight(w).Save(path, SaveOptions{Fused: []Fused{}}), ErrConfig)
+		require.ErrorIs(t, a.WithWeight(w).Save(path, SaveOptions{Kohya: twoLayers}), ErrConfig)
 		_, err := Merge([]float64{w}, a)
 		require.ErrorIs(t, err, ErrConfig)
 		require.ErrorContains(t, err, "weight")

@@ -56,7 +56,7 @@ func TestLoadForeign(t *testing.T) {
 					shapes[k] = v
 				}
 			}
-			a, err := load(fstest.MapFS{"a": {Data: file(t, test.header, 0.5, shapes)}}, "a", nil)
+			a, err := load(fstest.MapFS{"a": {Data: file(t, test.header, 0.5, shapes)}}, "a", nil, LoadOptions{})
 			require.NoError(t, err)
 			require.Equal(t, []Layer{{Name: "x.q", In: 3, Out: 4}}, a.Layers())
 			require.InDelta(t, test.want, scale(a.parts[0]), 1e-12)
@@ -64,7 +64,7 @@ func TestLoadForeign(t *testing.T) {
 	}
 	bare := map[string][]int{"transformer.x.lora_A.weight": {2, 3}, "transformer.x.lora_B.weight": {4, 2}}
 	layers := []Layer{{Name: "transformer.x", In: 3, Out: 4}}
-	a, err := load(fstest.MapFS{"a": {Data: file(t, nil, 1, bare)}}, "a", layers)
+	a, err := load(fstest.MapFS{"a": {Data: file(t, nil, 1, bare)}}, "a", layers, LoadOptions{})
 	require.NoError(t, err)
 	require.Equal(t, layers, a.Layers(), "the layers decide what is a prefix")
 }
@@ -112,16 +112,16 @@ func TestLoadRefuses(t *testing.T) {
 		"another prefix":     {file(t, header(ownKey, `{"prefix":"x","weight":1,"scale_one":1}`), 1, good), ErrFormat, `begin with "x."`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := load(fstest.MapFS{"a": {Data: test.content}}, "a", nil)
+			_, err := load(fstest.MapFS{"a": {Data: test.content}}, "a", nil, LoadOptions{})
 			require.ErrorIs(t, err, test.is)
 			require.ErrorContains(t, err, test.want)
 		})
 	}
-	_, err := load(fstest.MapFS{"a": {Data: file(t, nil, 1, good)}}, "a", []Layer{{Name: "k", In: 3, Out: 4}})
+	_, err := load(fstest.MapFS{"a": {Data: file(t, nil, 1, good)}}, "a", []Layer{{Name: "k", In: 3, Out: 4}}, LoadOptions{})
 	require.ErrorIs(t, err, ErrMismatch)
 	require.ErrorContains(t, err, `tensor "unet.q.lora_A.weight"`)
 	require.ErrorContains(t, err, `nearest: "k"`)
-	_, err = load(fstest.MapFS{"a": {Data: file(t, nil, 1, good)}}, "a", []Layer{{Name: "q", In: 3, Out: 5}})
+	_, err = load(fstest.MapFS{"a": {Data: file(t, nil, 1, good)}}, "a", []Layer{{Name: "q", In: 3, Out: 5}}, LoadOptions{})
 	require.ErrorIs(t, err, ErrMismatch)
 	_, err = Load("testdata/absent.safetensors", nil)
 	require.ErrorIs(t, err, fs.ErrNotExist)
@@ -131,16 +131,16 @@ func TestLoadRefuses(t *testing.T) {
 func TestPEFTConfigBeside(t *testing.T) {
 	shapes := map[string][]int{"base_model.model.q.lora_A.weight": {2, 3}, "base_model.model.q.lora_B.weight": {4, 2}}
 	fsys := fstest.MapFS{"f/a": {Data: file(t, nil, 1, shapes)}}
-	a, err := load(fsys, "f/a", nil)
+	a, err := load(fsys, "f/a", nil, LoadOptions{})
 	require.NoError(t, err)
 	require.Equal(t, 1.0, scale(a.parts[0]), "without the settings alpha is the rank")
 	fsys["f/adapter_config.json"] = &fstest.MapFile{Data: []byte(`{"r": 2, "lora_alpha": 6, "bias": "none"}`)}
-	a, err = load(fsys, "f/a", nil)
+	a, err = load(fsys, "f/a", nil, LoadOptions{})
 	require.NoError(t, err)
 	require.Equal(t, 3.0, scale(a.parts[0]))
 	for _, text := range []string{`{`, `{"bias": "all"}`, `{"r": 2}` + strings.Repeat(" ", 1<<20)} {
 		fsys["f/adapter_config.json"] = &fstest.MapFile{Data: []byte(text)}
-		_, err = load(fsys, "f/a", nil)
+		_, err = load(fsys, "f/a", nil, LoadOptions{})
 		require.ErrorIs(t, err, ErrFormat)
 		require.ErrorContains(t, err, "adapter_config.json")
 	}

@@ -15,7 +15,7 @@ func (a *Adapter) Scale(factor float64) (*Adapter, error) {
 	if err := checkNumber("factor", factor); err != nil {
 		return nil, fmt.Errorf("lora: scale: %w", err)
 	}
-	out := &Adapter{a.weight, a.prefix, slices.Clone(a.parts)}
+	out := &Adapter{a.weight, a.prefix, slices.Clone(a.parts), a.skipped}
 	for i := range out.parts {
 		out.parts[i].alpha *= factor
 	}

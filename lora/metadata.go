@@ -3,7 +3,6 @@ package lora
 import (
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -48,25 +47,6 @@ func spread(parts []part, number func(p part) float64) perLayer {
 	return out
 }
 
-// of returns the number of one layer. PEFT reads a key as a regular expression
-// for the last elements of the name; the layer's full name is tried first, then
-// keys in alphabetical order.
-func (l perLayer) of(name string) (float64, error) {
-	if v, ok := l.others[name]; ok {
-		return v, nil
-	}
-	for _, key := range slices.Sorted(maps.Keys(l.others)) {
-		pattern, err := regexp.Compile(`^(?:.*\.)?(?:` + key + `)$`)
-		if err != nil {
-			return 0, fmt.Errorf("%w: pattern %q: %w", ErrFormat, key, err)
-		}
-		if pattern.MatchString(name) {
-			return l.others[key], nil
-		}
-	}
-	return l.common, nil
-}
-
 // patterns returns the exceptions for PEFT. A name that is also the end of
 // another layer's is anchored, or PEFT would take it for both. The others stay
 // plain, as diffusers writes them: old versions of PEFT look them up as names.
@@ -90,21 +70,6 @@ type ownMetadata struct {
 	Alphas map[string]float64 `json:"alpha_pattern,omitempty"`
 	Ranks  map[string]int     `json:"ranks,omitempty"` // of layers that were fused
 }
-
-// peftConfig is the part of PEFT's LoraConfig that changes what an adapter does.
-type peftConfig struct {
-	R            *float64           `json:"r"`
-	Alpha        *float64           `json:"lora_alpha"`
-	RankPattern  map[string]float64 `json:"rank_pattern"`
-	AlphaPattern map[string]float64 `json:"alpha_pattern"`
-	RSLoRA       bool               `json:"use_rslora"`
-	DoRA         bool               `json:"use_dora"`
-	Bias         string             `json:"bias"`
-	LoRABias     bool               `json:"lora_bias"`
-}
-
-// peftDefault is the value of r and of lora_alpha where PEFT's file has none.
-const peftDefault = 8.0
 
 // metadata returns the header's metadata for parts as they will be written,
 // whose alphas are those of the file, and for the adapter that they came from.
@@ -178,67 +143,6 @@ func parseOwn(header map[string]string) (*ownMetadata, error) {
 		return nil, fmt.Errorf("%w: metadata %q: a weight is 0", ErrFormat, ownKey)
 	}
 	return own, nil
-}
-
-// parsePEFT returns the settings that diffusers wrote for the tensors with the
-// prefix, and nil if there are none.
-func parsePEFT(header map[string]string, prefix string) (*peftConfig, error) {
-	text, ok := header[peftKey]
-	if !ok {
-		return nil, nil
-	}
-	var all map[string]json.RawMessage
-	if err := json.Unmarshal([]byte(text), &all); err != nil {
-		return nil, fmt.Errorf("%w: metadata %q: %w", ErrFormat, peftKey, err)
-	}
-	mine := map[string]json.RawMessage{}
-	for key, value := range all {
-		if len(key) > len(prefix) && key[:len(prefix)] == prefix {
-			mine[key[len(prefix):]] = value
-		}
-	}
-	if mine["r"] == nil && mine["lora_alpha"] == nil {
-		return nil, nil // settings of another network
-	}
-	again, err := json.Marshal(mine)
-	if err != nil {
-		return nil, fmt.Errorf("%w: metadata %q: %w", ErrFormat, peftKey, err)
-	}
-	return parseConfig(again)
-}
-
-// parseConfig parses PEFT's LoraConfig.
-func parseConfig(text []byte) (*peftConfig, error) {
-	c := new(peftConfig)
-	if err := json.Unmarshal(text, c); err != nil {
-		return nil, fmt.Errorf("%w: LoraConfig: %w", ErrFormat, err)
-	}
-	if c.DoRA || c.LoRABias || (c.Bias != "" && c.Bias != "none") {
-		return nil, fmt.Errorf("%w: LoraConfig: DoRA and biases: %w", ErrFormat, errors.ErrUnsupported)
-	}
-	return c, nil
-}
-
-// alpha returns a layer's alpha, such that alpha/rank is its scale.
-func (c *peftConfig) alpha(name string, rank int) (float64, error) {
-	if c.R != nil {
-		want, err := perLayer{*c.R, c.RankPattern}.of(name)
-		if err != nil {
-			return 0, err
-		}
-		if want != float64(rank) {
-			return 0, fmt.Errorf("%w: rank %d, %v in its LoraConfig", ErrFormat, rank, want)
-		}
-	}
-	common := peftDefault
-	if c.Alpha != nil {
-		common = *c.Alpha
-	}
-	alpha, err := perLayer{common, c.AlphaPattern}.of(name)
-	if c.RSLoRA { // whose scale is alpha/√rank
-		alpha *= math.Sqrt(float64(rank))
-	}
-	return alpha, err
 }
 
 // alpha returns a layer's alpha here for its alpha in the file. Dividing by the

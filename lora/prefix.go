@@ -35,3 +35,12 @@ func pipelinePrefix(layers []Layer) string {
 func prefixOr(prefix string, layers []Layer) string {
 	return cmp.Or(strings.TrimSuffix(prefix, "."), pipelinePrefix(layers))
 }
+
+// mended is prefixOr for a file, where that of a transformer is no prefix of a U-Net:
+// diffusers passes over such a file, and so must not get it again.
+func mended(prefix string, layers []Layer) string {
+	if prefix = prefixOr(prefix, layers); prefix == DefaultPrefix {
+		return pipelinePrefix(layers)
+	}
+	return prefix
+}

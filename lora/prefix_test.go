@@ -92,7 +92,7 @@ func TestPrefixOfLoad(t *testing.T) {
 		{"", transformerLayers, "transformer"},
 	} {
 		for _, layers := range [][]Layer{nil, test.layers} {
-			a, err := load(named(test.before, test.layers), "a", layers)
+			a, err := load(named(test.before, test.layers), "a", layers, LoadOptions{})
 			require.NoError(t, err)
 			require.Equal(t, test.layers, a.Layers())
 			require.Equal(t, test.want, a.Prefix(), "%+v", test)
@@ -105,10 +105,10 @@ func TestPrefixOfLoad(t *testing.T) {
 func TestPrefixInKohya(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a.safetensors")
 	for _, prefix := range []string{"", "unet"} {
-		a, err := New(Config{Prefix: prefix}, fusedLayers)
+		a, err := New(Config{Prefix: prefix}, tinyFlux)
 		require.NoError(t, err)
-		require.NoError(t, a.Save(path, SaveOptions{Fused: published}))
-		b, err := Load(path, fusedLayers, published...)
+		require.NoError(t, a.Save(path, SaveOptions{Kohya: tinyFlux}))
+		b, err := Load(path, tinyFlux)
 		require.NoError(t, err)
 		require.Equal(t, a.Prefix(), b.Prefix())
 	}

@@ -21,14 +21,15 @@ type SaveOptions struct {
 	// for programs that ignore the alpha in the header. It costs a rounding; a
 	// file that is not baked comes back from Load bit for bit.
 	Baked bool
-	// Fused, where given, asks for kohya's naming: the published names of the
-	// generator's layers. They have no prefix; the file notes it for Load alone.
-	Fused []Fused
+	// Kohya, where given, asks for the naming of kohya's sd-scripts, which ComfyUI
+	// and others read: the layers of the generator, as for Load. The names there
+	// have no prefix; the file notes it for Load alone.
+	Kohya []Layer
 }
 
 // Save writes the adapter as a safetensors file in the naming of diffusers,
 // <prefix>.<layer>.lora_A.weight and .lora_B.weight in float32, with PEFT's
-// settings in the header as diffusers has read them since 0.34; or, with Fused, in
+// settings in the header as diffusers has read them since 0.34; or, with Kohya, in
 // that of kohya's sd-scripts. Files are whole or absent, and equal adapters make
 // equal bytes.
 func (a *Adapter) Save(path string, o SaveOptions) error {
@@ -49,7 +50,7 @@ func (a *Adapter) encode(o SaveOptions) ([]safetensors.Tensor, map[string]string
 	}
 	o.Prefix = cmp.Or(strings.TrimSuffix(o.Prefix, "."), a.prefix, DefaultPrefix)
 	o.Weight = cmp.Or(o.Weight, a.weight)
-	if o.Fused != nil {
+	if o.Kohya != nil {
 		return a.encodeKohya(o)
 	}
 	written, original, err := a.forFile(o)

@@ -3,9 +3,6 @@ package flux
 import (
 	"testing"
 
-	"github.com/stretchr/testify/require"
-
-	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline/pipelinetest"
 	"github.com/dualprocess/dualprocess-go/lora"
 )
@@ -26,39 +23,16 @@ func (r *reference) testLora(t *testing.T) {
 	r.Write(t, start, map[string]lora.SaveOptions{
 		"diffusers":   {},
 		"baked":       {Baked: true},
-		"kohya":       {Fused: g.Published()},
-		"kohya_baked": {Fused: g.Published(), Baked: true},
+		"kohya":       {Kohya: layers},
+		"kohya_baked": {Kohya: layers, Baked: true},
 	})
+	r.WriteSame(t, lora.Config{Rank: 2}, layers, map[string]lora.SaveOptions{"diffusers": {}, "kohya": {Kohya: layers}})
 	t.Run("kohya", func(t *testing.T) {
-		pipelinetest.RoundTrip(t, start, lora.SaveOptions{Fused: g.Published()}, layers, g.Published()...)
+		pipelinetest.RoundTrip(t, start, lora.SaveOptions{Kohya: layers}, layers)
 	})
 	t.Run("with_metadata", func(t *testing.T) {
 		a := r.Load(t, "lora/with_metadata/pytorch_lora_weights.safetensors", layers, start)
 		_, picture := r.Sampler(t, g, r.cond, a).Run(t, a, 1)
 		r.Compare(t, "lora.inmem.w1.image_raw", picture, tolerance)
 	})
-}
-
-// TestPublished sees to it that every layer has a published name, but for the one
-// whose halves are swapped, and only one.
-func TestPublished(t *testing.T) {
-	for _, x := range pipelinetest.Find(t, family) {
-		x.Runtime = golden.Plain(t)
-		r := &reference{Reference: x}
-		g := r.open(t, Options{})
-		known := map[lora.Layer]string{}
-		for _, fused := range g.Published() {
-			for _, l := range fused.Layers {
-				require.NotContains(t, known, l)
-				known[l] = fused.Name
-			}
-		}
-		for _, l := range pipelinetest.Layers(t, r.Runtime, g, r.cond) {
-			if l.Name != "norm_out.linear" {
-				require.Contains(t, known, l)
-				delete(known, l)
-			}
-		}
-		require.Empty(t, known, "there are no such layers")
-	}
 }

@@ -30,5 +30,13 @@ func (r *reference) testLora(t *testing.T) {
 	t.Run("round trip", func(t *testing.T) {
 		pipelinetest.RoundTrip(t, start, lora.SaveOptions{}, layers)
 	})
-	r.Write(t, start, map[string]lora.SaveOptions{"diffusers": {}, "baked": {Baked: true}})
+	t.Run("kohya", func(t *testing.T) {
+		pipelinetest.RoundTrip(t, start, lora.SaveOptions{Kohya: layers}, layers)
+	})
+	r.Write(t, start, map[string]lora.SaveOptions{
+		"diffusers": {}, "baked": {Baked: true}, "kohya": {Kohya: layers}, "kohya_baked": {Kohya: layers, Baked: true},
+	})
+	r.WriteSame(t, lora.Config{Rank: 2, Prefix: g.Preset().Prefix, Targets: []string{
+		"conv1", "conv2", "conv_shortcut", "time_emb_proj", "proj_in", "proj_out", "downsamplers.*.conv", "upsamplers.*.conv", "to_*", "to_out.0", "ff.net.0.proj", "ff.net.2",
+	}}, layers, map[string]lora.SaveOptions{"diffusers": {}, "kohya": {Kohya: layers}})
 }

@@ -3,24 +3,29 @@
     export DUALPROCESS_ADAPTERS=/tmp/adapters
     go test -count=1 -run 'TestGolden/.*/.*/lora' ./generator/flux ./generator/sd ./generator/sana
     go test -count=1 -run TestAdapterFile ./examples/checkpoints
+    go test -count=1 -run TestInputs ./lora
     python internal/golden/check_adapters.py internal/golden/testdata /tmp/adapters
 
 The first test writes the adapter of each fixture in all the ways that Save knows;
 scale 1 of each file stands for weight 5, and the picture must be the one that the
-fixture holds for it. The second runs examples/checkpoints with a generator of each
-family and keeps the file that the example wrote, with our pictures before and after;
-in diffusers the picture must be the same without the file, and the same with it. The
-check needs what is in requirements.txt and exits with 1 if a picture is another.
+fixture holds for it. It also writes one of random numbers for all kinds of layers that
+a naming has, in several namings, and the pictures must be the same. The second runs
+examples/checkpoints with a generator of each family and keeps the file that the example
+wrote, with our pictures before and after; in diffusers the picture must be the same
+without the file, and the same with it. The third reads files that people have and saves
+them again; diffusers must find the same layers and numbers in the original. The check
+needs what is in requirements.txt and exits with 1 if a picture or a number is another.
 check_adapters.sh does all of it, in an environment of its own.
 
-Two things are applied here by hand. One is kohya's file, to the weights: diffusers'
-converter takes the sizes of the real model for granted. The other is Sana's adapter
-of its depthwise convolutions, as hooks, after diffusers has loaded the rest of the
-file: since version 0.17 peft refuses that adapter as the paper's peft made it.
+Two things are applied here by hand. One is kohya's file for FLUX, to the weights:
+diffusers' converter takes the sizes of the real model for granted. The other is Sana's
+adapter of its depthwise convolutions, as hooks, after diffusers has loaded the rest of
+the file: since version 0.17 peft refuses that adapter as the paper's peft made it.
 """
 
 import json
 import pathlib
+import re
 import sys
 import tempfile
 
@@ -98,69 +103,144 @@ def depthwise(a, b, scale):
     return hook
 
 
-def fused_rows(name, width, mlp):
-    """The layers of diffusers, with their heights, that make one of kohya's."""
-    parts = name.removeprefix("lora_unet_").split("_")
-    if parts[0] == "single":
-        root = f"single_transformer_blocks.{parts[2]}."
-        rest = "_".join(parts[3:])
-        heights = {"attn.to_q": width, "attn.to_k": width, "attn.to_v": width, "proj_mlp": mlp}
-        layers = {"linear1": heights, "linear2": {"proj_out": width}}[rest]
-    else:
-        root = f"transformer_blocks.{parts[2]}."
-        rest = "_".join(parts[3:])
-        layers = {
-            "img_attn_qkv": {"attn.to_q": width, "attn.to_k": width, "attn.to_v": width},
-            "txt_attn_qkv": {"attn.add_q_proj": width, "attn.add_k_proj": width, "attn.add_v_proj": width},
-            "img_attn_proj": {"attn.to_out.0": width},
-            "txt_attn_proj": {"attn.to_add_out": width},
-            "img_mlp_0": {"ff.net.0.proj": mlp},
-            "img_mlp_2": {"ff.net.2": width},
-            "txt_mlp_0": {"ff_context.net.0.proj": mlp},
-            "txt_mlp_2": {"ff_context.net.2": width},
-        }[rest]
-    return [(root + layer, height) for layer, height in layers.items()]
+BLOCKS = {
+    "double_blocks": ("transformer_blocks", {
+        "img_attn_qkv": ["attn.to_q", "attn.to_k", "attn.to_v"],
+        "txt_attn_qkv": ["attn.add_q_proj", "attn.add_k_proj", "attn.add_v_proj"],
+        "img_attn_proj": ["attn.to_out.0"],
+        "txt_attn_proj": ["attn.to_add_out"],
+        "img_mlp_0": ["ff.net.0.proj"],
+        "img_mlp_2": ["ff.net.2"],
+        "txt_mlp_0": ["ff_context.net.0.proj"],
+        "txt_mlp_2": ["ff_context.net.2"],
+        "img_mod_lin": ["norm1.linear"],
+        "txt_mod_lin": ["norm1_context.linear"],
+    }),
+    "single_blocks": ("single_transformer_blocks", {
+        "linear1": ["attn.to_q", "attn.to_k", "attn.to_v", "proj_mlp"],
+        "linear2": ["proj_out"],
+        "modulation_lin": ["norm.linear"],
+    }),
+}
+AROUND = {
+    "img_in": "x_embedder", "txt_in": "context_embedder", "final_layer_linear": "proj_out",
+    "final_layer_adaLN_modulation_1": "norm_out.linear",
+    **{
+        f"{theirs}_in_{end}_layer": f"time_text_embed.{ours}_embedder.linear_{k}"
+        for theirs, ours in {"time": "timestep", "vector": "text", "guidance": "guidance"}.items()
+        for k, end in enumerate(["in", "out"], 1)
+    },
+}
+
+
+def fused(name):
+    """The layers of diffusers that make one of kohya's, in the order of their rows."""
+    name = name.removeprefix("lora_unet_")
+    if name in AROUND:
+        return [AROUND[name]]
+    kind, number, rest = re.fullmatch(r"(double_blocks|single_blocks)_(\d+)_(.*)", name).groups()
+    root, layers = BLOCKS[kind]
+    return [f"{root}.{number}.{layer}" for layer in layers[rest]]
 
 
 def apply_kohya(pipe, file):
     tensors = load_file(file)
-    config = pipe.transformer.config
-    width = config.num_attention_heads * config.attention_head_dim
     weights = dict(pipe.transformer.named_parameters())
     names = sorted({key.split(".")[0] for key in tensors})
     for name in names:
         down, up, alpha = (tensors[name + end] for end in (".lora_down.weight", ".lora_up.weight", ".alpha"))
         delta = alpha / down.shape[0] * up @ down
+        if name.endswith("adaLN_modulation_1"):  # shift and scale are the other way round
+            delta = torch.cat(delta.chunk(2)[::-1])
         row = 0
-        for layer, height in fused_rows(name, width, 4 * width):
+        for layer in fused(name):
+            weight = weights[layer + ".weight"]
             with torch.no_grad():
-                weights[layer + ".weight"] += delta[row : row + height]
-            row += height
+                weight += delta[row : row + len(weight)]
+            row += len(weight)
         assert row == delta.shape[0], name
 
 
-def check(fixture, adapters):
-    """Prints how far each file's picture is off, and returns whether all are right."""
+def scene(fixture):
+    """How to make the fixture's picture: with a file, or as the pipeline is."""
     about = json.loads((fixture / "golden.json").read_text())
     golden = safe_open(fixture / "golden.safetensors", "pt")
     spec, keys = about["spec"], set(golden.keys())
     steps = next(n for n in range(100) if f"sample.ref.n{n}.image01" in keys)
-    want = (golden.get_tensor("lora.inmem.w5.image_raw") / 2 + 0.5).clamp(0, 1)
-    right = True
-    for file in sorted(adapters.glob("*.safetensors")):
+
+    def make(file=None):
         pipe, more = FAMILIES[spec["family"]](fixture / "model")
-        if file.stem.startswith("kohya"):
+        if file and file.stem.startswith("kohya") and spec["family"] == "flux":
             apply_kohya(pipe, file)
-        else:
+        elif file:
             load(pipe, file)
-        image = paint(
+        return paint(
             pipe, about["prompt"], golden.get_tensor("in.latents"), height=spec["height"], width=spec["width"],
             num_inference_steps=steps, guidance_scale=spec["guidance"], **more(spec),
         )
-        off = (image - want).abs().max().item()
+
+    return make, golden
+
+
+def check(fixture, adapters):
+    """Prints how far each file's picture is off, and returns whether all are right."""
+    make, golden = scene(fixture)
+    want = (golden.get_tensor("lora.inmem.w5.image_raw") / 2 + 0.5).clamp(0, 1)
+    right = True
+    for file in sorted(adapters.glob("*.safetensors")):
+        off = (make(file) - want).abs().max().item()
         print(f"{fixture.name}/{file.name}: off by {off:.2e}", "" if off <= TOLERANCE else "TOO MUCH")
         right &= off <= TOLERANCE
     return right
+
+
+def check_same(fixture, folder):
+    """The same for files of one adapter, which must change the picture alike."""
+    make, _ = scene(fixture)
+    base, (first, *others) = make(), [make(file) for file in sorted(folder.glob("*.safetensors"))]
+    change, off = (first - base).abs().max().item(), max((other - first).abs().max().item() for other in others)
+    right = off <= TOLERANCE and change >= CHANGE
+    print(f"{fixture.name}/same: off by {off:.2e} after a change of {change:.2f}", "" if right else "WRONG")
+    return right
+
+
+INPUTS = pathlib.Path(__file__).parents[2] / "lora" / "testdata" / "inputs"
+UNREAD = {"flux_default_name", "flux_comfy_AB", "sd_wrong_prefix"}  # by diffusers 0.42, which finds no layers in them
+
+
+def check_input(file):
+    """Compares what we read in a file that people have with what diffusers reads."""
+    flux = file.stem.startswith("flux")
+    if file.stem in UNREAD:
+        print(f"inputs/{file.name}: not read by diffusers")
+        return True
+    pipeline, options = (FluxPipeline, {"return_alphas": True}) if flux else (StableDiffusionPipeline, {})
+    theirs, alphas, *_ = pipeline.lora_state_dict(INPUTS / file.name, **options)
+    prefix = "transformer." if flux else "unet."
+    scales = {plain(key): float(alpha) for key, alpha in (alphas or {}).items()}
+    want, got = changes(theirs, prefix, scales), changes(load_file(file), prefix, {})
+    off = max(((want[name] - got[name]).abs().max() / want[name].abs().max()).item() for name in want.keys() & got.keys())
+    right = want.keys() == got.keys() and off <= 1e-6
+    print(f"inputs/{file.name}: {len(got)} layers off by {off:.2e}", "" if right else "WRONG")
+    return right
+
+
+def plain(key):
+    """A layer's name out of that of one of its tensors, or of its alpha."""
+    key = re.sub(r"(\.lora_[AB]|\.lora\.(down|up)|(?<=_lora)\.(down|up))?(\.weight)?(\.alpha)?$", "", key)
+    if key.endswith("_lora"):
+        key = key.removesuffix("_lora").replace(".processor.", ".")
+        key += ".0" if key.endswith(".to_out") else ""
+    return key
+
+
+def changes(tensors, prefix, alphas):
+    """What an adapter adds to the weights of each linear layer."""
+    a, b = {}, {}
+    for key, value in tensors.items():
+        if key.startswith(prefix) and not key.endswith(".alpha"):
+            (a if re.search(r"lora_A|[._]lora\.down", key) else b)[plain(key)] = value.float()
+    return {name: alphas.get(name, len(a[name])) / len(a[name]) * b[name] @ a[name] for name in a}
 
 
 def check_example(fixtures, folder):
@@ -204,11 +284,16 @@ def main(fixtures, adapters):
     if not folders:
         print(f"no adapters in {adapters}")
         return 1
-    return int(not all([
-        check_example(fixtures, folder) if (folder / "example.json").exists()
-        else check(fixtures / folder.relative_to(adapters), folder)
-        for folder in folders
-    ]))
+    def check_any(folder):
+        if (folder / "example.json").exists():
+            return check_example(fixtures, folder)
+        if folder.name == "inputs":
+            return all([check_input(file) for file in sorted(folder.glob("*.safetensors"))])
+        if folder.name == "same":
+            return check_same(fixtures / folder.parent.relative_to(adapters), folder)
+        return check(fixtures / folder.relative_to(adapters), folder)
+
+    return int(not all([check_any(folder) for folder in folders]))
 
 
 if __name__ == "__main__":

@@ -66,6 +66,7 @@ check() {
     export DUALPROCESS_FIXTURES='' DUALPROCESS_ADAPTERS=$adapters
     go test -count=1 -run 'TestGolden/.*/.*/lora' ./generator/flux ./generator/sd ./generator/sana
     go test -count=1 -run TestAdapterFile ./examples/checkpoints
+    go test -count=1 -run TestInputs ./lora
   fi
   "$python" internal/golden/check_adapters.py internal/golden/testdata "$adapters"
 }

@@ -1,6 +1,7 @@
 package pipelinetest
 
 import (
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -96,10 +97,10 @@ func (r *Reference) Load(t *testing.T, file string, layers []lora.Layer, start *
 }
 
 // RoundTrip saves an adapter, which must come back as it was.
-func RoundTrip(t *testing.T, a *lora.Adapter, o lora.SaveOptions, layers []lora.Layer, fused ...lora.Fused) {
+func RoundTrip(t *testing.T, a *lora.Adapter, o lora.SaveOptions, layers []lora.Layer) {
 	path := filepath.Join(t.TempDir(), "own.safetensors")
 	require.NoError(t, a.Save(path, o))
-	again, err := lora.Load(path, layers, fused...)
+	again, err := lora.Load(path, layers)
 	require.NoError(t, err)
 	require.Equal(t, a, again)
 }
@@ -111,11 +112,30 @@ const adaptersEnv = "DUALPROCESS_ADAPTERS"
 // Write saves an adapter in several ways, by the name of the file, if the
 // environment asks for it.
 func (r *Reference) Write(t *testing.T, a *lora.Adapter, ways map[string]lora.SaveOptions) {
+	r.write(t, "", a, ways)
+}
+
+// WriteSame does so with an adapter of random numbers for the named layers, of which
+// the fixture has no picture: the files must do the same as one another.
+func (r *Reference) WriteSame(t *testing.T, c lora.Config, layers []lora.Layer, ways map[string]lora.SaveOptions) {
+	a, err := lora.New(c, layers)
+	require.NoError(t, err)
+	rng, params := rand.New(rand.NewPCG(3, 4)), a.Params()
+	for k := 1; k < len(params); k += 2 {
+		params[k] = Noise(rng, 0.05, params[k].Shape().Dimensions...)
+	}
+	a, err = a.WithParams(params)
+	require.NoError(t, err)
+	r.write(t, "same", a.WithWeight(1), ways)
+}
+
+// write saves an adapter in several ways into a folder below the fixture's.
+func (r *Reference) write(t *testing.T, below string, a *lora.Adapter, ways map[string]lora.SaveOptions) {
 	root := os.Getenv(adaptersEnv)
 	if root == "" {
 		return
 	}
-	folder := filepath.Join(root, filepath.FromSlash(r.Name))
+	folder := filepath.Join(root, filepath.FromSlash(r.Name), below)
 	require.NoError(t, os.MkdirAll(folder, 0o755))
 	for name, o := range ways {
 		require.NoError(t, a.Save(filepath.Join(folder, name+".safetensors"), o))
