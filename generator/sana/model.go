@@ -97,7 +97,19 @@ func (g *Generator) size() (height, width int) {
 // which gets no instruction. What is too long is cut, as in the pipeline. The
 // latest prompts are remembered.
 func (g *Generator) Encode(ctx context.Context, prompt string) (dualprocess.Inputs, error) {
-	return g.encoder.Encode(ctx, wording{*g.options.Instruction, clean(prompt)})
+	return g.encoder.Encode(ctx, g.wording(prompt))
+}
+
+// Guides says whether the scale of guidance asks for a negative prompt.
+func (g *Generator) Guides() bool { return g.encoder.Guides() }
+
+// EncodeGuided is Encode with another negative prompt than that of the options.
+func (g *Generator) EncodeGuided(ctx context.Context, prompt, negative string) (dualprocess.Inputs, error) {
+	return g.encoder.EncodeGuided(ctx, g.wording(prompt), wording{"", clean(negative)})
+}
+
+func (g *Generator) wording(prompt string) wording {
+	return wording{*g.options.Instruction, clean(prompt)}
 }
 
 // Runtime is the one that the generator was opened with.
@@ -138,13 +150,14 @@ func (g *Generator) Predict(d *lora.Delta, latents, i *Node, cond []*Node) *Node
 // of the network's batch.
 func (g *Generator) predict(f nn.Pass, latents, times *Node, cond []*Node) *Node {
 	g.model.In(latents.Graph())
-	network := func(x *Node, cond []*Node) *Node {
+	network := func(d *lora.Delta, x *Node, cond []*Node) *Node {
+		f.Delta = d
 		in := inputs{latents: ConvertDType(x, g.runtime.DType), text: cond[0], mask: cond[1], time: times}
 		f.Checkpoint = g.runtime.Checkpoints(g.options.Checkpoint, x.Shape().Dim(0)*g.activations())
 		return ConvertDType(g.transformer.apply(f, in), dtypes.Float32)
 	}
 	x := pipeline.ChannelsLast(latents)
-	return pipeline.ChannelsFirst(pipeline.Guided(*g.options.Guidance, x, cond, network))
+	return pipeline.ChannelsFirst(pipeline.Guided(*g.options.Guidance, f.Delta, x, cond, network))
 }
 
 // activations estimates the bytes that the backward pass of one row of the

@@ -47,6 +47,7 @@ var (
 	_ dualprocess.Conditioner = (*Generator)(nil)
 	_ dualprocess.Leveler     = (*Generator)(nil)
 	_ dualprocess.Releaser    = (*Generator)(nil)
+	_ dualprocess.Guider      = (*Generator)(nil)
 )
 
 // Open loads the generator in folder. Its weights become frozen variables of the
@@ -97,6 +98,14 @@ func (g *Generator) Encode(ctx context.Context, prompt string) (dualprocess.Inpu
 	return g.encoder.Encode(ctx, prompt)
 }
 
+// Guides says whether the scale of guidance asks for a negative prompt.
+func (g *Generator) Guides() bool { return g.encoder.Guides() }
+
+// EncodeGuided is Encode with another negative prompt than that of the options.
+func (g *Generator) EncodeGuided(ctx context.Context, prompt, negative string) (dualprocess.Inputs, error) {
+	return g.encoder.EncodeGuided(ctx, prompt, negative)
+}
+
 // Runtime is the one that the generator was opened with.
 func (g *Generator) Runtime() *backends.Runtime { return g.runtime }
 
@@ -136,12 +145,13 @@ func (g *Generator) Predict(d *lora.Delta, latents, i *Node, cond []*Node) *Node
 // the network's batch.
 func (g *Generator) predict(f nn.Pass, latents, times *Node, cond []*Node) *Node {
 	g.model.In(latents.Graph())
-	network := func(x *Node, cond []*Node) *Node {
+	network := func(d *lora.Delta, x *Node, cond []*Node) *Node {
+		f.Delta = d
 		f.Checkpoint = g.runtime.Checkpoints(g.options.Checkpoint, x.Shape().Dim(0)*g.activations())
 		return ConvertDType(g.unet.apply(f, ConvertDType(x, g.runtime.DType), times, cond[0]), dtypes.Float32)
 	}
 	x := pipeline.ChannelsLast(latents)
-	return pipeline.ChannelsFirst(pipeline.Guided(*g.options.Guidance, x, cond, network))
+	return pipeline.ChannelsFirst(pipeline.Guided(*g.options.Guidance, f.Delta, x, cond, network))
 }
 
 // activations estimates the bytes that the backward pass of one row of the U-Net's
