@@ -17,15 +17,17 @@ import (
 // pass through several times in a graph, as under guidance or checkpointing.
 type Delta struct {
 	layers   map[string]placed
+	pictures int       // that have adapters of their own; 0 = one adapter for all
 	recorder *Recorder // nil but in a recording
 }
 
 // placed is the adapter of one layer in a graph.
 type placed struct {
 	Layer
-	rank  int
-	a, b  *Node // as in Params
-	scale *Node // scalar float32: weight · alpha/rank
+	rank     int
+	pictures int   // as in Delta
+	a, b     *Node // as in Params; with a leading axis of pictures if there are any
+	scale    *Node // scalar float32, or [pictures]: weight · alpha/rank
 }
 
 // Delta places the adapter in the graph of params, which are nodes in the order,
@@ -52,7 +54,7 @@ func (a *Adapter) Delta(params []*Node, weight *Node) *Delta {
 		if !nodeA.Shape().Equal(wantA) || !nodeB.Shape().Equal(wantB) {
 			exceptions.Panicf("lora: layer %q has A %s and B %s, wants %s and %s", p.Name, nodeA.Shape(), nodeB.Shape(), wantA, wantB)
 		}
-		d.layers[p.Name] = placed{p.Layer, p.rank, nodeA, nodeB, MulScalar(weight, p.alpha/float64(p.rank))}
+		d.layers[p.Name] = placed{p.Layer, p.rank, 0, nodeA, nodeB, MulScalar(weight, p.alpha/float64(p.rank))}
 	}
 	return d
 }
@@ -84,8 +86,9 @@ func (d *Delta) Linear(name string, x, y *Node) *Node {
 	if !ok {
 		return y
 	}
-	low := p.lift(Dot(ConvertDType(x, dtypes.Float32), p.a).General([]int{last}, nil, []int{1}, nil)) // [..., rank]
-	return p.add(y, Dot(low, p.b).General([]int{last}, nil, []int{1}, nil))                           // [..., out]
+	p.check(x)
+	low := p.lift(p.times(ConvertDType(x, dtypes.Float32), last, p.a)) // [..., rank]
+	return p.add(y, p.times(low, last, p.b))                           // [..., out]
 }
 
 // Convolution says how a layer convolves pictures. The adapter's convolution has
@@ -121,14 +124,16 @@ func (d *Delta) Conv(name string, x, y *Node, c Convolution) *Node {
 	if !ok {
 		return y
 	}
-	low := p.lift(c.Apply(ConvertDType(x, dtypes.Float32), p.a))
+	p.check(x)
+	low := p.lift(p.convolve(ConvertDType(x, dtypes.Float32), c))
 	want := slices.Clone(y.Shape().Dimensions)
 	want[channels] = p.rank
 	if !slices.Equal(low.Shape().Dimensions, want) {
 		exceptions.Panicf("lora: layer %q: Apply gave %s, wants %v", name, low.Shape(), want)
 	}
-	b := Reshape(p.b, p.Out, p.rank) // a kernel of 1×1 is a matrix
-	out := Dot(low, b).General([]int{channels}, nil, []int{1}, nil)
+	dims := p.b.Shape().Dimensions
+	b := Reshape(p.b, dims[:len(dims)-2]...) // a kernel of 1×1 is a matrix
+	out := p.times(low, channels, b)
 	if c.ChannelsFirst {
 		out = TransposeAllAxes(out, 0, 3, 1, 2) // the product puts its own axis last
 	}
@@ -149,8 +154,20 @@ func (d *Delta) find(l Layer) (placed, bool) {
 	return p, ok
 }
 
-// lift multiplies by weight · alpha/rank, where the tensors are smallest.
-func (p placed) lift(low *Node) *Node { return Mul(low, p.scale) }
+// lift multiplies by weight · alpha/rank, where the tensors are smallest. An adapter
+// of another picture that is too large for float32 does not reach one at 0.
+func (p placed) lift(low *Node) *Node {
+	if p.pictures == 0 {
+		return Mul(low, p.scale)
+	}
+	dims := make([]int, low.Rank())
+	for k := range dims {
+		dims[k] = 1
+	}
+	dims[0] = p.pictures
+	scale := BroadcastToDims(Reshape(p.scale, dims...), low.Shape().Dimensions...)
+	return Where(Equal(scale, ZerosLike(scale)), ZerosLike(low), Mul(low, scale))
+}
 
 // add adds the low-rank product: the one place where it leaves float32.
 func (p placed) add(y, product *Node) *Node { return Add(y, ConvertDType(product, y.DType())) }

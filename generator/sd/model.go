@@ -136,12 +136,13 @@ func (g *Generator) Predict(d *lora.Delta, latents, i *Node, cond []*Node) *Node
 // the network's batch.
 func (g *Generator) predict(f nn.Pass, latents, times *Node, cond []*Node) *Node {
 	g.model.In(latents.Graph())
-	network := func(x *Node, cond []*Node) *Node {
+	network := func(d *lora.Delta, x *Node, cond []*Node) *Node {
+		f.Delta = d
 		f.Checkpoint = g.runtime.Checkpoints(g.options.Checkpoint, x.Shape().Dim(0)*g.activations())
 		return ConvertDType(g.unet.apply(f, ConvertDType(x, g.runtime.DType), times, cond[0]), dtypes.Float32)
 	}
 	x := pipeline.ChannelsLast(latents)
-	return pipeline.ChannelsFirst(pipeline.Guided(*g.options.Guidance, x, cond, network))
+	return pipeline.ChannelsFirst(pipeline.Guided(*g.options.Guidance, f.Delta, x, cond, network))
 }
 
 // activations estimates the bytes that the backward pass of one row of the U-Net's

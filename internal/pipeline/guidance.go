@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	. "github.com/gomlx/gomlx/core/graph"
+
+	"github.com/dualprocess/dualprocess-go/lora"
 )
 
 // Guides says whether a scale of classifier-free guidance (Ho and Salimans, 2022)
@@ -22,17 +24,18 @@ func Negative[P any](scale float64, prompt P) *P {
 // prompt, of which cond holds first the former and then the latter. Both are made in
 // one batch [negative, positive], 2B rows; every condition has a leading axis of B.
 // Where the scale does not guide, cond holds the former alone, and p is returned.
-// That is the order of Encoder.Encode.
-func Guided(scale float64, latents *Node, cond []*Node, network func(latents *Node, cond []*Node) *Node) *Node {
+// That is the order of Encoder.Encode. The network is given d, the adapter, for its
+// batch.
+func Guided(scale float64, d *lora.Delta, latents *Node, cond []*Node, network func(d *lora.Delta, latents *Node, cond []*Node) *Node) *Node {
 	if !Guides(scale) {
-		return network(latents, cond)
+		return network(d, latents, cond)
 	}
 	half := len(cond) / 2
 	both := make([]*Node, half)
 	for k := range both {
 		both[k] = Concatenate([]*Node{cond[half+k], cond[k]}, 0)
 	}
-	predictions := Split(network(Concatenate([]*Node{latents, latents}, 0), both), 0, 2)
+	predictions := Split(network(d.Repeat(2), Concatenate([]*Node{latents, latents}, 0), both), 0, 2)
 	negative, positive := predictions[0], predictions[1]
 	return Add(negative, MulScalar(Sub(positive, negative), scale))
 }

@@ -8,12 +8,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/lora"
 )
 
 func TestGuided(t *testing.T) {
 	rt := golden.Runtime(t)
 	got := golden.Run(t, rt, func(in []*Node) golden.Outputs {
-		return golden.Outputs{"guided": Guided(3, in[0], []*Node{in[2], in[1]}, func(latents *Node, cond []*Node) *Node {
+		return golden.Outputs{"guided": Guided(3, nil, in[0], []*Node{in[2], in[1]}, func(_ *lora.Delta, latents *Node, cond []*Node) *Node {
 			require.Equal(t, []int{4, 1}, latents.Shape().Dimensions)
 			return Mul(latents, cond[0])
 		})}
