@@ -4,6 +4,7 @@ import (
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/lora"
 )
 
@@ -30,6 +31,65 @@ func takeDelta(in *cursor, a *lora.Adapter) (delta *lora.Delta, params []*Node) 
 	}
 	params = in.take(paramCount(a))
 	return a.Delta(params, in.one()), params
+}
+
+// loaded is an adapter on the device; nil is the base model.
+type loaded struct {
+	*lora.Adapter
+	params []*tensors.Tensor
+}
+
+func load(a *lora.Adapter) *loaded {
+	if a == nil {
+		return nil
+	}
+	return &loaded{a, a.Params()}
+}
+
+// get is the adapter; nil is the base model.
+func (l *loaded) get() *lora.Adapter {
+	if l == nil {
+		return nil
+	}
+	return l.Adapter
+}
+
+// at is the adapter at a weight.
+func (l *loaded) at(weight float64) *adapted {
+	if l == nil {
+		return nil
+	}
+	return &adapted{l.params, weight}
+}
+
+func (l *loaded) release() {
+	if l != nil {
+		graphs.Release(l.params...)
+	}
+}
+
+// mixed are adapters of the same Shape, one for each picture of a batch.
+type mixed struct {
+	params [][]*tensors.Tensor
+	scales [][]float32 // [pictures, layers]
+}
+
+// inputs lists them for a program.
+func (m *mixed) inputs() []any {
+	var all []any
+	for _, params := range m.params {
+		all = append(all, params)
+	}
+	return append(all, m.scales)
+}
+
+// takeMixed reads the inputs of adapters of a's Shape in a graph.
+func takeMixed(in *cursor, a *lora.Adapter, pictures int) *lora.Delta {
+	params := make([][]*Node, pictures)
+	for k := range params {
+		params[k] = in.take(paramCount(a))
+	}
+	return a.BatchDelta(params, in.one())
 }
 
 // paramCount is the length of a.Params().

@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/compute/shapes"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/quote"
@@ -158,12 +158,9 @@ func checkImages(images []image.Image) error {
 	return nil
 }
 
-// checkLatents checks latents that are to be denoised from step 0.
-func (p *plan) checkLatents(latents *tensors.Tensor) error {
-	if !latents.Ok() {
-		return invalid("Latents", "must hold numbers: they are nil or were freed")
-	}
-	got, want := latents.Shape(), p.latents
+// checkLatents checks the shape of latents that are to be denoised from step 0.
+func (p *plan) checkLatents(got shapes.Shape) error {
+	want := p.latents
 	if got.Rank() != want.Rank() || got.DType != dtypes.Float32 || got.Dimensions[0] < 1 ||
 		!slices.Equal(got.Dimensions[1:], want.Dimensions[1:]) {
 		return invalid("Latents", "are %s; of one picture they are %s", got, want)

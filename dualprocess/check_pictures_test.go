@@ -78,9 +78,21 @@ func TestSampleFindsMistakes(t *testing.T) {
 func TestSamplerFindsMistakes(t *testing.T) {
 	w := newToy(t, "go")
 	for field, make := range map[string]func() (*dualprocess.Sampler, error){
-		"Runtime":   func() (*dualprocess.Sampler, error) { return dualprocess.NewSampler(nil, w.g, nil, 0) },
-		"Generator": func() (*dualprocess.Sampler, error) { return dualprocess.NewSampler(w.rt, nil, nil, 0) },
-		"Batch":     func() (*dualprocess.Sampler, error) { return dualprocess.NewSampler(w.rt, w.g, nil, -1) },
+		"Runtime": func() (*dualprocess.Sampler, error) {
+			return dualprocess.NewSampler(nil, w.g, dualprocess.SamplerOptions{})
+		},
+		"Generator": func() (*dualprocess.Sampler, error) {
+			return dualprocess.NewSampler(w.rt, nil, dualprocess.SamplerOptions{})
+		},
+		"Batch": func() (*dualprocess.Sampler, error) {
+			return dualprocess.NewSampler(w.rt, w.g, dualprocess.SamplerOptions{Batch: -1})
+		},
+		"Prompts": func() (*dualprocess.Sampler, error) {
+			return dualprocess.NewSampler(w.rt, w.g, dualprocess.SamplerOptions{Batch: 4, Prompts: 3})
+		},
+		"Adapters": func() (*dualprocess.Sampler, error) {
+			return dualprocess.NewSampler(w.rt, w.g, dualprocess.SamplerOptions{Adapters: -1})
+		},
 	} {
 		s, err := make()
 		assert.Nil(t, s)
@@ -88,7 +100,7 @@ func TestSamplerFindsMistakes(t *testing.T) {
 	}
 	noise, err := w.g.Latents(1)
 	require.NoError(t, err)
-	s, err := dualprocess.NewSampler(w.rt, w.g, nil, 0)
+	s, err := dualprocess.NewSampler(w.rt, w.g, dualprocess.SamplerOptions{})
 	require.NoError(t, err)
 	freed := tensors.FromScalar(float32(1))
 	freed.MustFinalizeAll()
@@ -99,14 +111,17 @@ func TestSamplerFindsMistakes(t *testing.T) {
 		"empty": tensors.FromFlatDataAndDimensions([]float32{}, 0, 8),
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := s.Render(background, "sea", 0, latents)
+			_, err := s.Render(background, dualprocess.Request{Prompt: "sea"}, latents)
 			requireMistake(t, err, "Latents")
 		})
 	}
 	for _, call := range []func(ctx context.Context, weight float64) error{
-		func(ctx context.Context, weight float64) error { _, err := s.Sample(ctx, "sea", weight, 1); return err },
 		func(ctx context.Context, weight float64) error {
-			_, err := s.Render(ctx, "sea", weight, noise)
+			_, err := s.Sample(ctx, dualprocess.Request{Prompt: "sea", Weight: &weight})
+			return err
+		},
+		func(ctx context.Context, weight float64) error {
+			_, err := s.Render(ctx, dualprocess.Request{Prompt: "sea", Weight: &weight}, noise)
 			return err
 		},
 	} {
@@ -118,9 +133,9 @@ func TestSamplerFindsMistakes(t *testing.T) {
 	s.Close()
 	s.Close()
 	for _, s := range []*dualprocess.Sampler{s, {}, nil} {
-		_, err := s.Sample(background, "sea", 0, 1)
+		_, err := s.Sample(background, dualprocess.Request{Prompt: "sea"})
 		requireMistake(t, err, "Sampler")
-		_, err = s.Render(background, "sea", 0, noise)
+		_, err = s.Render(background, dualprocess.Request{Prompt: "sea"}, noise)
 		requireMistake(t, err, "Sampler")
 		s.Close()
 	}

@@ -60,7 +60,7 @@ func encode(ctx context.Context, g Generator, prompts []string) (*conditions, er
 		in, err := g.Encode(ctx, prompt)
 		if err == nil {
 			c.prompts = append(c.prompts, in)
-			err = sameShapes(c.prompts[0], in)
+			err = sameShapes(c.prompts[0].shapes(), in)
 		}
 		if err != nil {
 			return c, fmt.Errorf("encode prompt %s: %w", quote.Short(prompt), err)
@@ -69,9 +69,9 @@ func encode(ctx context.Context, g Generator, prompts []string) (*conditions, er
 	return c, nil
 }
 
-// sameShapes returns an error unless both have tensors of the same shapes with a
-// leading axis of 1.
-func sameShapes(first, in Inputs) error {
+// sameShapes returns an error unless the tensors have the shapes of the first
+// prompt's with a leading axis of 1.
+func sameShapes(first []shapes.Shape, in Inputs) error {
 	if len(in) != len(first) {
 		return fmt.Errorf("%d tensors where the first prompt has %d", len(in), len(first))
 	}
@@ -82,17 +82,22 @@ func sameShapes(first, in Inputs) error {
 		if t.Rank() == 0 || t.Shape().Dimensions[0] != 1 {
 			return fmt.Errorf("tensor %d has shape %s without a leading axis of 1", k, t.Shape())
 		}
-		if !t.Shape().Equal(first[k].Shape()) {
-			return fmt.Errorf("tensor %d has shape %s where the first prompt has %s", k, t.Shape(), first[k].Shape())
+		if !t.Shape().Equal(first[k]) {
+			return fmt.Errorf("tensor %d has shape %s where the first prompt has %s", k, t.Shape(), first[k])
 		}
 	}
 	return nil
 }
 
 // shapes are those of one prompt, with a leading axis of 1.
-func (c *conditions) shapes() []shapes.Shape {
+func (c *conditions) shapes() []shapes.Shape { return c.prompts[0].shapes() }
+
+func (in Inputs) shapes() []shapes.Shape {
 	var all []shapes.Shape
-	for _, t := range c.prompts[0] {
+	for _, t := range in {
+		if t == nil {
+			t = &tensors.Tensor{}
+		}
 		all = append(all, t.Shape())
 	}
 	return all

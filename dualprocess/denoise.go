@@ -17,6 +17,7 @@ import (
 type denoiser struct {
 	generator  Generator
 	adapter    *lora.Adapter // its layers; nil = only ever the base model
+	mixed      int           // pictures of a batch that have adapters of their own; 0 = one for all
 	conditions *conditions
 	step       *graphs.Program
 }
@@ -27,9 +28,17 @@ func newDenoiser(rt *backends.Runtime, g Generator, a *lora.Adapter, c *conditio
 	return d
 }
 
+// newMixedDenoiser returns a denoiser for batches whose pictures have adapters of
+// their own, of a's Shape. It is yet to be given conditions.
+func newMixedDenoiser(rt *backends.Runtime, g Generator, a *lora.Adapter, batch int) *denoiser {
+	d := &denoiser{generator: g, adapter: a, mixed: batch}
+	d.step = newProgram(rt, "denoise with several adapters", formOf(a.Shape(), batch), d.build, g)
+	return d
+}
+
 // fromSeeds denoises the noise of the seeds from step 0 to step end, for the
 // prompts of the given rows.
-func (d *denoiser) fromSeeds(ctx context.Context, a *adapted, seeds []int64, rows []int32, end int) (*tensors.Tensor, error) {
+func (d *denoiser) fromSeeds(ctx context.Context, a group, seeds []int64, rows []int32, end int) (*tensors.Tensor, error) {
 	latents, err := latentsOf(d.generator, seeds)
 	if err != nil {
 		return nil, err
@@ -39,7 +48,7 @@ func (d *denoiser) fromSeeds(ctx context.Context, a *adapted, seeds []int64, row
 
 // denoise takes the latents of step 0 to step end. It takes over the latents that
 // it is given.
-func (d *denoiser) denoise(ctx context.Context, a *adapted, latents *tensors.Tensor, rows []int32, end int) (*tensors.Tensor, error) {
+func (d *denoiser) denoise(ctx context.Context, a group, latents *tensors.Tensor, rows []int32, end int) (*tensors.Tensor, error) {
 	state := initial(d.generator, latents)
 	for i := range end {
 		out, err := d.step.Run(ctx, d.inputs(a, state, i, rows)...)
@@ -57,18 +66,26 @@ func (d *denoiser) denoise(ctx context.Context, a *adapted, latents *tensors.Ten
 
 // inputs lists what one step wants: the adapter, the state of step i, i, and the
 // conditions of the batch.
-func (d *denoiser) inputs(a *adapted, state []*tensors.Tensor, i int, rows []int32) []any {
+func (d *denoiser) inputs(a group, state []*tensors.Tensor, i int, rows []int32) []any {
 	return []any{a.inputs(), state, int32(i), d.conditions.inputs(rows)}
 }
 
 // build is the graph of one step: it reads inputs and returns the state of step
 // i+1.
 func (d *denoiser) build(in *cursor) []*Node {
-	delta, _ := takeDelta(in, d.adapter)
+	delta := d.takeDelta(in)
 	state, i := in.take(stateSize(d.generator)), in.one()
 	cond := d.conditions.take(in, state[0].Shape().Dim(0))
 	prediction := d.generator.Predict(delta, state[0], i, cond)
 	return advance(d.generator, state, prediction, i)
+}
+
+func (d *denoiser) takeDelta(in *cursor) *lora.Delta {
+	if d.mixed > 0 {
+		return takeMixed(in, d.adapter, d.mixed)
+	}
+	delta, _ := takeDelta(in, d.adapter)
+	return delta
 }
 
 // stateSize is the number of tensors that go from one step to the next: the latents

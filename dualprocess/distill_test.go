@@ -203,13 +203,13 @@ func TestNothingRecompiles(t *testing.T) {
 		assert.Equal(t, builds[settled], n)
 	}
 
-	s, err := dualprocess.NewSampler(w.rt, w.g, nil, 2)
+	s, err := dualprocess.NewSampler(w.rt, w.g, dualprocess.SamplerOptions{Batch: 2})
 	require.NoError(t, err)
 	defer s.Close()
-	_, err = s.Sample(background, "sea", 0, 1)
+	_, err = s.Sample(background, dualprocess.Request{Prompt: "sea", Seeds: []int64{1}})
 	require.NoError(t, err)
 	built := w.g.predicts
-	_, err = s.Sample(background, "desert", 0, 4, 5, 6)
+	_, err = s.Sample(background, dualprocess.Request{Prompt: "desert", Seeds: []int64{4, 5, 6}})
 	require.NoError(t, err)
 	assert.Equal(t, built, w.g.predicts, "neither prompts nor numbers of seeds compile again")
 }

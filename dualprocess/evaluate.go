@@ -90,8 +90,8 @@ func Evaluate(ctx context.Context, e Evaluation) (ratings []Rating, err error) {
 	clock := &clock{began: time.Now(), tell: e.Status}
 	ctx = clock.observed(ctx)
 	clock.phase(Encoding)
-	s := newSampler(e.Runtime, e.Generator, e.Adapter, e.Batch)
-	defer s.Close()
+	s := newStudio(e.Runtime, e.Generator, e.Adapter, e.Batch)
+	defer s.close()
 	if err := s.prepare(ctx, e.Prompts...); err != nil {
 		return nil, err
 	}
@@ -121,12 +121,12 @@ func Evaluate(ctx context.Context, e Evaluation) (ratings []Rating, err error) {
 }
 
 // openLog opens the checkpoint; nil is none.
-func (e *Evaluation) openLog(s *Sampler, r rater) (*ratingLog, error) {
+func (e *Evaluation) openLog(s *studio, r rater) (*ratingLog, error) {
 	if e.Checkpoint == "" {
 		return nil, nil
 	}
 	var id identity
-	conditions, err := s.denoiser.conditions.digest(0, len(e.Prompts))
+	conditions, err := s.conditions.digest(0, len(e.Prompts))
 	if err != nil {
 		return nil, err
 	}
@@ -155,7 +155,7 @@ func (e *Evaluation) newRater(ctx context.Context, p *plan) (rater, error) {
 }
 
 // atWeight appends the ratings of all pictures at one weight.
-func (e *Evaluation) atWeight(ctx context.Context, s *Sampler, r rater, log *ratingLog, weight float64, ratings []Rating) ([]Rating, error) {
+func (e *Evaluation) atWeight(ctx context.Context, s *studio, r rater, log *ratingLog, weight float64, ratings []Rating) ([]Rating, error) {
 	var jobs []job
 	for row := range e.Prompts {
 		for _, seed := range e.Seeds {
@@ -187,7 +187,7 @@ func (e *Evaluation) atWeight(ctx context.Context, s *Sampler, r rater, log *rat
 }
 
 // batch makes and rates pictures, of which so many are used.
-func (e *Evaluation) batch(ctx context.Context, s *Sampler, r rater, weight float64, seeds []int64, rows []int32, used int) ([]Rating, error) {
+func (e *Evaluation) batch(ctx context.Context, s *studio, r rater, weight float64, seeds []int64, rows []int32, used int) ([]Rating, error) {
 	pictures, err := s.pictures(ctx, weight, seeds, rows)
 	if err != nil {
 		return nil, err

@@ -16,12 +16,12 @@ import (
 // levels of 255.
 func shift(t *testing.T, w *toy, a *lora.Adapter, prompt string) float64 {
 	t.Helper()
-	s, err := dualprocess.NewSampler(w.rt, w.g, a, 4)
+	s, err := dualprocess.NewSampler(w.rt, w.g, dualprocess.SamplerOptions{Batch: 4})
 	require.NoError(t, err)
 	defer s.Close()
-	base, err := s.Sample(background, prompt, 0, unseen(8)...)
+	base, err := s.Sample(background, dualprocess.Request{Prompt: prompt, Seeds: unseen(8), Adapter: a, Weight: new(0.0)})
 	require.NoError(t, err)
-	moved, err := s.Sample(background, prompt, a.Weight(), unseen(8)...)
+	moved, err := s.Sample(background, dualprocess.Request{Prompt: prompt, Seeds: unseen(8), Adapter: a})
 	require.NoError(t, err)
 	sum, n := 0.0, 0
 	for k := range base {

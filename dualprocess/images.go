@@ -9,31 +9,37 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/pixels"
 )
 
-// toImages copies the first pictures of a batch, [batch, height, width, 3], to
-// the host, clamped to [0, 1] and rounded to 8 bits. A pixel that is not finite is
-// an error that wraps ErrNotFinite.
-func toImages(pictures *tensors.Tensor, used int) ([]*image.NRGBA, error) {
+// eachImage copies the first pictures of a batch, [batch, height, width, 3], to the
+// host, clamped to [0, 1] and rounded to 8 bits. For one with a pixel that is not
+// finite, do is given an error that wraps ErrNotFinite.
+func eachImage(pictures *tensors.Tensor, used int, do func(k int, img *image.NRGBA, err error)) error {
 	flat, err := tensors.CopyFlatData[float32](pictures)
 	if err != nil {
-		return nil, fmt.Errorf("read the pictures: %w", err)
+		return fmt.Errorf("read the pictures: %w", err)
 	}
 	dims := pictures.Shape().Dimensions
 	height, width := dims[1], dims[2]
-	images := make([]*image.NRGBA, used)
-	for k := range images {
-		size := height * width * 3
-		if images[k], err = pixels.ToImage(flat[k*size:(k+1)*size], height, width); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrNotFinite, err)
+	size := height * width * 3
+	for k := range used {
+		img, err := pixels.ToImage(flat[k*size:(k+1)*size], height, width)
+		if err != nil {
+			err = fmt.Errorf("%w: %w", ErrNotFinite, err)
 		}
+		do(k, img, err)
 	}
-	return images, nil
+	return nil
 }
 
-// appendImages copies the first pictures of a batch to the host.
-func appendImages(images []image.Image, pictures *tensors.Tensor, used int) ([]image.Image, error) {
-	made, err := toImages(pictures, used)
-	for _, img := range made {
-		images = append(images, img)
+// toImages copies the first pictures of a batch to the host, or returns the error of
+// the first that has one.
+func toImages(pictures *tensors.Tensor, used int) ([]*image.NRGBA, error) {
+	images := make([]*image.NRGBA, used)
+	var first error
+	err := eachImage(pictures, used, func(k int, img *image.NRGBA, err error) {
+		images[k], first = img, firstError(first, err)
+	})
+	if err := firstError(err, first); err != nil {
+		return nil, err
 	}
-	return images, err
+	return images, nil
 }

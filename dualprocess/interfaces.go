@@ -196,6 +196,16 @@ type Multistepper interface {
 	StepAfter(latents, prediction, previous, i *graph.Node) *graph.Node
 }
 
+// Guider is a Generator that can be guided away from a second prompt, by
+// classifier-free guidance.
+type Guider interface {
+	Generator
+	// Guides says whether guidance is on; otherwise a negative prompt has no meaning.
+	Guides() bool
+	// EncodeGuided is Encode with another negative prompt than the generator's own.
+	EncodeGuided(ctx context.Context, prompt, negative string) (Inputs, error)
+}
+
 // Releaser is a Generator or Verifier that holds weights which only the host
 // methods need, such as text encoders.
 type Releaser interface {

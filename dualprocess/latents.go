@@ -93,7 +93,9 @@ func OptimizeLatents(ctx context.Context, t LatentTask) (r *LatentResult, err er
 		return nil, err
 	}
 	sampled := time.Now()
-	if _, err = o.sampler.render(ctx, 0, r.Initial); err != nil {
+	again, _, err := o.draw(ctx, r.Initial)
+	graphs.Release(again)
+	if err != nil {
 		return nil, err
 	}
 	r.SampleTime = time.Since(sampled)
@@ -140,7 +142,7 @@ func (t *LatentTask) resolve() error {
 type latentOptimizer struct {
 	LatentTask // with every default filled in
 	optimizer  optim.AdamW
-	sampler    *Sampler
+	studio     *studio
 	rater      *verifierRater
 	shares     *shares
 	metrics    metrics
@@ -150,11 +152,11 @@ type latentOptimizer struct {
 // newLatentOptimizer prepares prompt, questions and programs. What it returns is
 // to be closed even if there is an error.
 func newLatentOptimizer(ctx context.Context, t LatentTask) (o *latentOptimizer, err error) {
-	o = &latentOptimizer{LatentTask: t, sampler: newSampler(t.Runtime, t.Generator, nil, len(t.Seeds))}
-	if err = o.sampler.prepare(ctx, t.Prompt); err != nil {
+	o = &latentOptimizer{LatentTask: t, studio: newStudio(t.Runtime, t.Generator, nil, len(t.Seeds))}
+	if err = o.studio.prepare(ctx, t.Prompt); err != nil {
 		return o, err
 	}
-	plan := o.sampler.plan
+	plan := o.studio.plan
 	if err = plan.checkBatch("Seeds", t.Runtime, len(t.Seeds)); err != nil {
 		return o, err
 	}
@@ -173,17 +175,28 @@ func newLatentOptimizer(ctx context.Context, t LatentTask) (o *latentOptimizer, 
 
 // look samples pictures from latents in full and rates them.
 func (o *latentOptimizer) look(ctx context.Context, latents *tensors.Tensor) ([]image.Image, [][]float64, error) {
-	pictures, err := o.sampler.fromLatents(ctx, 0, latents)
-	if err != nil {
-		return nil, nil, err
-	}
+	pictures, images, err := o.draw(ctx, latents)
 	defer graphs.Release(pictures)
-	images, err := appendImages(nil, pictures, len(o.Seeds))
 	if err != nil {
 		return nil, nil, err
 	}
 	p, err := o.rater.rate(ctx, pictures, slices.Repeat([]string{o.Prompt}, len(o.Seeds)))
 	return images, p, err
+}
+
+// draw samples pictures from latents in full; those on the device are the caller's,
+// even if there is an error.
+func (o *latentOptimizer) draw(ctx context.Context, latents *tensors.Tensor) (*tensors.Tensor, []image.Image, error) {
+	pictures, err := o.studio.fromLatents(ctx, latents)
+	if err != nil {
+		return nil, nil, err
+	}
+	made, err := toImages(pictures, len(o.Seeds))
+	images := make([]image.Image, len(made))
+	for k, img := range made {
+		images[k] = img
+	}
+	return pictures, images, err
 }
 
 // optimize makes the updates and returns the latents of the lowest loss seen, on
@@ -216,7 +229,7 @@ func (o *latentOptimizer) optimize(ctx context.Context, initial *tensors.Tensor,
 
 func (o *latentOptimizer) close() {
 	if o != nil {
-		o.sampler.Close()
+		o.studio.close()
 		o.rater.close()
 		o.program.Close()
 	}

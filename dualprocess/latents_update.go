@@ -62,7 +62,7 @@ func newLatentState(initial *tensors.Tensor) (*latentState[*tensors.Tensor], err
 func (o *latentOptimizer) inputs(s *latentState[*tensors.Tensor], n int) []any {
 	rows := make([]int32, len(o.Seeds)) // all of the one prompt
 	return []any{
-		s.values(), float32(n + 1), float32(o.LearningRate), o.sampler.denoiser.conditions.inputs(rows),
+		s.values(), float32(n + 1), float32(o.LearningRate), o.studio.conditions.inputs(rows),
 		o.rater.exam.inputs(), o.shares.inputs(rows),
 	}
 }
@@ -80,7 +80,7 @@ type latentNodes struct {
 func (o *latentOptimizer) take(in *cursor) (n latentNodes) {
 	n.state.set(in.take(len(n.state.fields())))
 	n.number, n.rate = in.one(), in.one()
-	n.cond = o.sampler.denoiser.conditions.take(in, len(o.Seeds))
+	n.cond = o.studio.conditions.take(in, len(o.Seeds))
 	n.questions = o.rater.exam.take(in)
 	n.share = o.shares.take(in)
 	return n

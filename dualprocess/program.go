@@ -21,6 +21,9 @@ import (
 // side by side. What shapes a graph besides its inputs is its form: a group that
 // does so has a method for that, too.
 
+// group is what lists inputs on the host.
+type group interface{ inputs() []any }
+
 // form is what shapes a graph besides the models and the shapes of the inputs.
 type form struct {
 	text strings.Builder

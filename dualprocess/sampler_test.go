@@ -25,16 +25,16 @@ func TestTextEncodersAreFreed(t *testing.T) {
 	assert.Equal(t, 1, *g.released, "by Sample")
 
 	*g.released = 0
-	s, err := dualprocess.NewSampler(w.rt, g, nil, 1)
+	s, err := dualprocess.NewSampler(w.rt, g, dualprocess.SamplerOptions{Prompts: 2})
 	require.NoError(t, err)
 	defer s.Close()
 	for _, step := range []struct {
 		prompt string
 		want   int
-	}{{"sea", 1}, {"sea", 1}, {"meadow", 2}, {"sea", 3}} {
-		_, err := s.Sample(background, step.prompt, 0, 1, 2)
+	}{{"sea", 1}, {"sea", 1}, {"meadow", 2}, {"sea", 2}, {"desert", 3}, {"sea", 3}, {"meadow", 4}} {
+		_, err := s.Sample(background, dualprocess.Request{Prompt: step.prompt, Seeds: []int64{1, 2}})
 		require.NoError(t, err)
-		assert.Equal(t, step.want, *g.released, "by a Sampler, at every new prompt")
+		assert.Equal(t, step.want, *g.released, "by a Sampler, at every prompt that is not kept: %s", step.prompt)
 	}
 
 	*g.released = 0

@@ -60,7 +60,7 @@ func shifted(ctx context.Context, task dualprocess.Task, found *dualprocess.Late
 	if err != nil {
 		return nil, err
 	}
-	sampler, err := dualprocess.NewSampler(task.Runtime, task.Generator, nil, len(seeds))
+	sampler, err := dualprocess.NewSampler(task.Runtime, task.Generator, dualprocess.SamplerOptions{Batch: len(seeds)})
 	if err != nil {
 		return nil, err
 	}
@@ -68,7 +68,7 @@ func shifted(ctx context.Context, task dualprocess.Task, found *dualprocess.Late
 	var ratings []dualprocess.Rating
 	for weight, start := range []*tensors.Tensor{noise, offset} {
 		for _, prompt := range prompts {
-			images, err := sampler.Render(ctx, prompt, 0, start)
+			images, err := sampler.Render(ctx, dualprocess.Request{Prompt: prompt}, start)
 			if err != nil {
 				return nil, err
 			}

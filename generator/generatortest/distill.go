@@ -63,7 +63,7 @@ func (s *subject) stepAfter(t *testing.T) *model.Exec {
 }
 
 func (s *subject) sample(t *testing.T, weight float64, seed int64) image.Image {
-	images, err := s.sampler.Sample(t.Context(), s.prompts[0], weight, seed)
+	images, err := s.sampler.Sample(t.Context(), dualprocess.Request{Prompt: s.prompts[0], Seeds: []int64{seed}, Adapter: s.adapter, Weight: &weight})
 	require.NoError(t, err)
 	require.Len(t, images, 1)
 	return images[0]
@@ -80,7 +80,7 @@ func (s *subject) testSameSeed(t *testing.T) {
 func (s *subject) testCancelled(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, err := s.sampler.Sample(ended, s.prompts[0], 1, 3)
+	_, err := s.sampler.Sample(ended, dualprocess.Request{Prompt: s.prompts[0], Seeds: []int64{3}})
 	require.ErrorIs(t, err, context.Canceled)
 	if _, err := s.g.Encode(ended, s.prompts[0]); err != nil {
 		require.ErrorIs(t, err, context.Canceled)

@@ -52,7 +52,7 @@ func newSubject(t *testing.T, rt *backends.Runtime, g dualprocess.Generator, pro
 		return []*Node{g.Decode(in[0])}
 	})
 	require.NoError(t, err)
-	s.sampler, err = dualprocess.NewSampler(rt, g, s.adapter, 1)
+	s.sampler, err = dualprocess.NewSampler(rt, g, dualprocess.SamplerOptions{})
 	require.NoError(t, err)
 	t.Cleanup(func() { s.predict.Finalize(); s.decode.Finalize(); s.sampler.Close() })
 	return s
