@@ -34,6 +34,11 @@ type Options struct {
 	// Backend as in backends.Options; empty = the fastest that is there without a
 	// download.
 	Backend string
+
+	// Separate says that some layers of the preset, or of all without one, don't have
+	// the batch as the leading axis of what they are given, so that pictures with
+	// different adapters are made in batches of their own.
+	Separate bool
 }
 
 // Run tests a generator, each property in a subtest of its own.
@@ -70,5 +75,8 @@ func Run(t *testing.T, open Open, o Options) {
 		{"Encode works after Release", s.testRelease},
 	} {
 		t.Run(property.name, property.test)
+	}
+	if !o.Separate {
+		t.Run("adapters work side by side", s.testMixed)
 	}
 }

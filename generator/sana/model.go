@@ -97,7 +97,19 @@ func (g *Generator) size() (height, width int) {
 // which gets no instruction. What is too long is cut, as in the pipeline. The
 // latest prompts are remembered.
 func (g *Generator) Encode(ctx context.Context, prompt string) (dualprocess.Inputs, error) {
-	return g.encoder.Encode(ctx, wording{*g.options.Instruction, clean(prompt)})
+	return g.encoder.Encode(ctx, g.wording(prompt))
+}
+
+// Guides says whether the scale of guidance asks for a negative prompt.
+func (g *Generator) Guides() bool { return g.encoder.Guides() }
+
+// EncodeGuided is Encode with another negative prompt than that of the options.
+func (g *Generator) EncodeGuided(ctx context.Context, prompt, negative string) (dualprocess.Inputs, error) {
+	return g.encoder.EncodeGuided(ctx, g.wording(prompt), wording{"", clean(negative)})
+}
+
+func (g *Generator) wording(prompt string) wording {
+	return wording{*g.options.Instruction, clean(prompt)}
 }
 
 // Runtime is the one that the generator was opened with.

@@ -47,6 +47,7 @@ var (
 	_ dualprocess.Conditioner = (*Generator)(nil)
 	_ dualprocess.Leveler     = (*Generator)(nil)
 	_ dualprocess.Releaser    = (*Generator)(nil)
+	_ dualprocess.Guider      = (*Generator)(nil)
 )
 
 // Open loads the generator in folder. Its weights become frozen variables of the
@@ -95,6 +96,14 @@ func (g *Generator) size() (height, width int) {
 // cut, as in the pipeline. The latest prompts are remembered.
 func (g *Generator) Encode(ctx context.Context, prompt string) (dualprocess.Inputs, error) {
 	return g.encoder.Encode(ctx, prompt)
+}
+
+// Guides says whether the scale of guidance asks for a negative prompt.
+func (g *Generator) Guides() bool { return g.encoder.Guides() }
+
+// EncodeGuided is Encode with another negative prompt than that of the options.
+func (g *Generator) EncodeGuided(ctx context.Context, prompt, negative string) (dualprocess.Inputs, error) {
+	return g.encoder.EncodeGuided(ctx, prompt, negative)
 }
 
 // Runtime is the one that the generator was opened with.

@@ -55,13 +55,28 @@ func NewEncoder[P comparable](ctx context.Context, p *Opening, e Encoding[P]) (*
 // Encode returns the conditions of a prompt, float32, and after them those of the
 // negative prompt, if there is one. They belong to the caller.
 func (e *Encoder[P]) Encode(ctx context.Context, prompt P) (dualprocess.Inputs, error) {
+	return e.encodeAll(ctx, e.encoded(prompt)...)
+}
+
+// Guides says whether there is a negative prompt.
+func (e *Encoder[P]) Guides() bool { return e.encoding.Negative != nil }
+
+// EncodeGuided is Encode with another negative prompt. There must be one.
+func (e *Encoder[P]) EncodeGuided(ctx context.Context, prompt, negative P) (dualprocess.Inputs, error) {
+	if !e.Guides() {
+		return nil, fmt.Errorf("%s: guidance is off: there is no negative prompt", e.opening.name)
+	}
+	return e.encodeAll(ctx, prompt, negative)
+}
+
+func (e *Encoder[P]) encodeAll(ctx context.Context, prompts ...P) (dualprocess.Inputs, error) {
 	done, err := e.opening.Model.Use()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", e.opening.name, err)
 	}
 	defer done()
 	var inputs dualprocess.Inputs
-	for _, p := range e.encoded(prompt) {
+	for _, p := range prompts {
 		conditions, err := e.encode(ctx, p)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", e.opening.name, err)
