@@ -142,9 +142,16 @@ func TestEncode(t *testing.T) {
 	negative, err := open(Options{NegativePrompt: "a red horse"}).Encode(t.Context(), "")
 	require.NoError(t, err)
 	require.True(t, negative[0].Equal(plain[1]) && negative[1].Equal(plain[0]))
-	alone, err := open(Options{Guidance: new(1.0), Checkpoint: backends.CheckpointOff}).Encode(t.Context(), "a red horse")
+	other, err := g.EncodeGuided(t.Context(), "", "a red horse")
+	require.NoError(t, err)
+	require.True(t, g.Guides() && other[0].Equal(plain[1]) && other[1].Equal(plain[0]))
+	unguided := open(Options{Guidance: new(1.0), Checkpoint: backends.CheckpointOff})
+	alone, err := unguided.Encode(t.Context(), "a red horse")
 	require.NoError(t, err)
 	require.Len(t, alone, 1)
+	require.False(t, unguided.Guides())
+	_, err = unguided.EncodeGuided(t.Context(), "a red horse", "a dog")
+	require.ErrorContains(t, err, "guidance is off")
 }
 
 // TestHalf compares a prediction and a picture in bfloat16 with those in float32.
