@@ -27,6 +27,16 @@
 // An adapter is saved by its method Save and read by lora.Load, which compares it
 // with the Layers of the generator.
 //
+// # Pictures for many
+//
+// A service keeps one Sampler for each generator. Its programs are compiled once, for
+// all prompts and for all adapters of the same layers, ranks and alphas, and several
+// goroutines may ask it at once: what waits is made in batches, different adapters side
+// by side. With the pocket generator on two cores, 60 requests at once for three
+// adapters in batches of 10 took a third of the time of 60 one after the other, and the
+// first picture of another adapter at most a tenth longer than one whose adapter is on
+// the device already (BenchmarkSampler).
+//
 // # Several controls at once
 //
 // Questions may have weights, and may name the prompts that they are for: two

@@ -6,6 +6,7 @@ import (
 	"log"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
@@ -86,6 +87,41 @@ func ExampleSample() {
 	}
 	fmt.Println(len(images), images[0].Bounds())
 	// Output: 3 (0,0)-(4,4)
+}
+
+// A Sampler serves several goroutines and adapters, whose pictures are made together.
+func ExampleSampler() {
+	ctx := context.Background()
+	rt, g, _ := models(ctx)
+	defer rt.Close()
+	layers, err := dualprocess.Layers(rt, g)
+	if err != nil {
+		log.Fatal(err)
+	}
+	sampler, err := dualprocess.NewSampler(rt, g, dualprocess.SamplerOptions{Batch: 4})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer sampler.Close()
+	var visitors sync.WaitGroup
+	for seed := range int64(3) {
+		visitors.Go(func() {
+			adapter, err := lora.New(lora.Config{Rank: 4, Seed: seed}, layers)
+			if err != nil {
+				log.Fatal(err)
+			}
+			images, err := sampler.Sample(ctx, dualprocess.Request{Prompt: "sea", Adapter: adapter, Seeds: []int64{7, 8}})
+			if err != nil {
+				log.Fatal(err)
+			}
+			fmt.Println(len(images), images[0].Bounds())
+		})
+	}
+	visitors.Wait()
+	// Output:
+	// 2 (0,0)-(4,4)
+	// 2 (0,0)-(4,4)
+	// 2 (0,0)-(4,4)
 }
 
 // A saved adapter is read with the layers of the generator that it is for: a file

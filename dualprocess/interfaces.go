@@ -52,7 +52,9 @@ type Generator interface {
 	// Predict runs the network at step i: its velocity or noise prediction after
 	// guidance, with the shape of latents. Every layer that can be adapted passes
 	// through d, one line per layer: y = d.Linear(name, x, y), with the name that
-	// the layer has in the checkpoint. A nil d is the base model.
+	// the layer has in the checkpoint. A nil d is the base model. Pictures may have
+	// adapters of their own if the leading axis of a layer's x is the batch; a network
+	// that runs twice the batch at once passes its layers through d.Repeat(2).
 	//
 	// latents is [batch, ...], i an int32 scalar in [0, Steps()), cond the nodes
 	// of Encode with a leading axis of batch.

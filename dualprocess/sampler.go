@@ -48,7 +48,8 @@ type Request struct {
 // adapters that differ do if they have the same layers and ranks ([lora.Adapter.Shape])
 // and each of these layers sees the batch as its leading axis, as all of attention
 // does; so do the base model and other weights. They share a second program, which is
-// compiled when it is first needed, and in which rounding may differ: see Separate.
+// compiled when it is first needed. Its rounding may differ, which moves a pixel by one of
+// 255 levels at most in our tests; see Separate.
 //
 // Once the prompts of all that wait are encoded, a generator that is a Releaser frees
 // its text encoders: pictures need the memory. A prompt that is not kept any more loads

@@ -13,7 +13,8 @@
 //
 // and a nil Delta is the base model. The adapter's numbers and the weight enter
 // a graph as inputs, so one compilation serves every adapter of the same shape
-// and every weight, 0 included.
+// and every weight, 0 included. [Adapter.BatchDelta] does so for a batch of pictures
+// whose adapters differ.
 //
 // Which layers a generator has is learnt by building its graph once with the
 // Delta of a [Recorder], as dualprocess.Layers does; [New] then chooses among them.
