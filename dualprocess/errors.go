@@ -24,9 +24,6 @@ var (
 	// picture, the loss or the gradient of several updates in a row, in a picture
 	// that was made, or in a verifier's answer.
 	ErrNotFinite = errors.New("not finite")
-
-	// ErrClosed says that a Sampler is used after its Close.
-	ErrClosed = errors.New("closed")
 )
 
 // named puts the package's name before an error, once: where it leaves the package.

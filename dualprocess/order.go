@@ -7,6 +7,7 @@ import (
 
 	"github.com/gomlx/compute/shapes"
 
+	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/lora"
 )
 
@@ -95,7 +96,7 @@ func (s *Sampler) enqueue(o *order) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return invalidBecause("Sampler", ErrClosed)
+		return invalidBecause("Sampler", backends.ErrClosed)
 	}
 	if err := checkRuntime(s.painter.rt); err != nil {
 		return err

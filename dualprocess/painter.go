@@ -121,7 +121,7 @@ func (p *painter) begin(works []work) (*tensors.Tensor, error) {
 	err = tensors.MutableFlatData(latents, func(flat []float32) {
 		size := len(flat) / len(works)
 		for k, w := range works {
-			copy(flat[k*size:(k+1)*size], w.latents) // nothing of noise
+			copy(flat[k*size:(k+1)*size], w.latents) // nil leaves the noise
 		}
 	})
 	if err != nil {

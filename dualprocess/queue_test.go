@@ -11,43 +11,13 @@ import (
 	"testing"
 	"time"
 
-	"github.com/gomlx/compute/shapes"
-	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
-	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
-	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/lora"
 )
-
-// toyAdapter returns an adapter of the toy whose numbers are all random.
-func (w *toy) toyAdapter(t testing.TB, cfg lora.Config) *lora.Adapter {
-	t.Helper()
-	layers, err := dualprocess.Layers(w.rt, w.g)
-	require.NoError(t, err)
-	a, err := lora.New(cfg, layers)
-	require.NoError(t, err)
-	return withNumbers(t, a, func(random *rand.Rand) float32 { return float32(random.NormFloat64()) / 2 }, cfg.Seed)
-}
-
-// withNumbers returns the adapter with other numbers.
-func withNumbers(t testing.TB, a *lora.Adapter, number func(*rand.Rand) float32, seed int64) *lora.Adapter {
-	t.Helper()
-	random, params := rand.New(rand.NewPCG(3, uint64(seed))), a.Params()
-	for _, p := range params {
-		tensors.MustMutableFlatData(p, func(values []float32) {
-			for k := range values {
-				values[k] = number(random)
-			}
-		})
-	}
-	a, err := a.WithParams(params)
-	require.NoError(t, err)
-	return a.WithWeight(1)
-}
 
 // gated is a generator that begins no batch before its gate is open, and that knows
 // which seeds each batch had.
@@ -123,101 +93,6 @@ func newLine(t *testing.T, w *toy, o dualprocess.SamplerOptions) (*gated, *line)
 	l := &line{t: t, sampler: s}
 	l.ask(background, dualprocess.Request{Prompt: "sea", Seeds: []int64{1}})
 	return g, l
-}
-
-// sampled is what Sample makes.
-func (w *toy) sampled(t *testing.T, batch int, r dualprocess.Request) []image.Image {
-	t.Helper()
-	images, err := dualprocess.Sample(background, w.rt, w.g, r.Prompt, dualprocess.SampleOptions{
-		Adapter: r.Adapter, Weight: r.Weight, Seeds: r.Seeds, Batch: batch,
-	})
-	require.NoError(t, err)
-	return images
-}
-
-// furthest is the largest difference of two pictures' pixels, of 255.
-func furthest(t *testing.T, a, b image.Image) (levels int) {
-	t.Helper()
-	require.Equal(t, a.Bounds(), b.Bounds())
-	other := b.(*image.NRGBA)
-	for k, x := range a.(*image.NRGBA).Pix {
-		levels = max(levels, int(math.Abs(float64(x)-float64(other.Pix[k]))))
-	}
-	return levels
-}
-
-// requests are such of three adapters, in two alphas, and of the base model, at
-// several weights and for several prompts.
-func requests(t *testing.T, w *toy) (all []dualprocess.Request) {
-	adapters := []*lora.Adapter{nil}
-	for k := range 3 {
-		adapters = append(adapters, w.toyAdapter(t, lora.Config{Rank: 2, Alpha: float64(1 + k/2), Seed: int64(k)}))
-	}
-	for k := range 24 {
-		r := dualprocess.Request{Prompt: toyPrompts[k%3], Adapter: adapters[k%4]}
-		for seed := range k%5 + 1 {
-			r.Seeds = append(r.Seeds, int64(10*k+seed))
-		}
-		if k%7 == 0 {
-			r.Weight = new(float64(k) / 20)
-		}
-		all = append(all, r)
-	}
-	return all
-}
-
-func TestSamplerInParallel(t *testing.T) {
-	eachBackend(t, func(t *testing.T, w *toy) {
-		all := requests(t, w)
-		want := make([][]image.Image, len(all))
-		for k, r := range all {
-			want[k] = w.sampled(t, 4, r)
-		}
-		for name, o := range map[string]dualprocess.SamplerOptions{
-			"side by side": {Batch: 4, Adapters: 4, Prompts: 4}, "separate": {Batch: 4, Separate: true},
-		} {
-			t.Run(name, func(t *testing.T) {
-				s, err := dualprocess.NewSampler(w.rt, w.g, o)
-				require.NoError(t, err)
-				defer s.Close()
-				var group sync.WaitGroup
-				for k, r := range all {
-					group.Go(func() {
-						images, err := s.Sample(background, r)
-						if !assert.NoError(t, err) || !assert.Len(t, images, len(want[k])) {
-							return
-						}
-						for j, img := range images {
-							if o.Separate {
-								assert.Equal(t, want[k][j], img, "request %d", k)
-							} else {
-								assert.LessOrEqual(t, furthest(t, want[k][j], img), 1, "request %d", k)
-							}
-						}
-					})
-				}
-				group.Wait()
-			})
-		}
-	})
-}
-
-func TestAnotherAdapterCompilesNothing(t *testing.T) {
-	w := newToy(t, "go")
-	s, err := dualprocess.NewSampler(w.rt, w.g, dualprocess.SamplerOptions{Batch: 2})
-	require.NoError(t, err)
-	defer s.Close()
-	compiled := 0
-	for seed := range int64(12) {
-		r := dualprocess.Request{Prompt: toyPrompts[seed%3], Adapter: w.toyAdapter(t, lora.Config{Rank: 2, Seed: seed}), Seeds: []int64{seed, seed + 1}}
-		images, err := s.Sample(background, r)
-		require.NoError(t, err)
-		require.Equal(t, w.sampled(t, 2, r), images)
-		if seed == 0 {
-			compiled = graphs.StatsOf(w.rt).Compiled
-		}
-	}
-	require.Equal(t, compiled, graphs.StatsOf(w.rt).Compiled)
 }
 
 func TestBatchesAreOfTheFirstThatWait(t *testing.T) {
@@ -322,7 +197,7 @@ func TestCloseWaits(t *testing.T) {
 		ctx, cancel := context.WithTimeout(background, time.Millisecond)
 		defer cancel()
 		_, err := l.sampler.Sample(ctx, dualprocess.Request{Prompt: "sea"})
-		return errors.Is(err, dualprocess.ErrClosed)
+		return errors.Is(err, backends.ErrClosed)
 	}
 	require.Eventually(t, refused, time.Minute, time.Millisecond)
 	select {
@@ -361,136 +236,4 @@ func TestSamplerOfAClosedRuntime(t *testing.T) {
 	}
 	_, err := l.sampler.Sample(background, dualprocess.Request{Prompt: "sea"})
 	requireMistake(t, err, "Runtime")
-}
-
-// timed is a generator one of whose layers gets one row for the whole batch, as the
-// embeddings of time do.
-type timed struct{ *toyGenerator }
-
-func (g timed) Predict(d *lora.Delta, latents, i *Node, cond []*Node) *Node {
-	prediction := g.toyGenerator.Predict(d, latents, i, cond)
-	time := BroadcastToDims(Reshape(g.sigma(i), 1, 1), 1, toyLatents)
-	return Add(prediction, BroadcastToDims(d.Linear("time", time, ZerosLike(time)), prediction.Shape().Dimensions...))
-}
-
-// TestLayersThatDoNotSeeTheBatch has adapters of such a layer and adapters of others.
-func TestLayersThatDoNotSeeTheBatch(t *testing.T) {
-	w := newToy(t, "go")
-	g := timed{w.g}
-	layers, err := dualprocess.Layers(w.rt, g)
-	require.NoError(t, err)
-	require.Len(t, layers, 3)
-	var all []dualprocess.Request
-	for k := range int64(8) {
-		cfg := lora.Config{Rank: 2, Seed: k}
-		if k%2 == 0 {
-			cfg.Targets = []string{"mix", "out"}
-		}
-		a, err := lora.New(cfg, layers)
-		require.NoError(t, err)
-		a = withNumbers(t, a, func(random *rand.Rand) float32 { return float32(random.NormFloat64()) / 2 }, k)
-		all = append(all, dualprocess.Request{Prompt: "sea", Seeds: []int64{k}, Adapter: a})
-	}
-	want := make([]image.Image, len(all))
-	for k, r := range all {
-		images, err := dualprocess.Sample(background, w.rt, g, r.Prompt, dualprocess.SampleOptions{Seeds: r.Seeds, Adapter: r.Adapter, Batch: 4})
-		require.NoError(t, err)
-		want[k] = images[0]
-	}
-	s, err := dualprocess.NewSampler(w.rt, g, dualprocess.SamplerOptions{Batch: 4})
-	require.NoError(t, err)
-	defer s.Close()
-	var group sync.WaitGroup
-	for k, r := range all {
-		group.Go(func() {
-			images, err := s.Sample(background, r)
-			if assert.NoError(t, err) {
-				assert.LessOrEqual(t, furthest(t, want[k], images[0]), 1)
-			}
-		})
-	}
-	group.Wait()
-}
-
-// guiding is a generator that is guided away from a second prompt, "desert" by itself.
-type guiding struct {
-	*toyGenerator
-	scale float64
-}
-
-func (g guiding) Guides() bool { return g.scale != 0 }
-
-func (g guiding) Encode(ctx context.Context, prompt string) (dualprocess.Inputs, error) {
-	return g.EncodeGuided(ctx, prompt, "desert")
-}
-
-func (g guiding) EncodeGuided(ctx context.Context, prompt, negative string) (dualprocess.Inputs, error) {
-	wanted, err := g.toyGenerator.Encode(ctx, prompt)
-	if err != nil {
-		return nil, err
-	}
-	unwanted, err := g.toyGenerator.Encode(ctx, negative)
-	return append(wanted, unwanted...), err
-}
-
-func (g guiding) Conditions() []shapes.Shape {
-	return slices.Repeat(g.toyGenerator.Conditions(), 2)
-}
-
-func (g guiding) Predict(d *lora.Delta, latents, i *Node, cond []*Node) *Node {
-	wanted := g.toyGenerator.Predict(d, latents, i, cond[:1])
-	unwanted := g.toyGenerator.Predict(d, latents, i, cond[1:])
-	return Add(wanted, MulScalar(Sub(wanted, unwanted), g.scale))
-}
-
-func TestNegativePrompts(t *testing.T) {
-	w := newToy(t, "go")
-	_, err := dualprocess.Sample(background, w.rt, w.g, "sea", dualprocess.SampleOptions{Negative: "meadow"})
-	requireMistake(t, err, "Negative")
-	_, err = dualprocess.Sample(background, w.rt, guiding{w.g, 0}, "sea", dualprocess.SampleOptions{Negative: "meadow"})
-	requireMistake(t, err, "Negative")
-
-	s, err := dualprocess.NewSampler(w.rt, guiding{w.g, 2}, dualprocess.SamplerOptions{Batch: 2})
-	require.NoError(t, err)
-	defer s.Close()
-	sample := func(negative string) image.Image {
-		images, err := s.Sample(background, dualprocess.Request{Prompt: "sea", Negative: negative})
-		require.NoError(t, err)
-		return images[0]
-	}
-	require.Equal(t, sample(""), sample("desert"))
-	require.NotEqual(t, sample(""), sample("meadow"))
-	require.NotEqual(t, sample("sea"), sample("meadow"))
-	_, err = s.Sample(background, dualprocess.Request{Prompt: "sea", Negative: "zebra"})
-	require.ErrorIs(t, err, dualprocess.ErrPrompt)
-}
-
-// furious is a generator whose host methods panic.
-type furious struct{ *toyGenerator }
-
-func (f furious) Encode(ctx context.Context, prompt string) (dualprocess.Inputs, error) {
-	if prompt == "meadow" {
-		panic("no meadow")
-	}
-	return f.toyGenerator.Encode(ctx, prompt)
-}
-
-func (f furious) Latents(seeds ...int64) (*tensors.Tensor, error) {
-	if slices.Contains(seeds, 13) {
-		panic("unlucky")
-	}
-	return f.toyGenerator.Latents(seeds...)
-}
-
-func TestPanicsDoNotEndTheProcess(t *testing.T) {
-	w := newToy(t, "go")
-	s, err := dualprocess.NewSampler(w.rt, furious{w.g}, dualprocess.SamplerOptions{})
-	require.NoError(t, err)
-	defer s.Close()
-	_, err = s.Sample(background, dualprocess.Request{Prompt: "meadow"})
-	require.ErrorContains(t, err, "no meadow")
-	_, err = s.Sample(background, dualprocess.Request{Prompt: "sea", Seeds: []int64{13}})
-	require.ErrorContains(t, err, "unlucky")
-	_, err = s.Sample(background, dualprocess.Request{Prompt: "sea"})
-	require.NoError(t, err)
 }

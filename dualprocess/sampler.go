@@ -104,8 +104,8 @@ func checkSampler(rt *backends.Runtime, g Generator, batch int) error {
 //
 // Errors are those of the function Sample and concern this request alone, unless the
 // device itself fails in a batch. They wrap ErrTask also for a Negative without
-// guidance and for a Sampler that is closed, together with ErrClosed, or was not made by
-// NewSampler.
+// guidance and for a Sampler that is closed, together with backends.ErrClosed, or was
+// not made by NewSampler.
 func (s *Sampler) Sample(ctx context.Context, r Request) (images []image.Image, err error) {
 	defer named(&err)
 	return s.sample(ctx, r)
