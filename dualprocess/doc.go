@@ -72,7 +72,8 @@
 //
 // All functions may be called from several goroutines at once on one Runtime, with
 // the same models or others: programs take turns on the device. A Task, an
-// Evaluation and their callbacks belong to their call. Adapters never change.
+// Evaluation and their callbacks belong to their call. Adapters never change. A Sampler
+// is there to be shared.
 //
 // # Errors
 //
