@@ -32,10 +32,7 @@
 // A service keeps one Sampler for each generator. Its programs are compiled once, for
 // all prompts and for all adapters of the same layers, ranks and alphas, and several
 // goroutines may ask it at once: what waits is made in batches, different adapters side
-// by side. With the pocket generator on two cores, 60 requests at once for three
-// adapters in batches of 10 took a third of the time of 60 one after the other, and the
-// first picture of another adapter at most a tenth longer than one whose adapter is on
-// the device already (BenchmarkSampler).
+// by side. BenchmarkSampler measures it with the pocket generator.
 //
 // # Several controls at once
 //
@@ -72,7 +69,8 @@
 //
 // All functions may be called from several goroutines at once on one Runtime, with
 // the same models or others: programs take turns on the device. A Task, an
-// Evaluation and their callbacks belong to their call. Adapters never change.
+// Evaluation and their callbacks belong to their call. Adapters never change. A Sampler
+// is there to be shared.
 //
 // # Errors
 //
