@@ -137,7 +137,7 @@ func TestMistakesReadWell(t *testing.T) {
 		"Clip: must be finite, not +Inf":                    func(k *dualprocess.Task) { k.Clip = math.Inf(1) },
 		"LearningRate: must be positive and finite, not -1": func(k *dualprocess.Task) { k.LearningRate = -1 },
 		"DecayTo: must be in [0, 1], not 1.5":               func(k *dualprocess.Task) { k.DecayTo = 1.5 },
-		"Runtime: closed":                           func(k *dualprocess.Task) { k.Runtime = closed(t) },
+		"Runtime: closed":                                   func(k *dualprocess.Task) { k.Runtime = closed(t) },
 	} {
 		task := w.task()
 		spoil(&task)

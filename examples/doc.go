@@ -8,9 +8,12 @@
 //   - commonsense: winter lakes are frozen and lamps at night lit; summer and day stay.
 //   - latents: the same gradient spent on latents instead of weights.
 //   - custom: a generator, a verifier and an overlay of your own, in one file.
+//
+// serve is another kind of program: a service over HTTP that trains what clients ask
+// for, shows pictures on the way, and makes pictures with every adapter.
 //   - checkpoints: a generator and a verifier from folders of yours.
 //
-// Each ends with a table of before and after on prompts and seeds that it never
+// Each of the others ends with a table of before and after on prompts and seeds that it never
 // saw, measured on the pictures without the verifier, and says when it suspects
 // reward hacking. Pictures, adapter and numbers go to out/<example>; -help lists
 // the flags, most of which all examples share.

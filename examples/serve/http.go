@@ -10,6 +10,7 @@ import (
 	"image"
 	"image/png"
 	"net/http"
+	"slices"
 	"strconv"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
@@ -92,7 +93,7 @@ func sketchOf(r *http.Request) (image.Image, error) {
 
 // check finds out at once whether the models understand the words.
 func (s *studio) check(ctx context.Context, o report) error {
-	if len(o.Prompts) == 0 || o.Question == "" || o.Answer == "" {
+	if len(o.Prompts) == 0 || slices.Contains(o.Prompts, "") || o.Question == "" || o.Answer == "" {
 		return errors.New("prompt, question and answer must be given")
 	}
 	for _, p := range o.Prompts {

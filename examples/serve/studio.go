@@ -102,7 +102,8 @@ func (s *studio) next(ctx context.Context) (j *job) {
 	for ctx.Err() == nil {
 		s.mu.Lock()
 		if len(s.waiting) > 0 {
-			j, s.waiting = s.waiting[0], slices.Delete(s.waiting, 0, 1)
+			j = s.waiting[0]
+			s.waiting = slices.Delete(s.waiting, 0, 1)
 		}
 		s.mu.Unlock()
 		if j != nil {
