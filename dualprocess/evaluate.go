@@ -88,7 +88,11 @@ func Evaluate(ctx context.Context, e Evaluation) (ratings []Rating, err error) {
 	defer done()
 	defer e.Runtime.Trim()
 	clock := &clock{began: time.Now(), tell: e.Status}
-	ctx = clock.observed(ctx)
+	return e.run(clock.observed(ctx), clock)
+}
+
+// run makes and rates all pictures.
+func (e *Evaluation) run(ctx context.Context, clock *clock) (ratings []Rating, err error) {
 	clock.phase(Encoding)
 	s := newStudio(e.Runtime, e.Generator, e.Adapter, e.Batch)
 	defer s.close()

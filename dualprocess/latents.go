@@ -40,7 +40,9 @@ type LatentTask struct {
 	// is for Gaussian noise (Eyring et al. 2024), per number; 0 = none.
 	Prior float64
 
-	Progress func(Update) // called after every update with means over the seeds; may be nil
+	// These are called on the caller's goroutine and may be nil.
+	Progress func(Update) // after every update, with means over the seeds
+	Status   func(Status) // when something else begins to be done
 }
 
 // LatentResult is what OptimizeLatents found, one entry or row per seed.
@@ -80,11 +82,21 @@ func OptimizeLatents(ctx context.Context, t LatentTask) (r *LatentResult, err er
 	}
 	defer done()
 	defer t.Runtime.Trim()
+	clock := &clock{began: began, status: Status{Total: t.Updates}, tell: t.Status}
+	ctx = clock.observed(ctx)
+	clock.phase(Encoding)
 	o, err := newLatentOptimizer(ctx, t)
 	defer o.close()
 	if err != nil {
 		return nil, err
 	}
+	return o.run(ctx, clock)
+}
+
+// run looks, optimises, and looks again.
+func (o *latentOptimizer) run(ctx context.Context, clock *clock) (r *LatentResult, err error) {
+	t := o.LatentTask
+	clock.phase(Rendering)
 	r = &LatentResult{Seeds: t.Seeds}
 	if r.Initial, err = latentsOf(t.Generator, t.Seeds); err != nil {
 		return nil, err
@@ -99,11 +111,13 @@ func OptimizeLatents(ctx context.Context, t LatentTask) (r *LatentResult, err er
 		return nil, err
 	}
 	r.SampleTime = time.Since(sampled)
-	began = began.Add(time.Since(sampled))
+	clock.began = clock.began.Add(r.SampleTime)
 
-	r.Latents, err = o.optimize(ctx, r.Initial, began)
-	r.Elapsed = time.Since(began)
+	clock.phase(Updating)
+	r.Latents, err = o.optimize(ctx, r.Initial, clock)
+	r.Elapsed = time.Since(clock.began)
 	if err == nil {
+		clock.phase(Rendering)
 		r.After, r.PAfter, err = o.look(ctx, r.Latents)
 	}
 	return r, err
@@ -201,18 +215,19 @@ func (o *latentOptimizer) draw(ctx context.Context, latents *tensors.Tensor) (*t
 
 // optimize makes the updates and returns the latents of the lowest loss seen, on
 // the host.
-func (o *latentOptimizer) optimize(ctx context.Context, initial *tensors.Tensor, began time.Time) (*tensors.Tensor, error) {
+func (o *latentOptimizer) optimize(ctx context.Context, initial *tensors.Tensor, clock *clock) (*tensors.Tensor, error) {
 	state, err := newLatentState(initial)
 	if err != nil {
 		return nil, fmt.Errorf("copy latents: %w", err)
 	}
 	inRow := 0
 	for n := range o.Updates {
+		clock.status.Number = n + 1
 		u, err := o.step(ctx, state, n)
 		if err != nil {
 			return finish(state, fmt.Errorf("update %d of latents: %w", n+1, err))
 		}
-		u.Elapsed = time.Since(began)
+		u.Elapsed = time.Since(clock.began)
 		if o.Progress != nil {
 			o.Progress(u)
 		}

@@ -66,7 +66,7 @@ func compare(ctx context.Context, run *show.Run, control *show.Control) error {
 		Runtime: task.Runtime, Generator: task.Generator, Verifier: task.Verifier,
 		Prompt: own[0], Questions: task.Questions, Seeds: task.Seeds, Updates: task.Updates,
 		Unroll:   task.Generator.Steps(), // all of them: the gradient is exact
-		Progress: control.Progress("latents"),
+		Progress: control.Progress("latents"), Status: control.Status(),
 	})
 	if err != nil && ctx.Err() == nil {
 		return err

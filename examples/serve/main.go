@@ -89,14 +89,18 @@ func serve(ctx context.Context, s settings, logger *slog.Logger) error {
 		return err
 	}
 	logger.Info("serving", "address", "http://"+listener.Addr().String(), "backend", rt.Name)
+	return studio.open(ctx, listener)
+}
 
+// open trains and answers until the context ends.
+func (s *studio) open(ctx context.Context, listener net.Listener) error {
 	trained := make(chan struct{})
 	go func() {
 		defer close(trained)
-		studio.train(ctx)
+		s.train(ctx)
 	}()
 	server := &http.Server{
-		Handler: studio.handler(), ReadHeaderTimeout: 10 * time.Second,
+		Handler: s.handler(), ReadHeaderTimeout: 10 * time.Second,
 		BaseContext: func(net.Listener) context.Context { return ctx }, // ends the streams of events
 	}
 	context.AfterFunc(ctx, func() {

@@ -1,0 +1,117 @@
+package dualprocess_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/dualprocess"
+	gpocket "github.com/dualprocess/dualprocess-go/generator/pocket"
+	"github.com/dualprocess/dualprocess-go/lora"
+	"github.com/dualprocess/dualprocess-go/overlay"
+	vpocket "github.com/dualprocess/dualprocess-go/verifier/pocket"
+)
+
+// BenchmarkDay is a day of a service: every iteration a short distillation with
+// other prompts, questions and ranks, of which some are cancelled, and now and then
+// the models are closed and opened again. It reports resident memory and goroutines
+// after a tenth of the jobs and at the end.
+//
+//	go test ./dualprocess -run '^$' -bench Day -benchtime 1000x -timeout 3h
+func BenchmarkDay(b *testing.B) {
+	rt, err := backends.Open(b.Context(), backends.Options{NoDownload: true})
+	require.NoError(b, err)
+	defer rt.Close()
+	random := rand.New(rand.NewPCG(1, 2))
+	var day opened
+	defer func() { day.close(b) }()
+	var early, last int
+	for n := 0; b.Loop(); n++ {
+		if n%50 == 0 {
+			day.close(b)
+			day.open(b, rt)
+		}
+		day.job(b, rt, random)
+		switch last = resident(b); {
+		case n == max(b.N/10, 10):
+			early = last
+			b.ReportMetric(float64(early)/(1<<20), "early-MiB")
+			b.ReportMetric(float64(runtime.NumGoroutine()), "early-goroutines")
+		case n%100 == 0:
+			b.Logf("job %d: %d MiB, %d goroutines, %+v", n, last>>20, runtime.NumGoroutine(), dualprocess.Compiled(rt))
+		}
+	}
+	b.ReportMetric(float64(last)/(1<<20), "late-MiB")
+	b.ReportMetric(float64(runtime.NumGoroutine()), "late-goroutines")
+}
+
+// opened are the models of a day.
+type opened struct {
+	g *gpocket.Generator
+	v *vpocket.Verifier
+}
+
+func (s *opened) open(b *testing.B, rt *backends.Runtime) {
+	var err error
+	s.g, err = gpocket.Open(b.Context(), rt, gpocket.Options{})
+	require.NoError(b, err)
+	s.v, err = vpocket.Open(b.Context(), rt, vpocket.Options{})
+	require.NoError(b, err)
+}
+
+func (s *opened) close(b *testing.B) {
+	if s.g != nil {
+		require.NoError(b, s.g.Close())
+		require.NoError(b, s.v.Close())
+	}
+}
+
+// job distils for a moment, and then makes a picture.
+func (s *opened) job(b *testing.B, rt *backends.Runtime, random *rand.Rand) {
+	pick := func(words ...string) string { return words[random.IntN(len(words))] }
+	prompt := "a " + pick("sea", "meadow", "desert", "snowfield") + " " + pick("by day", "at night", "at sunset")
+	task := dualprocess.Task{
+		Runtime: rt, Generator: s.g, Verifier: s.v, Prompts: []string{prompt}, Seed: random.Int64(),
+		Questions: []dualprocess.Question{{
+			Text: "Does the horizon lie on the red line?", Answer: "Yes",
+			Overlay: overlay.Solid{Picture: overlay.HorizonLine{Row: .2 + .6*random.Float64()}},
+		}},
+		Adapter: lora.Config{Rank: 2 << random.IntN(3)}, Updates: 3, Batch: 2,
+	}
+	ctx := b.Context()
+	if random.IntN(4) == 0 {
+		var cancel func()
+		ctx, cancel = context.WithTimeout(ctx, time.Duration(random.Float64()*float64(time.Second)))
+		defer cancel()
+	}
+	a, err := dualprocess.Distill(ctx, task)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return
+	}
+	require.NoError(b, err)
+	_, err = dualprocess.Sample(b.Context(), rt, s.g, prompt, dualprocess.SampleOptions{Adapter: a})
+	require.NoError(b, err)
+}
+
+// resident is the memory of the process that is in use, in bytes.
+func resident(b *testing.B) int {
+	debug.FreeOSMemory()
+	data, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		b.Skip("the system does not tell")
+	}
+	var size, pages int
+	_, err = fmt.Fscan(strings.NewReader(string(data)), &size, &pages)
+	require.NoError(b, err)
+	return pages * os.Getpagesize()
+}
