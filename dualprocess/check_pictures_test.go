@@ -45,7 +45,7 @@ func TestEvaluateFindsMistakes(t *testing.T) {
 	}
 	_, err := dualprocess.Evaluate(noContext, dualprocess.Evaluation{})
 	requireMistake(t, err, "Context")
-	assert.Zero(t, w.g.predicts)
+	assert.Zero(t, w.g.predicts.Load())
 }
 
 func TestSampleFindsMistakes(t *testing.T) {

@@ -114,7 +114,7 @@ func TestDistillFindsMistakes(t *testing.T) {
 	}
 	_, err := dualprocess.Distill(noContext, w.task())
 	requireMistake(t, err, "Context")
-	assert.Zero(t, w.g.predicts, "found before any work")
+	assert.Zero(t, w.g.predicts.Load(), "found before any work")
 
 	task := w.task()
 	task.Questions[0].Overlay = faulty{}
@@ -221,7 +221,7 @@ func TestOptimizeLatentsFindsMistakes(t *testing.T) {
 	}
 	_, err := dualprocess.OptimizeLatents(noContext, w.latentTask(1))
 	requireMistake(t, err, "Context")
-	assert.Zero(t, w.g.predicts)
+	assert.Zero(t, w.g.predicts.Load())
 
 	task := w.latentTask(make([]int64, 10000)...)
 	task.Generator = huge{w.g}

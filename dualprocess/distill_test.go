@@ -195,8 +195,8 @@ func TestNothingRecompiles(t *testing.T) {
 	task.Prompts = toyPrompts
 	task.Drift, task.Preserve = .05, dualprocess.Preserve{Prompts: []string{"meadow", "sea"}, Weight: .1}
 	task.StopAt = dualprocess.StopAt{Seeds: unseen(3), Every: 2}
-	var builds []int
-	task.Progress = func(dualprocess.Update) { builds = append(builds, w.g.predicts) }
+	var builds []int32
+	task.Progress = func(dualprocess.Update) { builds = append(builds, w.g.predicts.Load()) }
 	distil(t, task)
 	settled := 6 // by then every kind of step and one validation have been seen
 	for _, n := range builds[settled:] {
@@ -208,10 +208,10 @@ func TestNothingRecompiles(t *testing.T) {
 	defer s.Close()
 	_, err = s.Sample(background, dualprocess.Request{Prompt: "sea", Seeds: []int64{1}})
 	require.NoError(t, err)
-	built := w.g.predicts
+	built := w.g.predicts.Load()
 	_, err = s.Sample(background, dualprocess.Request{Prompt: "desert", Seeds: []int64{4, 5, 6}})
 	require.NoError(t, err)
-	assert.Equal(t, built, w.g.predicts, "neither prompts nor numbers of seeds compile again")
+	assert.Equal(t, built, w.g.predicts.Load(), "neither prompts nor numbers of seeds compile again")
 }
 
 func TestOverlaysAreGrouped(t *testing.T) {

@@ -20,7 +20,8 @@ type Inputs []*tensors.Tensor
 // Generator is the fast process: a text-to-image model that denoises latents in
 // a fixed number of steps.
 //
-// Encode, Latents and Steps run on the host and return errors. The others are
+// Several goroutines may call all methods at once. Encode, Latents and Steps run on
+// the host and return errors. The others are
 // graph methods: they build into the caller's graph, may be called several times
 // in one graph, and panic on misuse as GoMLX's own functions do; Distill, Sample
 // and Evaluate turn panics into errors. Frozen weights are variables of the
@@ -76,8 +77,8 @@ type Generator interface {
 // Verifier is the slow process: a vision-language model that answers questions
 // about a picture, differentiable down to the pixels.
 //
-// Prepare runs on the host; LogProbs is a graph method with the rules of
-// Generator's. It may be called once per overlay in one graph.
+// Several goroutines may call both methods at once. Prepare runs on the host; LogProbs
+// is a graph method with the rules of Generator's. It may be called once per overlay in one graph.
 type Verifier interface {
 	// Prepare returns what LogProbs needs to know of a question asked about
 	// pictures of the given height and width in pixels: token ids, masks,

@@ -88,14 +88,14 @@ func TestTwoControlsLearnTogether(t *testing.T) {
 	task := controls(w)
 	task.Seeds, task.Updates, task.Questions = nil, 200, task.Questions[:2]
 	task.Questions[1].Weight = 0
-	built := 0
+	built := int32(0)
 	task.Progress = func(u dualprocess.Update) {
 		if u.Number == 10 {
-			built = w.g.predicts
+			built = w.g.predicts.Load()
 		}
 	}
 	a, _ := distil(t, task)
-	assert.Equal(t, built, w.g.predicts, "nothing compiles again")
+	assert.Equal(t, built, w.g.predicts.Load(), "nothing compiles again")
 	ratings, err := dualprocess.Evaluate(background, dualprocess.Evaluation{
 		Runtime: w.rt, Generator: w.g, Verifier: w.v, Adapter: a, Batch: 4,
 		Prompts: task.Prompts, Seeds: unseen(8), Questions: task.Questions,

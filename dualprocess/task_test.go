@@ -67,7 +67,7 @@ func TestTaskErrorsNameTheField(t *testing.T) {
 			assert.ErrorContains(t, err, ": "+field+": ")
 		})
 	}
-	assert.Zero(t, w.g.predicts, "checked before any work")
+	assert.Zero(t, w.g.predicts.Load(), "checked before any work")
 }
 
 func TestUnknownTargetIsAnError(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
@@ -33,7 +34,7 @@ var toyPrompts = []string{"sea", "meadow", "desert"}
 
 type toyGenerator struct {
 	mix, text, out, paint *model.Variable
-	predicts              int // times that Predict was built into a graph
+	predicts              atomic.Int32 // times that Predict was built into a graph
 }
 
 func newToyGenerator(rt *backends.Runtime) (*toyGenerator, error) {
@@ -96,7 +97,7 @@ func (g *toyGenerator) sigma(i *Node) *Node {
 }
 
 func (g *toyGenerator) Predict(d *lora.Delta, latents, i *Node, cond []*Node) *Node {
-	g.predicts++
+	g.predicts.Add(1)
 	h := d.Linear("mix", latents, Dot(latents, g.mix.NodeValue(latents)).MatMul())
 	h = Tanh(Add(h, Dot(cond[0], g.text.NodeValue(latents)).MatMul()))
 	clean := d.Linear("out", h, Dot(h, g.out.NodeValue(latents)).MatMul())
