@@ -72,7 +72,11 @@ func (e *exam) prepare(ctx context.Context, q Question, height, width int) error
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	in, err := e.verifier.Prepare(ctx, q, height, width)
+	prepare := e.verifier.Prepare
+	if p, ok := e.verifier.(Padder); ok {
+		prepare = p.PreparePadded
+	}
+	in, err := prepare(ctx, q, height, width)
 	if err != nil {
 		return fmt.Errorf("prepare question %s: %w", quote.Short(q.Text), err)
 	}

@@ -132,6 +132,16 @@ type Conditioner interface {
 	Conditions() []shapes.Shape
 }
 
+// Padder is a Verifier that can bring questions of similar length to one: other
+// questions then compile nothing anew. Distill, Evaluate, Score and OptimizeLatents
+// call it in place of Prepare.
+type Padder interface {
+	Verifier
+	// PreparePadded is Prepare with the text padded to a length that similar questions
+	// share. What LogProbs says is the same but for rounding.
+	PreparePadded(ctx context.Context, q Question, height, width int) (Inputs, error)
+}
+
 // Preparable is an Overlay that is drawn before it is laid over pictures. What it
 // shows then is an input of the compiled programs and not part of them: another
 // picture compiles nothing anew.

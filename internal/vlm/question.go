@@ -86,6 +86,11 @@ func (e encoded) inputs() dualprocess.Inputs {
 	return e.padded(len(e.suffix), e.labels, 1/float64(e.labels))
 }
 
+// rounded are the tensors at lengths that similar questions share.
+func (e encoded) rounded(weight float64) dualprocess.Inputs {
+	return e.padded(roundUp(len(e.suffix), lengthStep), roundUp(e.labels, labelStep), weight)
+}
+
 // padded makes the tensors longer, so that questions of similar length share an
 // executable: tokens at the end, which no other attends to, and labels of weight 0.
 // weight is that of each label in the sum of log-probabilities.

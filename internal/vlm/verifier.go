@@ -70,6 +70,16 @@ func (v *Verifier) Prepare(ctx context.Context, q dualprocess.Question, height, 
 	return e.inputs(), nil
 }
 
+// PreparePadded is Prepare with suffix and answer padded to lengths that similar
+// questions share, by tokens that no other attends to and labels of weight 0.
+func (v *Verifier) PreparePadded(ctx context.Context, q dualprocess.Question, height, width int) (dualprocess.Inputs, error) {
+	e, err := v.prepare(ctx, q, height, width)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", v.setup.Name, err)
+	}
+	return e.rounded(1 / float64(e.labels)), nil
+}
+
 func (v *Verifier) prepare(ctx context.Context, q dualprocess.Question, height, width int) (encoded, error) {
 	done, err := v.model.Use()
 	if err != nil {

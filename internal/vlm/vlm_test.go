@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -16,6 +17,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/pixels"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
 	"github.com/dualprocess/dualprocess-go/verifier/llava"
@@ -211,4 +213,32 @@ func TestEnds(t *testing.T) {
 		_, err := llava.OpenFS(t.Context(), rt, files, llava.Options{})
 		require.ErrorContains(t, err, file)
 	}
+}
+
+// TestPaddedQuestionsShareAProgram: questions of similar length compile once for all
+// that ask through package dualprocess, and are answered as if they were not padded.
+func TestPaddedQuestionsShareAProgram(t *testing.T) {
+	rt := golden.Plain(t)
+	v := opened(t, rt)
+	compiled := 0
+	for k, q := range []dualprocess.Question{{Text: "Is it?", Answer: "Yes"}, {Text: "Is it not?", Answer: "No"}, {Text: "Is it so?", Answer: "Yes"}} {
+		exact, err := v.Prepare(t.Context(), q, 20, 20)
+		require.NoError(t, err)
+		padded, err := v.PreparePadded(t.Context(), q, 20, 20)
+		require.NoError(t, err)
+		require.Less(t, exact[0].Size(), padded[0].Size())
+		p, err := dualprocess.Score(t.Context(), rt, v, []dualprocess.Question{q}, drawn(20, 20))
+		require.NoError(t, err)
+		alone, err := v.Score(t.Context(), drawn(20, 20), q)
+		require.NoError(t, err)
+		require.InDelta(t, math.Log(alone), math.Log(p[0][0]), 1e-5)
+		exec := golden.Run(t, rt, func(in []*graph.Node) golden.Outputs {
+			return golden.Outputs{"exact": v.LogProbs(in[0], [][]*graph.Node{in[1:5]})[0], "padded": v.LogProbs(in[0], [][]*graph.Node{in[5:]})[0]}
+		}, pixels.FromImages(drawn(20, 20)), exact[0], exact[1], exact[2], exact[3], padded[0], padded[1], padded[2], padded[3])
+		require.InDelta(t, tensors.MustCopyFlatData[float32](exec["exact"])[0], tensors.MustCopyFlatData[float32](exec["padded"])[0], 1e-5)
+		if k == 0 {
+			compiled = dualprocess.Compiled(rt).Compiled
+		}
+	}
+	require.Equal(t, compiled, dualprocess.Compiled(rt).Compiled)
 }

@@ -41,6 +41,7 @@ type Verifier struct {
 var (
 	_ dualprocess.Verifier = (*Verifier)(nil)
 	_ dualprocess.Scorer   = (*Verifier)(nil)
+	_ dualprocess.Padder   = (*Verifier)(nil)
 	_ dualprocess.Runtimer = (*Verifier)(nil)
 )
 
@@ -79,6 +80,13 @@ func (v *Verifier) Runtime() *backends.Runtime { return v.frame.Runtime() }
 // The error wraps ErrQuestion or ErrPictureSize.
 func (v *Verifier) Prepare(ctx context.Context, q dualprocess.Question, height, width int) (dualprocess.Inputs, error) {
 	return v.frame.Prepare(ctx, q, height, width)
+}
+
+// PreparePadded is Prepare with S and n rounded up to lengths that similar questions
+// share, so that they share compiled programs: tokens at the end that no other attends
+// to, and answers of weight 0. [dualprocess.Distill] and its like call it.
+func (v *Verifier) PreparePadded(ctx context.Context, q dualprocess.Question, height, width int) (dualprocess.Inputs, error) {
+	return v.frame.PreparePadded(ctx, q, height, width)
 }
 
 // LogProbs returns, for each question, float32 [batch]: the logarithm of the
