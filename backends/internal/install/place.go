@@ -2,6 +2,7 @@ package install
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -83,7 +84,7 @@ func Writable(folder string) error {
 		return fmt.Errorf("install: %w", err)
 	}
 	_ = f.Close() // empty
-	if err := os.Remove(f.Name()); err != nil {
+	if err := os.Remove(f.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) { // else another's Lock has swept it away
 		return fmt.Errorf("install: %w", err)
 	}
 	return nil
