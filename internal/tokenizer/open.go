@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"path"
+
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 // maxFile bounds a tokenizer file's bytes. The largest in use, Gemma 3's tokenizer.json, has 33 MB.
@@ -90,6 +92,8 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", name, err)
+	case hf.CheckPointer(raw) != nil:
+		return nil, fmt.Errorf("%s: %w: %w", name, ErrFormat, hf.CheckPointer(raw))
 	case len(raw) > maxFile:
 		return nil, fmt.Errorf("%s: %w: more than %d bytes", name, ErrFormat, maxFile)
 	}
