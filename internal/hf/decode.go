@@ -23,7 +23,7 @@ func Decode(data []byte, v any) error {
 		return errors.New("something follows the object")
 	}
 	var s sieve
-	value = s.known(value, reflect.TypeOf(v))
+	s.look(value, reflect.TypeOf(v))
 	if err := s.err(); err != nil {
 		return err
 	}

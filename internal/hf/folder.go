@@ -32,6 +32,9 @@ func reading(fsys fs.FS) Reading {
 	return folder.Reading
 }
 
+// Ignored are the fields of JSON files that are passed over.
+func Ignored(fsys fs.FS) []string { return reading(fsys).Ignore }
+
 // OpenFolder opens a folder of the operating system as NewFolder does.
 func OpenFolder(name, main string, r Reading) (Folder, error) {
 	if name == "" {
@@ -134,7 +137,11 @@ func (r Reading) without(text []byte) []byte {
 		return text // whose fault Decode will name
 	}
 	r.strip(value)
-	return encoded(value, text)
+	rest, err := json.Marshal(value)
+	if err != nil {
+		return text
+	}
+	return rest
 }
 
 // strip deletes the fields that are ignored from all objects.

@@ -25,6 +25,7 @@ var layouts = []struct{ pattern, what, advice string }{
 	{"*.msgpack", "Flax's format", save},
 	{"*.h5", "TensorFlow's format", save},
 	{"*.onnx", "ONNX", "take the model's folder with safetensors"},
+	{"*-of-*.safetensors", "one shard of several, whose index is missing", "download the *.safetensors.index.json beside it"},
 	{"*.safetensors", "weights without what describes them, as of a whole pipeline in one file", save + " (a pipeline: from_single_file)"},
 	{"config.json", "one model of transformers or of diffusers, not a pipeline", "verifier.Open opens vision-language models; of a pipeline, open the folder around its parts"},
 }

@@ -3,7 +3,6 @@ package hf
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -11,71 +10,51 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/quote"
 )
 
-// sieve parts the fields of a JSON value that a Go type has from those that it lacks.
+// sieve finds the fields of a JSON value that a Go type lacks.
 type sieve struct {
 	unknown []string // and not harmless
 }
 
-// known returns a value without the fields that are harmless and that the type lacks.
-// Those that are not harmless are noted. What decodes itself is left as it is.
-func (s *sieve) known(value json.RawMessage, t reflect.Type) json.RawMessage {
+// look notes the fields of a value that the type lacks and that are not harmless. What
+// decodes itself looks for itself.
+func (s *sieve) look(value json.RawMessage, t reflect.Type) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
 	if reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
-		return value
+		return
 	}
 	switch t.Kind() {
 	case reflect.Struct:
 		types := fieldTypes(t)
-		return sifted(value, func(name string, field json.RawMessage) json.RawMessage {
-			own, ok := types[strings.ToLower(name)]
-			switch {
-			case ok:
-				return s.known(field, own)
-			case !harmless(name, field):
+		for name, field := range fieldsOf(value) {
+			if own, ok := types[strings.ToLower(name)]; ok {
+				s.look(field, own)
+			} else if !harmless(name, field) {
 				s.unknown = append(s.unknown, name)
 			}
-			return nil
-		})
+		}
 	case reflect.Map:
-		return sifted(value, func(_ string, field json.RawMessage) json.RawMessage { return s.known(field, t.Elem()) })
+		for _, field := range fieldsOf(value) {
+			s.look(field, t.Elem())
+		}
 	case reflect.Slice, reflect.Array:
 		var items []json.RawMessage
-		if t.Elem().Kind() != reflect.Struct || json.Unmarshal(value, &items) != nil || items == nil {
-			return value
+		if t.Elem().Kind() == reflect.Struct && json.Unmarshal(value, &items) == nil {
+			for _, item := range items {
+				s.look(item, t.Elem())
+			}
 		}
-		for i, item := range items {
-			items[i] = s.known(item, t.Elem())
-		}
-		return encoded(items, value)
 	}
-	return value
 }
 
-// sifted replaces the fields of an object by what keep makes of them; nil drops one.
-// What is no object is returned as it is: to decode it gives the better error.
-func sifted(value json.RawMessage, keep func(name string, field json.RawMessage) json.RawMessage) json.RawMessage {
-	var fields map[string]json.RawMessage
-	if json.Unmarshal(value, &fields) != nil || fields == nil {
-		return value
+// fieldsOf are those of an object; what is none has none, of which decoding it will
+// say more.
+func fieldsOf(value json.RawMessage) (fields map[string]json.RawMessage) {
+	if json.Unmarshal(value, &fields) != nil {
+		return nil
 	}
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		if field := keep(name, fields[name]); field != nil {
-			fields[name] = field
-		} else {
-			delete(fields, name)
-		}
-	}
-	return encoded(fields, value)
-}
-
-// encoded is v as JSON, or what it was made of.
-func encoded(v any, value json.RawMessage) json.RawMessage {
-	if text, err := json.Marshal(v); err == nil {
-		return text
-	}
-	return value
+	return fields
 }
 
 // fieldTypes are those of the JSON fields of a struct, in lower case as encoding/json
@@ -113,6 +92,7 @@ func (s *sieve) err() error {
 		return nil
 	}
 	const shown = 5
+	slices.Sort(s.unknown)
 	names := slices.Compact(s.unknown)
 	more := ""
 	if len(names) > shown {

@@ -30,7 +30,7 @@ func open(fsys fs.FS, dir string) (*Tokenizer, error) {
 	name := path.Join(dir, "tokenizer.json")
 	raw, err := readFile(fsys, name)
 	if err == nil {
-		t, err := parseTokenizer(raw)
+		t, err := parseTokenizer(raw, hf.Ignored(fsys))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -100,9 +100,9 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 	return raw, nil
 }
 
-// parseTokenizer reads a tokenizer.json.
-func parseTokenizer(raw []byte) (*Tokenizer, error) {
-	o, modelObject, err := openFile(raw)
+// parseTokenizer reads a tokenizer.json but for the unknown fields that are ignored.
+func parseTokenizer(raw []byte, ignore []string) (*Tokenizer, error) {
+	o, modelObject, err := openFile(raw, ignore)
 	if err != nil {
 		return nil, err
 	}
