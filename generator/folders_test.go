@@ -71,6 +71,23 @@ func TestChangedText(t *testing.T) {
 	}
 }
 
+// TestRewritten opens the folders as versions of transformers and diffusers write them
+// anew, with all their defaults.
+func TestRewritten(t *testing.T) {
+	rt := golden.Plain(t)
+	for _, writer := range []string{"transformers_4.57", "transformers_5.24", "diffusers_0.42"} {
+		for _, base := range []string{"sd14", "flux_schnell", "sana"} {
+			t.Run(base+" "+writer, func(t *testing.T) {
+				folder := t.TempDir()
+				require.NoError(t, os.CopyFS(folder, fixture(t, base).Changed(t, "model", "rewritten/"+writer+"/"+base)))
+				g, err := Open(t.Context(), rt, folder, Options{})
+				require.NoError(t, err)
+				require.NoError(t, g.Close())
+			})
+		}
+	}
+}
+
 // TestNoPadding does without the padding in special_tokens_map.json, too.
 func TestNoPadding(t *testing.T) {
 	rt, f := golden.Plain(t), fixture(t, "sd14")
@@ -83,16 +100,29 @@ func TestNoPadding(t *testing.T) {
 // TestSchedulers: the noise schedule of any of diffusers' samplers is read, and the log
 // says once that sampling is by DDIM.
 func TestSchedulers(t *testing.T) {
-	for _, name := range []string{"sd_EulerDiscreteScheduler", "sd_DPMSolverMultistepScheduler"} {
-		var log bytes.Buffer
-		rt, err := backends.Open(t.Context(), backends.Options{Backend: "go", Logger: slog.New(slog.NewTextHandler(&log, nil))})
-		require.NoError(t, err)
-		g, err := sd.OpenFS(t.Context(), rt, fixture(t, "sd14").Changed(t, "model", name), sd.Options{Steps: 5})
-		require.NoError(t, err)
-		require.Equal(t, 1000, g.Levels())
-		require.Equal(t, 1, strings.Count(log.String(), "DDIM"), log.String())
-		require.Contains(t, log.String(), strings.TrimPrefix(name, "sd_"))
-		require.NoError(t, rt.Close())
+	for class, name := range map[string]string{
+		"EulerDiscreteScheduler": "sd_EulerDiscreteScheduler", "DPMSolverMultistepScheduler": "sd_DPMSolverMultistepScheduler",
+		"PNDMScheduler": "rewritten/diffusers_0.42/sd14", "DDIMScheduler": "", "DDPMScheduler": "", "EulerAncestralDiscreteScheduler": "",
+		"LMSDiscreteScheduler": "", "DPMSolverSinglestepScheduler": "", "UniPCMultistepScheduler": "", "DEISMultistepScheduler": "",
+	} {
+		t.Run(class, func(t *testing.T) {
+			if name == "" {
+				name = "rewritten/diffusers_0.42_" + class + "/sd14"
+			}
+			var log bytes.Buffer
+			rt, err := backends.Open(t.Context(), backends.Options{Backend: "go", Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			require.NoError(t, err)
+			g, err := sd.OpenFS(t.Context(), rt, fixture(t, "sd14").Changed(t, "model", name), sd.Options{Steps: 5})
+			require.NoError(t, err)
+			require.Equal(t, 1000, g.Levels())
+			said := 1
+			if class == "DDIMScheduler" {
+				said = 0
+			}
+			require.Equal(t, said, strings.Count(log.String(), "sampling is by DDIM"), log.String())
+			require.Equal(t, said, strings.Count(log.String(), class), log.String())
+			require.NoError(t, rt.Close())
+		})
 	}
 }
 
