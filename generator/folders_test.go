@@ -2,6 +2,7 @@ package generator
 
 import (
 	"bytes"
+	"encoding/binary"
 	"io/fs"
 	"log/slog"
 	"maps"
@@ -12,6 +13,8 @@ import (
 	"testing"
 	"testing/fstest"
 
+	"github.com/gomlx/compute/dtypes/float16"
+	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/backends"
@@ -20,6 +23,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/generator/sd"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
+	"github.com/dualprocess/dualprocess-go/internal/safetensors"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
@@ -240,6 +244,48 @@ func TestVariant(t *testing.T) {
 	require.Error(t, open(damaged, ""), "the plain ones, beside a variant")
 	require.ErrorContains(t, open(model, "fp16"), "Variant is fp16")
 	require.ErrorIs(t, open(model, "../x"), ErrOptions)
+}
+
+// TestFloat16 opens a variant whose numbers are what its name says.
+func TestFloat16(t *testing.T) {
+	rt, model := golden.Plain(t), fixture(t, "sd14").Model(t, "model")
+	halved := maps.Clone(model)
+	for name, file := range model {
+		if base, ok := strings.CutSuffix(name, ".safetensors"); ok && !strings.Contains(name, "-of-") {
+			delete(halved, name)
+			halved[base+".fp16.safetensors"] = &fstest.MapFile{Data: float16s(t, file.Data)}
+		}
+	}
+	want, got := encoded(t, rt, model), encoded(t, rt, halved)
+	for i := range want {
+		floats := func(in dualprocess.Inputs) []float32 { return tensors.MustCopyFlatData[float32](in[i]) }
+		require.NoError(t, golden.Close(floats(got), floats(want), 1e-2))
+		require.Error(t, golden.Close(floats(got), floats(want), 1e-6), "numbers of half precision")
+	}
+}
+
+// float16s is a safetensors file whose tensors of float32 are of float16.
+func float16s(t *testing.T, data []byte) []byte {
+	t.Helper()
+	file, err := safetensors.New("x", bytes.NewReader(data), int64(len(data)))
+	require.NoError(t, err)
+	var all []safetensors.Tensor
+	for _, info := range file.Tensors() {
+		raw, err := file.Bytes(info.Name)
+		require.NoError(t, err)
+		if info.DType == safetensors.F32 {
+			values, err := file.Float32s(info.Name)
+			require.NoError(t, err)
+			info.DType, raw = safetensors.F16, nil
+			for _, v := range values {
+				raw = binary.LittleEndian.AppendUint16(raw, float16.FromFloat32(v).Bits())
+			}
+		}
+		all = append(all, safetensors.Tensor{Name: info.Name, DType: info.DType, Shape: info.Shape, Data: raw})
+	}
+	var b bytes.Buffer
+	require.NoError(t, safetensors.Write(&b, all, nil))
+	return b.Bytes()
 }
 
 // TestIgnore passes over a field in every JSON file.

@@ -35,6 +35,25 @@ func TestPrompter(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 77, p.Length(), "what the tokenizer's own file says")
 
+	for name, config := range map[string]string{
+		"null": `{"tokenizer_class": "CLIPTokenizer", "pad_token": null}`, "none": `{"tokenizer_class": "CLIPTokenizer"}`,
+	} {
+		for _, special := range []string{"", `{}`, `{"pad_token": null}`} {
+			files := model(t)
+			delete(files, "tokenizer/special_tokens_map.json")
+			if special != "" {
+				files["tokenizer/special_tokens_map.json"] = &fstest.MapFile{Data: []byte(special)}
+			}
+			files["tokenizer/tokenizer_config.json"] = &fstest.MapFile{Data: []byte(config)}
+			p, err := OpenPrompter(files, "tokenizer", 77, 1000, CLIPPadding)
+			require.NoError(t, err, name)
+			ids, err := p.IDs("a")
+			require.NoError(t, err)
+			end, _ := p.tokenizer.ID(CLIPPadding)
+			require.Equal(t, int32(end), ids[76], "the class' padding")
+		}
+	}
+
 	for name, test := range map[string]struct {
 		file, text string
 		vocabulary int

@@ -15,10 +15,10 @@ import (
 // stems are the names that diffusers and transformers give their weights.
 var stems = []string{"diffusion_pytorch_model", "model"}
 
-// variantFile is a file of weights, or an index of shards, that is a variant's. The
-// libraries put a variant's name before the ending, and are of two minds where that
-// begins.
-var variantFile = regexp.MustCompile(`^(?:diffusion_pytorch_model|model)(?:\.([\w-]+)\.safetensors|\.safetensors\.index\.([\w-]+)\.json)$`)
+// variantFile is a file of weights, or an index of shards, that is a variant's: as
+// the libraries call them, and an index as diffusers once did.
+var variantFile = regexp.MustCompile(`^(?:diffusion_pytorch_model|model)` +
+	`(?:\.([\w-]+)\.safetensors|\.safetensors\.index\.([\w-]+)\.json|\.safetensors\.([\w-]+)\.index\.json)$`)
 
 // shard is the end of the name of one file of several.
 var shard = regexp.MustCompile(`-\d+-of-\d+$`)
@@ -52,7 +52,10 @@ func named(fsys fs.FS, dir, variant string) (string, error) {
 	for _, stem := range stems {
 		names := []string{stem + ".safetensors", stem + ".safetensors.index.json"}
 		if variant != "" {
-			names = []string{stem + "." + variant + ".safetensors", stem + ".safetensors.index." + variant + ".json"}
+			names = []string{
+				stem + "." + variant + ".safetensors", stem + ".safetensors.index." + variant + ".json",
+				stem + ".safetensors." + variant + ".index.json",
+			}
 		}
 		for _, name := range names {
 			name = path.Join(dir, name)
@@ -71,7 +74,7 @@ func inFolder(fsys fs.FS, dir string) (variants, files []string) {
 		m := variantFile.FindStringSubmatch(e.Name())
 		switch {
 		case m != nil && !shard.MatchString(m[1]):
-			variants = append(variants, m[1]+m[2])
+			variants = append(variants, m[1]+m[2]+m[3])
 		case !strings.HasSuffix(e.Name(), ".json"): // what describes the part
 			files = append(files, e.Name())
 		}

@@ -25,6 +25,7 @@ func TestFind(t *testing.T) {
 		"index":               {[]string{index, "m/diffusion_pytorch_model-00001-of-00002.safetensors"}, "", index, ""},
 		"variant":             {[]string{plain, fp16}, "fp16", fp16, ""},
 		"variant's index":     {[]string{plain, fp16Index}, "fp16", fp16Index, ""},
+		"older index":         {[]string{"m/diffusion_pytorch_model.safetensors.fp16.index.json"}, "", "m/diffusion_pytorch_model.safetensors.fp16.index.json", ""},
 		"another variant":     {[]string{plain, fp16}, "bf16", plain, ""},
 		"only variant":        {[]string{fp16, fp16Index, "m/model.fp16-00001-of-00002.safetensors"}, "", fp16, ""},
 		"only variant, other": {[]string{"m/diffusion_pytorch_model.non_ema.safetensors"}, "fp16", "m/diffusion_pytorch_model.non_ema.safetensors", ""},

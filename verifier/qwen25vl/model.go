@@ -5,9 +5,9 @@
 //
 // It is that of Qwen/Qwen2.5-VL-7B-Instruct or one like it, as versions 4 and 5 of
 // transformers write them: config.json, preprocessor_config.json or
-// processor_config.json, the tokenizer, and safetensors in float32 or bfloat16,
-// in one file or several. A setting that this package does not have is an error
-// that names the file and the field.
+// processor_config.json, the tokenizer, and safetensors in float32, float16 or
+// bfloat16, in one file or several. A setting that this package does not have is an
+// error that names the file and the field, unless Options.Ignore names it.
 //
 // # Pictures
 //
