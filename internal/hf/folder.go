@@ -103,7 +103,7 @@ var variantName = regexp.MustCompile(`^[A-Za-z0-9_-]*$`)
 // Check returns an error that names the field that makes no sense.
 func (r Reading) Check() error {
 	if !variantName.MatchString(r.Variant) {
-		return fmt.Errorf("Variant is %q, want a word such as fp16", r.Variant)
+		return fmt.Errorf("option Variant is %q, want a word such as fp16", r.Variant)
 	}
 	return nil
 }
@@ -122,7 +122,7 @@ func (r Reading) check(fsys fs.FS) error {
 			}
 		}
 	}
-	return fmt.Errorf("Variant is %s, of which the folder has no file: %w", r.Variant, fs.ErrNotExist)
+	return fmt.Errorf("option Variant is %s, of which the folder has no file: %w", r.Variant, fs.ErrNotExist)
 }
 
 // without is a JSON text without the fields that are ignored.
