@@ -122,6 +122,7 @@ func TestFolders(t *testing.T) {
 		"Mistral":    {fstest.MapFS{"params.json": x, "consolidated.safetensors": x, "tekken.json": x}, fs.ErrNotExist, []string{"config.json", "Mistral's own layout", "transformers"}},
 		"pipeline":   {fstest.MapFS{"model_index.json": x}, fs.ErrNotExist, []string{"generator.Open"}},
 		"GGUF":       {fstest.MapFS{"Qwen2.5-VL-7B-Q4_K_M.gguf": x}, fs.ErrNotExist, []string{"GGUF"}},
+		"GGUF, too":  {fstest.MapFS{"config.json": files["config.json"], "Qwen2.5-VL-7B-Q4_K_M.gguf": x}, fs.ErrNotExist, []string{"preprocessor_config.json", "GGUF"}},
 		"pickle":     {fstest.MapFS{"pytorch_model.bin": x}, fs.ErrNotExist, []string{"pickle"}},
 		"adapter":    {fstest.MapFS{"adapter_config.json": x, "adapter_model.safetensors": x}, fs.ErrNotExist, []string{"adapter"}},
 		"no classes": {fstest.MapFS{"config.json": {Data: []byte(`{"model_type": "qwen2_5_vl"}`)}}, verifier.ErrUnsupported, []string{"architectures", "qwen2_5_vl"}},
@@ -137,8 +138,9 @@ func TestFolders(t *testing.T) {
 		})
 	}
 	require.ErrorIs(t, opens(t, "", verifier.Options{}), fs.ErrInvalid)
-	file := filepath.Join(write(t, fstest.MapFS{"model.gguf": x}), "model.gguf")
-	require.ErrorContains(t, opens(t, file, verifier.Options{}), "GGUF")
+	folder := write(t, fstest.MapFS{"model.gguf": x, "config.json": x})
+	require.ErrorContains(t, opens(t, filepath.Join(folder, "model.gguf"), verifier.Options{}), "GGUF")
+	require.ErrorContains(t, opens(t, filepath.Join(folder, "config.json"), verifier.Options{}), "open the folder that it is in")
 }
 
 // TestVariant opens weights under the name of a variant.

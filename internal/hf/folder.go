@@ -44,6 +44,9 @@ func OpenFolder(name, main string, r Reading) (Folder, error) {
 	if err != nil {
 		return Folder{}, fmt.Errorf("%s: %w", main, err)
 	}
+	if !info.IsDir() && info.Name() == main {
+		return Folder{}, fmt.Errorf("is a file: open the folder that it is in: %w", fs.ErrInvalid)
+	}
 	if !info.IsDir() {
 		return Folder{}, fmt.Errorf("is a file, where a folder with a %s belongs%s: %w", main, Found([]string{info.Name()}), fs.ErrInvalid)
 	}

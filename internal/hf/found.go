@@ -17,6 +17,7 @@ var layouts = []struct{ pattern, what, advice string }{
 	{"consolidated*.safetensors", "Mistral's own layout", "take the model's folder in the layout of transformers, such as mistral-community/pixtral-12b"},
 	{"tekken.json", "Mistral's own layout", "take the model's folder in the layout of transformers, such as mistral-community/pixtral-12b"},
 	{"adapter_config.json", "an adapter, not a model", "open the model that it was trained on, and read the adapter with package lora"},
+	{"config.json", "one model of transformers or of diffusers, not a pipeline", "verifier.Open opens vision-language models; of a pipeline, open the folder around its parts"},
 	{"*.gguf", "GGUF, the format of llama.cpp and ollama", "take the model's folder with safetensors"},
 	{"*.ckpt", "PyTorch's pickle format", save + " (a whole pipeline in one file: from_single_file)"},
 	{"*.bin", "PyTorch's pickle format", save},
@@ -27,7 +28,6 @@ var layouts = []struct{ pattern, what, advice string }{
 	{"*.onnx", "ONNX", "take the model's folder with safetensors"},
 	{"*-of-*.safetensors", "one shard of several, whose index is missing", "download the *.safetensors.index.json beside it"},
 	{"*.safetensors", "weights without what describes them, as of a whole pipeline in one file", save + " (a pipeline: from_single_file)"},
-	{"config.json", "one model of transformers or of diffusers, not a pipeline", "verifier.Open opens vision-language models; of a pipeline, open the folder around its parts"},
 }
 
 // Found says, as the end of a sentence, what there is in place of what can be read,

@@ -50,6 +50,7 @@ func (open Open) folder(ctx context.Context, rt *backends.Runtime, name string, 
 	var v *Verifier
 	if err == nil {
 		v, err = open(ctx, rt, files, o)
+		err = weights.Explain(files, ".", err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)

@@ -23,6 +23,18 @@ var variantFile = regexp.MustCompile(`^(?:diffusion_pytorch_model|model)` +
 // shard is the end of the name of one file of several.
 var shard = regexp.MustCompile(`-\d+-of-\d+$`)
 
+// Explain adds to the error of a model that could not be opened for want of a file that
+// its folder has no weights either, where that is so: a folder of another kind.
+func Explain(fsys fs.FS, dir string, err error) error {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if _, none := find(fsys, dir); none != nil && !strings.Contains(err.Error(), none.Error()) {
+		return errors.Join(err, none)
+	}
+	return err
+}
+
 // find returns the name of the checkpoint in a folder: of the variant that is asked
 // for, else without one, else of the only variant that is there.
 func find(fsys fs.FS, dir string) (string, error) {
