@@ -41,7 +41,7 @@ var stamps = set(
 // family that can do otherwise has the field in its own configuration, which then
 // decides.
 var defaults = map[string]any{
-	"add_cross_attention": false, "is_decoder": false, "is_encoder_decoder": false, "cross_attention_hidden_size": nil,
+	"add_cross_attention": false, "is_decoder": false, "is_encoder_decoder": false,
 	"attention_bias": false, "mlp_bias": false, "use_bidirectional_attention": false,
 	"use_qk_norm": false, "qk_norm": false, "use_sliding_window": false, "partial_rotary_factor": 1.,
 	"chunk_size_feed_forward": 0., "pruned_heads": map[string]any{}, "pretraining_tp": 1.,
