@@ -45,7 +45,7 @@ type Options struct {
 	PlainMalloc bool
 	// Seed of the store's random state: two runtimes with the same seed draw the same numbers.
 	Seed int64
-	// Logger receives at level Info what Open tries; nil is silent.
+	// Logger receives at level Info what Open tries, and what models do otherwise than their folders say; nil is silent.
 	Logger *slog.Logger
 	// Progress is told about downloads, a few times per second, in the goroutine of Open; nil is silent.
 	Progress func(Download)
@@ -75,6 +75,7 @@ type Runtime struct {
 
 	users  *users
 	table  *table
+	logger *slog.Logger
 	memory int64 // free on the device before anything was opened, in bytes; 0 if unknown
 }
 
@@ -141,9 +142,17 @@ func newRuntime(b compute.Backend, name, reason string, o Options) (*Runtime, er
 		return nil, fmt.Errorf("backends: seed the store: %w", err)
 	}
 	o.Logger.Info("backend taken", "backend", name, "is", b.Description())
-	r := &Runtime{Backend: b, Store: store, DType: precision(name), Name: name, Reason: reason, users: &users{}, table: &table{}}
+	r := &Runtime{Backend: b, Store: store, DType: precision(name), Name: name, Reason: reason, users: &users{}, table: &table{}, logger: o.Logger}
 	r.users.free = sync.OnceValue(r.release)
 	return r, nil
+}
+
+// Logger is that of Options, silent where that is nil.
+func (r *Runtime) Logger() *slog.Logger {
+	if r.logger == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return r.logger
 }
 
 // precision is the project's one rule on the precision of computation.

@@ -30,6 +30,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/generator/sd"
 	"github.com/dualprocess/dualprocess-go/internal/arguments"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 )
 
 // Generator is what Open returns. Several goroutines may use all of its methods at once: those on the host take turns where they
@@ -62,8 +63,12 @@ func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (
 	if err := arguments.Call(ctx, rt); err != nil {
 		return nil, fmt.Errorf("generator: %w", err)
 	}
-	const index = "model_index.json"
-	class, err := hf.ReadField[string](os.DirFS(folder), index, "_class_name")
+	const index = pipeline.Index
+	files, err := hf.OpenFolder(folder, index, hf.Reading{})
+	var class string
+	if err == nil {
+		class, err = hf.ReadField[string](files, index, "_class_name")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("generator: open %s: %w", folder, err)
 	}

@@ -98,6 +98,7 @@ func TestOptions(t *testing.T) {
 	all := map[string]Options{
 		"Height": {Height: 64}, "Width": {Width: 64}, "Steps": {Steps: 4}, "Guidance": {Guidance: new(2.0)},
 		"NegativePrompt": {NegativePrompt: "blurred"}, "TextTokens": {TextTokens: 8}, "Checkpoint": {Checkpoint: backends.CheckpointOn},
+		"Ignore": {Ignore: []string{"surprise"}}, "Variant": {Variant: "fp16"},
 	}
 	require.Len(t, all, reflect.TypeFor[Options]().NumField())
 	for field, o := range all {

@@ -28,4 +28,13 @@ type Options struct {
 	// Checkpoint says whether activations are computed again in the backward pass
 	// instead of being kept, for less memory and more time.
 	Checkpoint backends.Checkpointing
+	// Ignore names fields of the folder's JSON files that are passed over, at any depth,
+	// as if the files did not have them. A field that the library does not know is an
+	// error otherwise, unless it is null, a stamp (such as transformers_version) or has
+	// the value that the library assumes.
+	Ignore []string
+	// Variant chooses files of weights by the name that diffusers' variant gives them,
+	// such as "fp16" for *.fp16.safetensors. Parts without any are read without. "" =
+	// the plain files, or where there are none the only variant.
+	Variant string
 }

@@ -20,11 +20,12 @@
 package verifier
 
 import (
+	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"slices"
 
 	"github.com/dualprocess/dualprocess-go/backends"
@@ -67,6 +68,17 @@ type Options struct {
 	// instead of being kept: less memory for more time. The zero value decides by the
 	// memory that is free. The pocket verifier has no such option.
 	Checkpoint backends.Checkpointing
+
+	// Ignore names fields of the folder's JSON files that are passed over, at any depth,
+	// as if the files did not have them. A field that the library does not know is an
+	// error otherwise, unless it is null, a stamp (such as transformers_version) or has
+	// the value that the library assumes. The pocket verifier has no such option.
+	Ignore []string
+
+	// Variant chooses files of weights by the name that transformers' variant gives
+	// them, such as "fp16" for model.fp16.safetensors. "" = the plain files, or where
+	// there are none the only variant. The pocket verifier has no such option.
+	Variant string
 }
 
 // Open opens the verifier in folder, by the architecture that its config.json names.
@@ -76,11 +88,14 @@ type Options struct {
 // option; any other names the file with the field or the tensor at fault. Nothing is
 // then left in the store.
 func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (LanguageModel, error) {
-	fsys := os.DirFS(folder)
 	err := arguments.Call(ctx, rt)
+	var files hf.Folder
+	if err == nil {
+		files, err = hf.OpenFolder(folder, config, hf.Reading{})
+	}
 	var m model
 	if err == nil {
-		m, err = find(fsys)
+		m, err = find(files)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("verifier: open %s: %w", folder, err)
@@ -88,18 +103,27 @@ func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (
 	return m.open(ctx, rt, folder, o)
 }
 
+// config says what model a folder holds.
+const config = "config.json"
+
 // find returns the model that config.json names.
 func find(fsys fs.FS) (model, error) {
-	const config = "config.json"
-	architectures, err := hf.ReadField[[]string](fsys, config, "architectures")
-	if err != nil {
+	var fields map[string]json.RawMessage
+	if err := hf.ReadConfig(fsys, config, &fields); err != nil {
 		return model{}, err
+	}
+	if hf.Null(fields["architectures"]) {
+		return model{}, fmt.Errorf("%s: %w: has no architectures, and model_type is %.60s", config, ErrUnsupported, cmp.Or(string(fields["model_type"]), "missing"))
+	}
+	var architectures []string
+	if err := json.Unmarshal(fields["architectures"], &architectures); err != nil {
+		return model{}, fmt.Errorf("%s: architectures: %w", config, err)
 	}
 	for _, m := range models() {
 		if !slices.Contains(architectures, m.architecture) {
 			continue
 		}
-		if fits, err := m.fits(fsys, config); fits || err != nil {
+		if fits, err := m.fits(fields); fits || err != nil {
 			return m, err
 		}
 	}
@@ -107,13 +131,18 @@ func find(fsys fs.FS) (model, error) {
 }
 
 // fits says whether the folder has the model's vision tower.
-func (m model) fits(fsys fs.FS, config string) (bool, error) {
+func (m model) fits(fields map[string]json.RawMessage) (bool, error) {
 	if m.tower == "" {
 		return true, nil
 	}
-	type fields struct {
+	var vision struct {
 		ModelType string `json:"model_type"`
 	}
-	vision, err := hf.ReadField[fields](fsys, config, "vision_config")
-	return vision.ModelType == m.tower, err
+	if hf.Null(fields["vision_config"]) {
+		return false, hf.Within(config, hf.Errorf("has no vision_config"))
+	}
+	if err := json.Unmarshal(fields["vision_config"], &vision); err != nil {
+		return false, fmt.Errorf("%s: vision_config: %w", config, err)
+	}
+	return vision.ModelType == m.tower, nil
 }

@@ -78,7 +78,7 @@ func TestOpenErrors(t *testing.T) {
 		`{"architectures": ["LlamaForCausalLM"]}`:                                                         verifier.ErrUnsupported,
 		`{"architectures": ["LlavaForConditionalGeneration"], "vision_config": {"model_type": "siglip"}}`: verifier.ErrUnsupported,
 		`{"architectures": ["LlavaForConditionalGeneration"]}`:                                            hf.ErrConfig,
-		`{"model_type": "llava"}`:                                                                         hf.ErrConfig,
+		`{"model_type": "llava"}`:                                                                         verifier.ErrUnsupported,
 		`{"architectures": ["LlavaForConditionalGeneration"], "vision_config": {"model_type": "clip_vision_model", "hidden_size": 0}}`: hf.ErrConfig,
 	} {
 		require.True(t, json.Valid([]byte(config)))

@@ -16,11 +16,11 @@ import (
 // newEncoder opens T5, all of whose states the transformer gets, [1, tokens, width],
 // and CLIP, which gives one for the whole text, [1, width].
 func newEncoder(ctx context.Context, p *pipeline.Opening, c config, tokens int) (*pipeline.Encoder[string], error) {
-	t5IDs, err := text.OpenPrompter(p.Files, "tokenizer_2", tokens, c.T5.Vocabulary)
+	t5IDs, err := text.OpenPrompter(p.Files, "tokenizer_2", tokens, c.T5.Vocabulary, text.Padding)
 	if err != nil {
 		return nil, err
 	}
-	clipIDs, err := text.OpenPrompter(p.Files, "tokenizer", c.CLIP.Positions, c.CLIP.Vocabulary)
+	clipIDs, err := text.OpenPrompter(p.Files, "tokenizer", c.CLIP.Positions, c.CLIP.Vocabulary, text.CLIPPadding)
 	if err != nil {
 		return nil, err
 	}

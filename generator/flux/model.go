@@ -56,13 +56,13 @@ var (
 // names the field, where the options don't fit the checkpoint; any other names the
 // file with the field or the tensor at fault. Nothing is then left in the store.
 func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (*Generator, error) {
-	return pipeline.Open(ctx, rt, "flux", folder, o, open)
+	return pipeline.Open(ctx, rt, "flux", folder, o.reading(), o, open)
 }
 
 // OpenFS is Open for any file system; only files of the operating system are
 // mapped into memory.
 func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*Generator, error) {
-	return pipeline.OpenFS(ctx, rt, "flux", fsys, o, open)
+	return pipeline.OpenFS(ctx, rt, "flux", fsys, o.reading(), o, open)
 }
 
 func open(ctx context.Context, p *pipeline.Opening, o Options) (*Generator, error) {

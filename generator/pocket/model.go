@@ -15,6 +15,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/arguments"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/diffusion"
@@ -76,7 +77,7 @@ func Open(ctx context.Context, rt *backends.Runtime, o Options) (*Generator, err
 
 // OpenFS loads a pocket generator from a folder of the same layout.
 func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*Generator, error) {
-	return pipeline.OpenFS(ctx, rt, name, fsys, o, open)
+	return pipeline.OpenFS(ctx, rt, name, fsys, hf.Reading{}, o, open)
 }
 
 func open(ctx context.Context, p *pipeline.Opening, _ Options) (*Generator, error) {

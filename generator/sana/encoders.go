@@ -46,7 +46,7 @@ func clean(prompt string) string {
 // openPrompters opens the tokenizer, for prompts of so many tokens and for prompts
 // that have an instruction before them.
 func openPrompters(fsys fs.FS, tokens, vocabulary int, instruction string) (plain, instructed *text.Prompter, err error) {
-	if plain, err = text.OpenPrompter(fsys, "tokenizer", tokens, vocabulary); err != nil {
+	if plain, err = text.OpenPrompter(fsys, "tokenizer", tokens, vocabulary, text.Padding); err != nil {
 		return nil, nil, err
 	}
 	count, err := plain.Count(instruction)

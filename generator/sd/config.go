@@ -27,7 +27,7 @@ type config struct {
 // parts of a folder. The optional ones look at finished pictures, or at pictures
 // given with the prompt; we have no use for them.
 var parts = map[string]pipeline.Part{
-	"scheduler":         {Classes: []string{"PNDMScheduler", "DDIMScheduler"}},
+	"scheduler":         {Classes: schedulers},
 	"text_encoder":      {Classes: []string{"CLIPTextModel"}},
 	"tokenizer":         {Classes: []string{"CLIPTokenizer", "CLIPTokenizerFast"}},
 	"unet":              {Classes: []string{"UNet2DConditionModel"}},
@@ -273,71 +273,4 @@ func (r refused) check() error {
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// schedulerConfig says how much noise the steps of the model's training have. The
-// fields are those of diffusers' scheduler_config.json. Whatever the file's class,
-// sampling is by DDIM (Song et al. 2021), as in the paper, and fields left out are
-// DDIM's.
-type schedulerConfig struct {
-	Class          string  `json:"_class_name"`
-	TrainTimesteps int     `json:"num_train_timesteps"`
-	BetaStart      float64 `json:"beta_start"`
-	BetaEnd        float64 `json:"beta_end"`
-	BetaSchedule   string  `json:"beta_schedule"`
-	AlphaToOne     bool    `json:"set_alpha_to_one"` // after the last step no noise is left; else that of timestep 0
-	Spacing        string  `json:"timestep_spacing"`
-	Prediction     string  `json:"prediction_type"`
-
-	TrainedBetas any  `json:"trained_betas"`
-	Thresholding bool `json:"thresholding"`
-	RescaleBetas bool `json:"rescale_betas_zero_snr"`
-	SkipPRK      any  `json:"skip_prk_steps"` // of PNDM alone
-
-	// The pipeline overrules what the file says of these: an offset of 1, and no
-	// clipping, which is for pixels and not for latents.
-	Offset     any `json:"steps_offset"`
-	ClipSample any `json:"clip_sample"`
-
-	ClipRange      any `json:"clip_sample_range"`          // of ClipSample
-	ThresholdRatio any `json:"dynamic_thresholding_ratio"` // of Thresholding
-	ThresholdMax   any `json:"sample_max_value"`           // of Thresholding
-	Version        any `json:"_diffusers_version"`
-	NameOrPath     any `json:"_name_or_path"`
-}
-
-// What a U-Net may predict.
-const (
-	predictsNoise    = "epsilon"
-	predictsClean    = "sample"
-	predictsVelocity = "v_prediction"
-)
-
-// stepsOffset is added to timesteps by the pipeline.
-const stepsOffset = 1
-
-// defaultScheduler is what diffusers fills in.
-func defaultScheduler() schedulerConfig {
-	return schedulerConfig{
-		TrainTimesteps: 1000, BetaStart: 1e-4, BetaEnd: 0.02, BetaSchedule: "linear",
-		AlphaToOne: true, Spacing: "leading", Prediction: predictsNoise,
-	}
-}
-
-func (c *schedulerConfig) check() error {
-	if c.TrainTimesteps < 2 || c.TrainTimesteps > 1<<16 {
-		return fmt.Errorf("%w: num_train_timesteps is %d", hf.ErrConfig, c.TrainTimesteps)
-	}
-	if !(c.BetaStart > 0 && c.BetaStart <= c.BetaEnd && c.BetaEnd < 1) {
-		return fmt.Errorf("%w: beta_start is %v and beta_end %v", hf.ErrConfig, c.BetaStart, c.BetaEnd)
-	}
-	return errors.Join(
-		hf.Require("_class_name", c.Class, "PNDMScheduler", "DDIMScheduler"),
-		hf.Require("beta_schedule", c.BetaSchedule, "linear", "scaled_linear"),
-		hf.Absent("trained_betas", c.TrainedBetas),
-		hf.Require("timestep_spacing", c.Spacing, "leading", "trailing", "linspace"),
-		hf.Require("prediction_type", c.Prediction, predictsNoise, predictsClean, predictsVelocity),
-		hf.Require("thresholding", c.Thresholding, false),
-		hf.Require("rescale_betas_zero_snr", c.RescaleBetas, false),
-	)
 }

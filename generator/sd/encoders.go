@@ -15,7 +15,7 @@ import (
 
 // newEncoder opens CLIP, all of whose states the U-Net gets, [1, tokens, width].
 func newEncoder(ctx context.Context, p *pipeline.Opening, c text.CLIPConfig, o Options) (*pipeline.Encoder[string], error) {
-	prompter, err := text.OpenPrompter(p.Files, "tokenizer", c.Positions, c.Vocabulary)
+	prompter, err := text.OpenPrompter(p.Files, "tokenizer", c.Positions, c.Vocabulary, text.CLIPPadding)
 	if err != nil {
 		return nil, err
 	}

@@ -73,7 +73,7 @@ func (r *reference) testText(t *testing.T) {
 	require.NoError(t, weights.Load(fsys, "text_encoder", r.Runtime.Store, root, text.CLIPSurplus, func(at weights.Cursor) {
 		encoder = text.NewCLIP(at, c.CLIP)
 	}))
-	prompter, err := text.OpenPrompter(fsys, "tokenizer", c.CLIP.Positions, c.CLIP.Vocabulary)
+	prompter, err := text.OpenPrompter(fsys, "tokenizer", c.CLIP.Positions, c.CLIP.Vocabulary, text.CLIPPadding)
 	require.NoError(t, err)
 	for which, prompt := range map[string]string{
 		"cond": r.About.Prompt, "uncond": "", "long": strings.Repeat(r.About.Prompt+" ", prompter.Length()),

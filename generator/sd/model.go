@@ -5,6 +5,10 @@
 //
 //	g, err := sd.Open(ctx, rt, "stable-diffusion-v1-4", sd.Options{Steps: 25})
 //
+// Of a folder with another scheduler (PNDM, Euler, DPM-Solver++, UniPC and others) the
+// noise schedule is read and the steps are DDIM's, of which the runtime's logger is
+// told; a setting that changes the schedule otherwise is an error that names it.
+//
 // Latents are laid out as in the pipeline, [batch, channels, height/8, width/8].
 package sd
 
@@ -55,13 +59,13 @@ var (
 // names the field, where the options don't fit the checkpoint; any other names the
 // file with the field or the tensor at fault. Nothing is then left in the store.
 func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (*Generator, error) {
-	return pipeline.Open(ctx, rt, "sd", folder, o, open)
+	return pipeline.Open(ctx, rt, "sd", folder, o.reading(), o, open)
 }
 
 // OpenFS is Open for any file system; only files of the operating system are
 // mapped into memory.
 func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*Generator, error) {
-	return pipeline.OpenFS(ctx, rt, "sd", fsys, o, open)
+	return pipeline.OpenFS(ctx, rt, "sd", fsys, o.reading(), o, open)
 }
 
 func open(ctx context.Context, p *pipeline.Opening, o Options) (*Generator, error) {
@@ -72,6 +76,9 @@ func open(ctx context.Context, p *pipeline.Opening, o Options) (*Generator, erro
 	}
 	if g.options, err = o.resolved(g.config); err != nil {
 		return nil, err
+	}
+	if class := g.config.Scheduler.Class; class != ddim {
+		p.Runtime.Logger().InfoContext(ctx, "the noise schedule is that of the folder's scheduler, sampling is by DDIM", "model", "sd", "scheduler", class)
 	}
 	g.schedule = newSchedule(g.config.Scheduler, g.options.Steps)
 	if g.encoder, err = newEncoder(ctx, p, g.config.CLIP, g.options); err != nil {

@@ -22,7 +22,7 @@ func checkpoint(t testing.TB) fstest.MapFS { return pipelinetest.Files(t, family
 func TestReadConfigRefuses(t *testing.T) {
 	const index, unet, scheduler = "model_index.json", "unet/config.json", "scheduler/scheduler_config.json"
 	pipelinetest.ConfigRefused(t, checkpoint, []pipelinetest.Refused{
-		{index, `"PNDMScheduler"`, `"EulerDiscreteScheduler"`, "scheduler"},
+		{index, `"PNDMScheduler"`, `"FlowMatchEulerDiscreteScheduler"`, "scheduler"},
 		{index, `"unet"`, `"transformer"`, "transformer"},
 		{index, `"AutoencoderKL"`, `"AutoencoderTiny"`, "vae"},
 		{unet, `"act_fn": "silu"`, `"act_fn": "relu"`, "act_fn"},
@@ -47,6 +47,10 @@ func TestReadConfigRefuses(t *testing.T) {
 		{scheduler, `"steps_offset": 1`, `"steps_offset": 1, "thresholding": true`, "thresholding"},
 		{scheduler, `"steps_offset": 1`, `"steps_offset": 1, "prediction_type": "flow"`, "prediction_type"},
 		{scheduler, `"steps_offset": 1`, `"steps_offset": 1, "rescale_betas_zero_snr": true`, "rescale_betas_zero_snr"},
+		{scheduler, `"PNDMScheduler"`, `"EulerDiscreteScheduler", "timestep_type": "continuous"`, "timestep_type"},
+		{scheduler, `"PNDMScheduler"`, `"UniPCMultistepScheduler", "use_flow_sigmas": true`, "use_flow_sigmas"},
+		{scheduler, `"PNDMScheduler"`, `"EulerDiscreteScheduler", "sigma_max": 80.0`, "sigma_max"},
+		{scheduler, `"PNDMScheduler"`, `"LCMScheduler"`, "_class_name"},
 		{scheduler, `"num_train_timesteps": 1000`, `"num_train_timesteps": 1`, "num_train_timesteps"},
 		{"vae/config.json", `"norm_num_groups": 4`, `"norm_num_groups": 3`, "norm_num_groups"},
 		{"text_encoder/config.json", `"quick_gelu"`, `"gelu"`, "hidden_act"},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 )
 
@@ -27,7 +28,17 @@ type Options struct {
 	// Checkpoint says whether the activations of every block are recomputed in the
 	// backward pass.
 	Checkpoint backends.Checkpointing
+	// Ignore names fields of the folder's JSON files that are passed over, at any depth,
+	// as if the files did not have them. A field that the library does not know is an
+	// error otherwise, unless it is null, a stamp or a default.
+	Ignore []string
+	// Variant chooses files of weights by the name that diffusers' variant gives them,
+	// such as "fp16" for *.fp16.safetensors. Parts without any are read without. "" =
+	// the plain files, or where there are none the only variant.
+	Variant string
 }
+
+func (o Options) reading() hf.Reading { return hf.Reading{Ignore: o.Ignore, Variant: o.Variant} }
 
 // resolved fills in the defaults and checks what was given.
 func (o Options) resolved(c config) (Options, error) {

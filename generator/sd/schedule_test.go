@@ -10,6 +10,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline/pipelinetest"
 )
 
 // TestSchedules lists what diffusers' DDIMScheduler gives in seven steps: their
@@ -58,5 +59,24 @@ func TestSchedules(t *testing.T) {
 				require.NoError(t, golden.Close(got.Floats(t, fmt.Sprint("next", k)), test.next[k], 2e-6))
 			}
 		})
+	}
+}
+
+// TestOtherSchedulers: the noise schedule does not depend on the sampler that the folder
+// names, and the timesteps are laid as the file says or, where it doesn't, as DDIM's.
+func TestOtherSchedulers(t *testing.T) {
+	f := pipelinetest.Find(t, family)[0]
+	base, err := readConfig(f.Model(t, "model"))
+	require.NoError(t, err)
+	for name, spacing := range map[string]string{
+		"sd_EulerDiscreteScheduler": "leading", "sd_DPMSolverMultistepScheduler": "leading",
+		"rewritten/diffusers_0.42_EulerDiscreteScheduler/sd14": "linspace", "rewritten/diffusers_0.42_DPMSolverMultistepScheduler/sd14": "linspace",
+		"rewritten/diffusers_0.42_DPMSolverSinglestepScheduler/sd14": "leading",
+	} {
+		c, err := readConfig(f.Changed(t, "model", name))
+		require.NoError(t, err)
+		require.Equal(t, base.Scheduler.alphas(), c.Scheduler.alphas(), name)
+		require.Equal(t, spacing, c.Scheduler.Spacing, name)
+		require.Equal(t, predictsNoise, c.Scheduler.Prediction, name)
 	}
 }

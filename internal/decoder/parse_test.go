@@ -152,7 +152,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		"two scalings":       {llava7B, object{"rope_scaling": object{"type": "default"}, "rope_parameters": object{"type": "default"}}, "both given"},
 		"sections":           {qwen3B, object{"rope_scaling": object{"type": "mrope", "mrope_section": []int{16, 24, 25}}}, "mrope_section is [16 24 25]"},
 		"two sections":       {qwen3B, object{"rope_scaling": object{"type": "mrope", "mrope_section": []int{32, 32}}}, "mrope_section is [32 32]"},
-		"sections elsewhere": {llava7B, object{"rope_scaling": object{"mrope_section": []int{16, 24, 24}}}, `rope_scaling: json: unknown field "mrope_section"`},
+		"sections elsewhere": {llava7B, object{"rope_scaling": object{"mrope_section": []int{16, 24, 24}}}, `rope_scaling: unknown field "mrope_section"`},
 		"partial rotary":     {llava7B, object{"partial_rotary_factor": 0.5}, "partial_rotary_factor"},
 		"theta":              {llava7B, object{"rope_theta": -1}, "rope_theta is -1"},
 		"no theta":           {llava7B, object{"rope_theta": nil}, "rope_theta is null"},

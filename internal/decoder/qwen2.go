@@ -14,6 +14,14 @@ type qwen2 struct {
 	SlidingWindow    *int `json:"sliding_window"`
 	UseSlidingWindow bool `json:"use_sliding_window"`
 	MaxWindowLayers  *int `json:"max_window_layers"` // without a window, before those with one
+
+	// Of the whole model, which version 4.57 of transformers repeats here.
+
+	ImageToken  any `json:"image_token_id"`
+	VideoToken  any `json:"video_token_id"`
+	VisionToken any `json:"vision_token_id"`
+	VisionStart any `json:"vision_start_token_id"`
+	VisionEnd   any `json:"vision_end_token_id"`
 }
 
 func newQwen2() family {

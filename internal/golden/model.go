@@ -2,7 +2,9 @@ package golden
 
 import (
 	"io/fs"
+	"maps"
 	"os"
+	"path/filepath"
 	"testing"
 	"testing/fstest"
 
@@ -22,5 +24,18 @@ func (f *Fixture) Model(t testing.TB, folder string) fstest.MapFS {
 		files[path] = &fstest.MapFile{Data: data}
 		return err
 	}))
+	return files
+}
+
+// Changed is Model with the files of testdata/changed/name laid over it: what people
+// have in their folders in place of the fixture's files.
+func (f *Fixture) Changed(t testing.TB, folder, name string) fstest.MapFS {
+	t.Helper()
+	own, err := ownFolder()
+	require.NoError(t, err)
+	files := f.Model(t, folder)
+	over := (&Fixture{Folder: filepath.Join(own, "changed")}).Model(t, name)
+	require.NotEmpty(t, over)
+	maps.Copy(files, over)
 	return files
 }

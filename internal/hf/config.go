@@ -12,7 +12,8 @@ const maxConfig = 1 << 20
 
 // ReadConfig decodes the JSON file name of fsys into config, a pointer to a
 // struct, as Decode does. The words for numbers that Python writes and JSON does
-// not have (NaN, Infinity) count as null. Errors name the file.
+// not have (NaN, Infinity) count as null. Fields that a Folder ignores are as if the
+// file did not have them. Errors name the file.
 func ReadConfig(fsys fs.FS, name string, config any) error {
 	f, err := fsys.Open(name)
 	if err != nil {
@@ -24,7 +25,10 @@ func ReadConfig(fsys fs.FS, name string, config any) error {
 		err = fmt.Errorf("larger than %d bytes", maxConfig)
 	}
 	if err == nil {
-		err = Decode(withoutPython(data), config)
+		err = CheckPointer(data)
+	}
+	if err == nil {
+		err = Decode(reading(fsys).without(withoutPython(data)), config)
 	}
 	return Within(name, err)
 }

@@ -6,37 +6,34 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
+	"reflect"
 )
 
-// Decode decodes a JSON value into v, a pointer. A field that a struct in v does
-// not have is an error: a setting that is ignored is a wrong model. This is the
-// one place where that is decided.
+// Decode decodes a JSON value into v, a pointer. A field that a struct in v does not
+// have is an error unless it is known to change nothing (see harmless): a setting that
+// is ignored is a wrong model. The error wraps ErrConfig and names all such fields.
+// This is the one place where that is decided.
 func Decode(data []byte, v any) error {
 	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(v); err != nil {
+	var value json.RawMessage
+	if err := d.Decode(&value); err != nil {
 		return err
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return errors.New("something follows the object")
 	}
-	return nil
+	var s sieve
+	s.look(value, reflect.TypeOf(v))
+	if err := s.err(); err != nil {
+		return err
+	}
+	return json.Unmarshal(value, v)
 }
 
-// DecodeFields decodes an object whose fields have been looked at already into v,
-// a pointer to a struct. Fields that are null may be unknown: they say nothing.
+// DecodeFields is Decode for an object whose fields have been looked at already.
 func DecodeFields(fields map[string]json.RawMessage, v any) error {
 	all, err := json.Marshal(fields)
 	if err != nil {
-		return err
-	}
-	if err := json.Unmarshal(all, v); err != nil { // with the nulls of known fields
-		return err
-	}
-	given := maps.Clone(fields)
-	maps.DeleteFunc(given, func(_ string, value json.RawMessage) bool { return Null(value) })
-	if all, err = json.Marshal(given); err != nil {
 		return err
 	}
 	return Decode(all, v)

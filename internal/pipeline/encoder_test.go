@@ -17,6 +17,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
@@ -69,12 +70,12 @@ func scalerFiles(t *testing.T) fstest.MapFS {
 	var b bytes.Buffer
 	require.NoError(t, safetensors.Write(&b, []safetensors.Tensor{safetensors.FromFloat32s("factor", []float32{3}, 1, 1)}, nil))
 	file := &fstest.MapFile{Data: b.Bytes()}
-	return fstest.MapFS{"text_encoder/model.safetensors": file, "unet/diffusion_pytorch_model.safetensors": file}
+	return fstest.MapFS{Index: {Data: []byte(`{}`)}, "text_encoder/model.safetensors": file, "unet/diffusion_pytorch_model.safetensors": file}
 }
 
 func TestEncoder(t *testing.T) {
 	rt, files := golden.Plain(t), scalerFiles(t)
-	s, err := OpenFS(t.Context(), rt, "scaler", files, scalerOptions{parts: []string{"unet"}}, openScaler)
+	s, err := OpenFS(t.Context(), rt, "scaler", files, hf.Reading{}, scalerOptions{parts: []string{"unet"}}, openScaler)
 	require.NoError(t, err)
 	all := rt.Store.NumVariables()
 	encode := func(prompt string) [][][]float32 {
@@ -107,7 +108,7 @@ func TestEncoder(t *testing.T) {
 // TestNegative: under guidance, the conditions of the negative prompt are behind those
 // of every prompt.
 func TestNegative(t *testing.T) {
-	s, err := OpenFS(t.Context(), golden.Plain(t), "scaler", scalerFiles(t), scalerOptions{guidance: 2}, openScaler)
+	s, err := OpenFS(t.Context(), golden.Plain(t), "scaler", scalerFiles(t), hf.Reading{}, scalerOptions{guidance: 2}, openScaler)
 	require.NoError(t, err)
 	require.Len(t, s.encoder.Conditions(), 4)
 	in, err := s.encoder.Encode(t.Context(), "a")
@@ -119,7 +120,7 @@ func TestNegative(t *testing.T) {
 }
 
 func TestEncoderErrors(t *testing.T) {
-	s, err := OpenFS(t.Context(), golden.Plain(t), "scaler", scalerFiles(t), scalerOptions{}, openScaler)
+	s, err := OpenFS(t.Context(), golden.Plain(t), "scaler", scalerFiles(t), hf.Reading{}, scalerOptions{}, openScaler)
 	require.NoError(t, err)
 	_, err = s.encoder.Encode(t.Context(), "")
 	require.ErrorIs(t, err, errUnreadable)
@@ -138,7 +139,7 @@ func TestOpen(t *testing.T) {
 	rt := golden.Plain(t)
 	before := rt.Store.NumVariables()
 	refused := func(ctx context.Context, rt *backends.Runtime, want error, parts ...string) string {
-		s, err := OpenFS(ctx, rt, "scaler", scalerFiles(t), scalerOptions{parts: parts}, openScaler)
+		s, err := OpenFS(ctx, rt, "scaler", scalerFiles(t), hf.Reading{}, scalerOptions{parts: parts}, openScaler)
 		require.ErrorIs(t, err, want)
 		require.Nil(t, s)
 		return err.Error()
@@ -150,7 +151,7 @@ func TestOpen(t *testing.T) {
 	var none context.Context
 	require.Contains(t, refused(none, rt, dualprocess.ErrTask), "Context")
 	require.Contains(t, refused(t.Context(), nil, dualprocess.ErrTask), "Runtime")
-	_, err := Open(t.Context(), rt, "scaler", "/no/such/folder", scalerOptions{}, openScaler)
+	_, err := Open(t.Context(), rt, "scaler", "/no/such/folder", hf.Reading{}, scalerOptions{}, openScaler)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.ErrorContains(t, err, "scaler: open /no/such/folder: ")
 	require.Equal(t, before, rt.Store.NumVariables())

@@ -11,17 +11,20 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/quote"
 )
 
+// Index is the file that says what the parts of a pipeline are.
+const Index = "model_index.json"
+
 // Part is a part of a pipeline: a folder of files.
 type Part struct {
 	Classes  []string // that are supported
 	Optional bool
 }
 
-// CheckIndex reads model_index.json and compares the classes of its parts. Parts
+// CheckIndex reads the index and compares the classes of its parts. Parts
 // that are null are absent. Errors name the file and the part and wrap
 // hf.ErrConfig.
 func CheckIndex(fsys fs.FS, parts map[string]Part) error {
-	const file = "model_index.json"
+	const file = Index
 	var fields map[string]json.RawMessage
 	if err := hf.ReadConfig(fsys, file, &fields); err != nil {
 		return err

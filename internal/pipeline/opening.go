@@ -11,11 +11,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/arguments"
 	"github.com/dualprocess/dualprocess-go/internal/graphs"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
@@ -24,7 +24,7 @@ import (
 type Opening struct {
 	Runtime *backends.Runtime
 	Model   *backends.Model // the generator's place in the runtime
-	Files   fs.FS           // of the folder
+	Files   hf.Folder
 
 	name string // of the model's package, for errors
 }
@@ -32,8 +32,8 @@ type Opening struct {
 // Open makes a generator of a folder of the operating system, by a model's own code.
 // Where that fails, nothing stays in the runtime's store, the generator is nil, and
 // the error begins with the names of the package and of the folder.
-func Open[G, O any](ctx context.Context, rt *backends.Runtime, name, folder string, o O, open func(context.Context, *Opening, O) (*G, error)) (*G, error) {
-	g, err := opened(ctx, &Opening{Runtime: rt, Files: os.DirFS(folder), name: name}, o, open)
+func Open[G, O any](ctx context.Context, rt *backends.Runtime, name, folder string, r hf.Reading, o O, open func(context.Context, *Opening, O) (*G, error)) (*G, error) {
+	g, err := opened(ctx, &Opening{Runtime: rt, name: name}, r, func() (hf.Folder, error) { return hf.OpenFolder(folder, Index, r) }, o, open)
 	if err != nil {
 		return nil, fmt.Errorf("%s: open %s: %w", name, folder, err)
 	}
@@ -41,22 +41,28 @@ func Open[G, O any](ctx context.Context, rt *backends.Runtime, name, folder stri
 }
 
 // OpenFS is Open for any file system.
-func OpenFS[G, O any](ctx context.Context, rt *backends.Runtime, name string, fsys fs.FS, o O, open func(context.Context, *Opening, O) (*G, error)) (*G, error) {
+func OpenFS[G, O any](ctx context.Context, rt *backends.Runtime, name string, fsys fs.FS, r hf.Reading, o O, open func(context.Context, *Opening, O) (*G, error)) (*G, error) {
 	if err := arguments.Given("FS", fsys); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	g, err := opened(ctx, &Opening{Runtime: rt, Files: fsys, name: name}, o, open)
+	g, err := opened(ctx, &Opening{Runtime: rt, name: name}, r, func() (hf.Folder, error) { return hf.NewFolder(fsys, Index, r) }, o, open)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return g, nil
 }
 
-func opened[G, O any](ctx context.Context, p *Opening, o O, open func(context.Context, *Opening, O) (*G, error)) (*G, error) {
+func opened[G, O any](ctx context.Context, p *Opening, r hf.Reading, folder func() (hf.Folder, error), o O, open func(context.Context, *Opening, O) (*G, error)) (*G, error) {
 	if err := arguments.Call(ctx, p.Runtime); err != nil {
 		return nil, err
 	}
+	if err := r.Check(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrOptions, err)
+	}
 	var err error
+	if p.Files, err = folder(); err != nil {
+		return nil, err
+	}
 	if p.Model, err = p.Runtime.NewModel(p.name, "/generator"); err != nil {
 		return nil, err
 	}

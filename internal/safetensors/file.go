@@ -8,6 +8,8 @@ import (
 	"os"
 	"slices"
 	"sync"
+
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 // File is an open safetensors file whose header was read and found right. Its
@@ -108,6 +110,9 @@ func (f *File) readHeader(size int64) error {
 	}
 	n := binary.LittleEndian.Uint64(length)
 	if n > maxHeader {
+		if start, err := f.read(0, min(size, 64)); err == nil && hf.CheckPointer(start) != nil {
+			return hf.CheckPointer(start)
+		}
 		return invalid("header of %d bytes is longer than the limit of %d", n, maxHeader)
 	}
 	if n > uint64(size-8) {

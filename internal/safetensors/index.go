@@ -1,6 +1,7 @@
 package safetensors
 
 import (
+	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +16,8 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 // Sharded is a checkpoint in several files with an index
@@ -85,7 +88,12 @@ func readIndex(fsys fs.FS, name string) (map[string]string, error) {
 		return nil, err
 	}
 	defer f.Close()
-	dec := json.NewDecoder(io.LimitReader(f, maxHeader))
+	text := bufio.NewReader(io.LimitReader(f, maxHeader))
+	start, _ := text.Peek(64) // of a file that is shorter, what there is
+	if err := hf.CheckPointer(start); err != nil {
+		return nil, err
+	}
+	dec := json.NewDecoder(text)
 	var weights map[string]string
 	err = object(dec, func(key string) (err error) {
 		if key == "weight_map" {

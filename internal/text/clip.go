@@ -1,6 +1,8 @@
 package text
 
 import (
+	"strings"
+
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 
@@ -17,11 +19,12 @@ type CLIP struct {
 	norm      *nn.LayerNorm
 }
 
-// NewCLIP reads the encoder's parameters at the root of a checkpoint.
+// NewCLIP reads the encoder's parameters at the root of a checkpoint. From version
+// 5.6 on transformers leaves the prefix out.
 func NewCLIP(c weights.Cursor, cfg CLIPConfig) *CLIP {
-	c = c.In("text_model")
+	c = c.Layout("embeddings.token_embedding.weight", "text_model", "")
 	return &CLIP{
-		name:      c.Path(),
+		name:      "text_model",
 		words:     nn.NewEmbedding(c.In("embeddings", "token_embedding"), cfg.Vocabulary, cfg.Width),
 		positions: nn.NewEmbedding(c.In("embeddings", "position_embedding"), cfg.Positions, cfg.Width),
 		norm:      nn.NewLayerNorm(c.In("final_layer_norm"), cfg.Width, cfg.Epsilon),
@@ -32,7 +35,9 @@ func NewCLIP(c weights.Cursor, cfg CLIPConfig) *CLIP {
 }
 
 // CLIPSurplus accepts what checkpoints of CLIP carry besides: the numbers 0 to 76.
-func CLIPSurplus(name string) bool { return name == "text_model.embeddings.position_ids" }
+func CLIPSurplus(name string) bool {
+	return strings.TrimPrefix(name, "text_model.") == "embeddings.position_ids"
+}
 
 // Apply encodes ids [B, S] (int32), S at most Positions, to the last hidden
 // states [B, S, Width] in dtype.

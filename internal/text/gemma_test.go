@@ -39,7 +39,7 @@ func testGemma(t *testing.T, rt *backends.Runtime, f *golden.Fixture, a about) {
 	root := weights.Root(rt.Store, "/gemma")
 	require.NoError(t, weights.Load(fsys, "text_encoder", rt.Store, root, GemmaSurplus, func(c weights.Cursor) { encoder = NewGemma(c, cfg) }))
 
-	prompter, err := OpenPrompter(fsys, "tokenizer", a.Spec.Seq, cfg.Vocabulary)
+	prompter, err := OpenPrompter(fsys, "tokenizer", a.Spec.Seq, cfg.Vocabulary, Padding)
 	require.NoError(t, err)
 	ids, words, err := prompter.Padded(strings.ToLower(a.Prompt))
 	require.NoError(t, err)
@@ -70,7 +70,7 @@ func TestPrompterCuts(t *testing.T) {
 		if a.Spec.Family != "sana" {
 			continue
 		}
-		p, err := OpenPrompter(os.DirFS(f.Path("model")), "tokenizer", a.Spec.Seq, 1<<20)
+		p, err := OpenPrompter(os.DirFS(f.Path("model")), "tokenizer", a.Spec.Seq, 1<<20, Padding)
 		require.NoError(t, err)
 		count, err := p.Count(a.Prompt)
 		require.NoError(t, err)

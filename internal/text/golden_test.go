@@ -50,7 +50,7 @@ func testT5(t *testing.T, rt *backends.Runtime, f *golden.Fixture, a about) {
 	root := weights.Root(rt.Store, "/t5")
 	require.NoError(t, weights.Load(fsys, "text_encoder_2", rt.Store, root, T5Surplus, func(c weights.Cursor) { encoder = NewT5(c, cfg) }))
 
-	prompter, err := OpenPrompter(fsys, "tokenizer_2", a.Spec.Seq, cfg.Vocabulary)
+	prompter, err := OpenPrompter(fsys, "tokenizer_2", a.Spec.Seq, cfg.Vocabulary, Padding)
 	require.NoError(t, err)
 	testIDs(t, f, "text.t5", a.Prompt, prompter)
 	got := golden.Run(t, rt, func(in []*Node) golden.Outputs {
@@ -64,7 +64,7 @@ func testT5(t *testing.T, rt *backends.Runtime, f *golden.Fixture, a about) {
 	f.Compare(t, "text.t5.out", got.Floats(t, "states"), tolerance)
 
 	t.Run("out512", func(t *testing.T) {
-		long, err := OpenPrompter(fsys, "tokenizer_2", 512, cfg.Vocabulary)
+		long, err := OpenPrompter(fsys, "tokenizer_2", 512, cfg.Vocabulary, Padding)
 		require.NoError(t, err)
 		ids, err := long.IDs(a.Prompt)
 		require.NoError(t, err)
@@ -84,7 +84,7 @@ func testCLIP(t *testing.T, rt *backends.Runtime, f *golden.Fixture, a about) {
 	root := weights.Root(rt.Store, "/clip")
 	require.NoError(t, weights.Load(fsys, "text_encoder", rt.Store, root, CLIPSurplus, func(c weights.Cursor) { encoder = NewCLIP(c, cfg) }))
 
-	prompter, err := OpenPrompter(fsys, "tokenizer", cfg.Positions, cfg.Vocabulary)
+	prompter, err := OpenPrompter(fsys, "tokenizer", cfg.Positions, cfg.Vocabulary, CLIPPadding)
 	require.NoError(t, err)
 	testIDs(t, f, "text.clip", a.Prompt, prompter)
 	for _, which := range []string{"", "_empty", "_long"} {

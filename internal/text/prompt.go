@@ -1,12 +1,15 @@
 package text
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 )
 
@@ -20,7 +23,9 @@ type Prompter struct {
 // OpenPrompter opens the tokenizer in folder dir of fsys. Prompts are brought to
 // length ids, or to what the tokenizer says is the most if that is less. vocabulary
 // is the number of ids that the encoder knows; a tokenizer with more is an error.
-func OpenPrompter(fsys fs.FS, dir string, length, vocabulary int) (*Prompter, error) {
+// padding is the token that fills up where the folder names none: the default of
+// transformers' class.
+func OpenPrompter(fsys fs.FS, dir string, length, vocabulary int, padding string) (*Prompter, error) {
 	t, err := tokenizer.Open(fsys, dir)
 	if err != nil {
 		return nil, err
@@ -28,26 +33,49 @@ func OpenPrompter(fsys fs.FS, dir string, length, vocabulary int) (*Prompter, er
 	if t.Size() > vocabulary {
 		return nil, fmt.Errorf("%s: the tokenizer has %d ids, its encoder %d", dir, t.Size(), vocabulary)
 	}
-	name := path.Join(dir, "tokenizer_config.json")
-	text, err := fs.ReadFile(fsys, name)
-	if err != nil {
-		return nil, err
+	config := prompterConfig{}
+	for _, file := range []string{"special_tokens_map.json", "tokenizer_config.json"} { // of two paddings the last counts
+		if err := config.read(fsys, path.Join(dir, file)); err != nil {
+			return nil, err
+		}
 	}
-	var config struct { // whatever else it holds is for the tokenizer
-		Padding tokenName `json:"pad_token"`
-		Longest float64   `json:"model_max_length"` // 1e30 where there is no limit
-	}
-	if err := json.Unmarshal(text, &config); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
-	}
-	id, ok := t.ID(string(config.Padding))
+	name := cmp.Or(string(config.Padding), padding)
+	id, ok := t.ID(name)
 	if !ok {
-		return nil, fmt.Errorf("%s: pad_token %q is no token", name, config.Padding)
+		return nil, fmt.Errorf("%s: pad_token %q is no token", path.Join(dir, "tokenizer_config.json"), name)
 	}
 	if config.Longest >= 1 && config.Longest < float64(length) {
 		length = int(config.Longest)
 	}
 	return &Prompter{t, int32(id), length}, nil
+}
+
+// Tokens that fill prompts up where a tokenizer names none.
+const (
+	CLIPPadding = "<|endoftext|>"
+	Padding     = "<pad>" // T5's and Gemma's
+)
+
+// prompterConfig is what a prompter asks of a tokenizer's files; whatever else they
+// hold is for the tokenizer.
+type prompterConfig struct {
+	Padding tokenName `json:"pad_token"`
+	Longest float64   `json:"model_max_length"` // 1e30 where there is no limit
+}
+
+// read reads a file, which may be missing.
+func (c *prompterConfig) read(fsys fs.FS, name string) error {
+	text, err := fs.ReadFile(fsys, name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		err = hf.CheckPointer(text)
+	}
+	if err == nil {
+		err = json.Unmarshal(text, c)
+	}
+	return hf.Within(name, err)
 }
 
 // tokenName is a token in a JSON file: its text, or an object that holds it.

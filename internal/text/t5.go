@@ -34,7 +34,7 @@ func NewT5(c weights.Cursor, cfg T5Config) *T5 {
 	encoder := c.In("encoder")
 	t := &T5{
 		config: cfg,
-		words:  nn.NewEmbedding(c.In("shared"), cfg.Vocabulary, cfg.Width),
+		words:  nn.NewEmbedding(c.Layout("weight", "shared", "encoder.embed_tokens"), cfg.Vocabulary, cfg.Width),
 		bias: nn.NewEmbedding(encoder.In("block", 0, "layer", 0, "SelfAttention", "relative_attention_bias"),
 			cfg.Buckets, cfg.Heads),
 		norm: nn.NewRMSNorm(encoder.In("final_layer_norm"), cfg.Width, cfg.Epsilon, nn.NoBias),
@@ -46,7 +46,7 @@ func NewT5(c weights.Cursor, cfg T5Config) *T5 {
 }
 
 // T5Surplus accepts what checkpoints of T5 carry besides: the token embeddings
-// under their second name.
+// under their second name, which some have alone.
 func T5Surplus(name string) bool { return name == "encoder.embed_tokens.weight" }
 
 func newT5Block(c weights.Cursor, cfg T5Config) *t5Block {

@@ -31,9 +31,28 @@ func TestSummary(t *testing.T) {
 
 func TestPrompter(t *testing.T) {
 	files := model(t)
-	p, err := OpenPrompter(files, "tokenizer", 1000, 1000)
+	p, err := OpenPrompter(files, "tokenizer", 1000, 1000, CLIPPadding)
 	require.NoError(t, err)
 	require.Equal(t, 77, p.Length(), "what the tokenizer's own file says")
+
+	for name, config := range map[string]string{
+		"null": `{"tokenizer_class": "CLIPTokenizer", "pad_token": null}`, "none": `{"tokenizer_class": "CLIPTokenizer"}`,
+	} {
+		for _, special := range []string{"", `{}`, `{"pad_token": null}`} {
+			files := model(t)
+			delete(files, "tokenizer/special_tokens_map.json")
+			if special != "" {
+				files["tokenizer/special_tokens_map.json"] = &fstest.MapFile{Data: []byte(special)}
+			}
+			files["tokenizer/tokenizer_config.json"] = &fstest.MapFile{Data: []byte(config)}
+			p, err := OpenPrompter(files, "tokenizer", 77, 1000, CLIPPadding)
+			require.NoError(t, err, name)
+			ids, err := p.IDs("a")
+			require.NoError(t, err)
+			end, _ := p.tokenizer.ID(CLIPPadding)
+			require.Equal(t, int32(end), ids[76], "the class' padding")
+		}
+	}
 
 	for name, test := range map[string]struct {
 		file, text string
@@ -41,7 +60,6 @@ func TestPrompter(t *testing.T) {
 		want       string
 	}{
 		"small vocabulary": {"merges.txt", "", 10, "its encoder 10"},
-		"no padding":       {"tokenizer_config.json", `{"tokenizer_class": "CLIPTokenizer"}`, 1000, "pad_token"},
 		"unknown padding":  {"tokenizer_config.json", `{"tokenizer_class": "CLIPTokenizer", "pad_token": {"content": "<nope>"}}`, 1000, "<nope>"},
 		"not JSON":         {"tokenizer_config.json", `{`, 1000, "tokenizer_config.json"},
 	} {
@@ -50,11 +68,11 @@ func TestPrompter(t *testing.T) {
 			if test.text != "" {
 				files["tokenizer/"+test.file] = &fstest.MapFile{Data: []byte(test.text)}
 			}
-			_, err := OpenPrompter(files, "tokenizer", 77, test.vocabulary)
+			_, err := OpenPrompter(files, "tokenizer", 77, test.vocabulary, CLIPPadding)
 			require.ErrorContains(t, err, test.want)
 		})
 	}
-	_, err = OpenPrompter(files, "nothing", 77, 1000)
+	_, err = OpenPrompter(files, "nothing", 77, 1000, CLIPPadding)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 }
 

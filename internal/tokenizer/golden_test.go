@@ -66,7 +66,8 @@ func (h hiding) Open(name string) (fs.File, error) {
 	return h.FS.Open(name)
 }
 
-// TestGoldenCorpus compares texts of all kinds, for each tokenizer of the project's models. The older files that a
+// TestGoldenCorpus compares texts of all kinds, random ones and those that are awkward elsewhere, for each tokenizer of
+// the project's models. The older files that a
 // folder has beside its tokenizer.json must give the same.
 func TestGoldenCorpus(t *testing.T) {
 	folders, err := filepath.Glob(filepath.Join(testdata, "tokenizer", "*", "ids.json"))
@@ -74,8 +75,10 @@ func TestGoldenCorpus(t *testing.T) {
 	require.Len(t, folders, 8)
 	for _, name := range folders {
 		folder := os.DirFS(filepath.Dir(name))
-		var examples []example
+		var examples, awkward []example
 		readJSON(t, name, &examples)
+		readJSON(t, filepath.Join(filepath.Dir(name), "awkward.json"), &awkward)
+		examples = append(examples, awkward...)
 		for _, hidden := range []string{"", "tokenizer.json"} {
 			tok, err := Open(hiding{folder, hidden}, ".")
 			if hidden != "" && errors.Is(err, fs.ErrNotExist) {

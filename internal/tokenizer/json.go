@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 const (
@@ -20,19 +22,20 @@ const (
 	maxList   = 1 << 17 // objects in a list; Gemma 3 has 6415 added tokens
 )
 
-// object is a JSON object of tokenizer.json that is being read. Every field has to be known: what is left of them in
-// the end is an error.
+// object is a JSON object of tokenizer.json that is being read. Every field has to be known, or be null: what else is
+// left of them in the end is an error.
 type object struct {
 	path   string // in the file, for errors
 	fields map[string]json.RawMessage
 	depth  int
-	parts  *int // of the pipeline so far
+	parts  *int     // of the pipeline so far
+	ignore []string // fields that are passed over where they are not known
 }
 
 // openFile takes apart the object that is a whole file, and the one that is its model. The model, nearly all of the
 // file, is read where it stands, as each level of objects in objects is read anew.
-func openFile(raw []byte) (file, model object, err error) {
-	file.parts = new(int)
+func openFile(raw []byte, ignore []string) (file, model object, err error) {
+	file.parts, file.ignore = new(int), ignore
 	if !utf8.Valid(raw) {
 		return file, model, file.malformed("", "not UTF-8")
 	}
@@ -60,7 +63,7 @@ func (o object) open(name string, raw []byte) (object, error) {
 
 // child is an object that has yet to be filled.
 func (o object) child(name string) object {
-	return object{path: o.at(name), depth: o.depth + 1, parts: o.parts}
+	return object{path: o.at(name), depth: o.depth + 1, parts: o.parts, ignore: o.ignore}
 }
 
 // fill reads the fields of an object, each of which may be given once. If model isn't nil, the field of that name fills
@@ -152,13 +155,13 @@ func (o object) kind() (string, error) {
 // only is an error if fields are left besides those named, which don't matter.
 func (o object) only(ignored ...string) error {
 	var left []string
-	for name := range o.fields {
-		if !slices.Contains(ignored, name) {
+	for name, value := range o.fields {
+		if !slices.Contains(ignored, name) && !slices.Contains(o.ignore, name) && !hf.Null(value) {
 			left = append(left, name)
 		}
 	}
 	if len(left) > 0 {
-		return o.unsupported(slices.Min(left), "this field is not known")
+		return o.unsupported(slices.Min(left), "this field is not known and may change the ids; the option Ignore passes over it by its name")
 	}
 	return nil
 }
@@ -304,7 +307,5 @@ type strict[T any] struct{ value T }
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (s *strict[T]) UnmarshalJSON(raw []byte) error {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	return d.Decode(&s.value)
+	return hf.Decode(raw, &s.value)
 }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"io/fs"
 	"path"
+
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 // maxFile bounds a tokenizer file's bytes. The largest in use, Gemma 3's tokenizer.json, has 33 MB.
@@ -28,7 +30,7 @@ func open(fsys fs.FS, dir string) (*Tokenizer, error) {
 	name := path.Join(dir, "tokenizer.json")
 	raw, err := readFile(fsys, name)
 	if err == nil {
-		t, err := parseTokenizer(raw)
+		t, err := parseTokenizer(raw, hf.Ignored(fsys))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
@@ -90,15 +92,17 @@ func readFile(fsys fs.FS, name string) ([]byte, error) {
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", name, err)
+	case hf.CheckPointer(raw) != nil:
+		return nil, fmt.Errorf("%s: %w: %w", name, ErrFormat, hf.CheckPointer(raw))
 	case len(raw) > maxFile:
 		return nil, fmt.Errorf("%s: %w: more than %d bytes", name, ErrFormat, maxFile)
 	}
 	return raw, nil
 }
 
-// parseTokenizer reads a tokenizer.json.
-func parseTokenizer(raw []byte) (*Tokenizer, error) {
-	o, modelObject, err := openFile(raw)
+// parseTokenizer reads a tokenizer.json but for the unknown fields that are ignored.
+func parseTokenizer(raw []byte, ignore []string) (*Tokenizer, error) {
+	o, modelObject, err := openFile(raw, ignore)
 	if err != nil {
 		return nil, err
 	}

@@ -121,7 +121,7 @@ func TestOpenErrors(t *testing.T) {
 		{`{"model": ` + model + `, "pre_tokenizer": {"type": "Metaspace", "replacement": "__"}}`, ErrFormat, "pre_tokenizer.replacement"},
 		{`{"model": ` + model + `, "decoder": {"type": "ByteFallback", "trim": 1}}`, ErrUnsupported, "decoder.trim: unsupported tokenizer component: this field is not known"},
 		{`{"model": ` + model + `, "post_processor": {"type": "TemplateProcessing", "single": [], "special_tokens": {"a": {"Ids": []}, "b": {"x": 1}}}}`,
-			ErrFormat, `post_processor.special_tokens: malformed tokenizer file: json: unknown field "x"`},
+			ErrFormat, `post_processor.special_tokens: malformed tokenizer file: unknown field "x"`},
 		{`{"model": ` + model + `, "post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "b"}}], "special_tokens": {}}}`,
 			ErrFormat, `post_processor.single: malformed tokenizer file: "b" has no ids`},
 		{`{"model": ` + model + `, "post_processor": {"type": "BertProcessing", "cls": ["a"], "sep": ["b", 0]}}`, ErrFormat, "post_processor.cls"},

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/arguments"
@@ -21,23 +20,42 @@ type Open func(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options)
 
 // FS opens a model in a file system. Errors begin with the package's name.
 func (open Open) FS(ctx context.Context, rt *backends.Runtime, name string, fsys fs.FS, o Options) (*Verifier, error) {
+	return open.folder(ctx, rt, name, o, func() (hf.Folder, error) {
+		if err := arguments.Given("FS", fsys); err != nil {
+			return hf.Folder{}, err
+		}
+		return hf.NewFolder(fsys, configFile, o.reading())
+	})
+}
+
+// Folder opens a model in a folder of the operating system, which errors name, too.
+func (open Open) Folder(ctx context.Context, rt *backends.Runtime, name, folder string, o Options) (*Verifier, error) {
+	return open.folder(ctx, rt, name+": open "+folder, o, func() (hf.Folder, error) {
+		return hf.OpenFolder(folder, configFile, o.reading())
+	})
+}
+
+// configFile is what every folder of a model of transformers has.
+const configFile = "config.json"
+
+func (open Open) folder(ctx context.Context, rt *backends.Runtime, name string, o Options, folder func() (hf.Folder, error)) (*Verifier, error) {
 	err := arguments.Call(ctx, rt)
 	if err == nil {
-		err = errors.Join(arguments.Given("FS", fsys), o.check())
+		err = o.check()
+	}
+	var files hf.Folder
+	if err == nil {
+		files, err = folder()
 	}
 	var v *Verifier
 	if err == nil {
-		v, err = open(ctx, rt, fsys, o)
+		v, err = open(ctx, rt, files, o)
+		err = weights.Explain(files, ".", err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	return v, nil
-}
-
-// Folder opens a model in a folder of the operating system, which errors name, too.
-func (open Open) Folder(ctx context.Context, rt *backends.Runtime, name, folder string, o Options) (*Verifier, error) {
-	return open.FS(ctx, rt, name+": open "+folder, os.DirFS(folder), o)
 }
 
 // Opening says how the folder of a checkpoint becomes a verifier, once its

@@ -1,9 +1,11 @@
 package vlm
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 // Options are those of all models. The package of a model has a type of its own,
@@ -12,13 +14,17 @@ type Options struct {
 	Paper      bool // process pictures and write prompts as the paper's reference does
 	Split      bool // look at the quarters of a picture besides the whole
 	Checkpoint backends.Checkpointing
+	Ignore     []string // fields of JSON files that are passed over
+	Variant    string   // of the files of weights
 }
+
+func (o Options) reading() hf.Reading { return hf.Reading{Ignore: o.Ignore, Variant: o.Variant} }
 
 func (o Options) check() error {
 	if o.Split && o.Paper {
 		return fmt.Errorf("%w: Split: the paper's reference, which Paper follows, splits no pictures", ErrOptions)
 	}
-	if err := o.Checkpoint.Validate(); err != nil {
+	if err := errors.Join(o.Checkpoint.Validate(), o.reading().Check()); err != nil {
 		return fmt.Errorf("%w: %w", ErrOptions, err)
 	}
 	return nil

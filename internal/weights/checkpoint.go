@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path"
 	"slices"
 	"strings"
 
@@ -46,28 +45,19 @@ type Checkpoint struct {
 	used    map[string]*model.Variable
 }
 
-// stems are the names that diffusers and transformers give their weights.
-var stems = []string{"diffusion_pytorch_model", "model"}
-
 // Open opens the checkpoint in folder dir of fsys: a .safetensors file under one
 // of the usual names, or the index of its shards. Its tensors become variables
 // of store below root, which must be new to the store.
 func Open(fsys fs.FS, dir string, store *model.Store, root string) (*Checkpoint, error) {
-	for _, stem := range stems {
-		for _, ending := range []string{".safetensors", ".safetensors.index.json"} {
-			name := path.Join(dir, stem+ending)
-			if _, err := fs.Stat(fsys, name); errors.Is(err, fs.ErrNotExist) {
-				continue
-			}
-			f, err := open(fsys, name)
-			if err != nil {
-				return nil, err
-			}
-			return &Checkpoint{file: f, store: store, root: root, used: map[string]*model.Variable{}}, nil
-		}
+	name, err := find(fsys, dir)
+	if err != nil {
+		return nil, fmt.Errorf("weights: %w", err)
 	}
-	return nil, fmt.Errorf("weights: folder %s has no %s.safetensors, no %s.safetensors and no index of shards: %w",
-		dir, stems[0], stems[1], fs.ErrNotExist)
+	f, err := open(fsys, name)
+	if err != nil {
+		return nil, err
+	}
+	return &Checkpoint{file: f, store: store, root: root, used: map[string]*model.Variable{}}, nil
 }
 
 func open(fsys fs.FS, name string) (file, error) {
@@ -82,7 +72,7 @@ func open(fsys fs.FS, name string) (file, error) {
 func (c *Checkpoint) Variable(name string, dims ...int) (*model.Variable, error) {
 	info, ok := c.file.Info(name)
 	if !ok {
-		return nil, fmt.Errorf("weights: %s: %w %q, want %v", c.file.Name(), ErrMissing, name, dims)
+		return nil, &missing{name, dims}
 	}
 	if !slices.Equal(info.Shape, dims) {
 		return nil, fmt.Errorf("weights: %s: %w: %q is %v, want %v", c.file.Name(), ErrShape, name, info.Shape, dims)
@@ -133,11 +123,5 @@ func (c *Checkpoint) Close(known func(name string) bool) error {
 	if len(surplus) == 0 {
 		return err
 	}
-	const shown = 5
-	more := ""
-	if len(surplus) > shown {
-		more = fmt.Sprintf(" and %d more", len(surplus)-shown)
-		surplus = surplus[:shown]
-	}
-	return errors.Join(err, fmt.Errorf("weights: %s: %w %q%s", c.file.Name(), ErrSurplus, surplus, more))
+	return errors.Join(err, fmt.Errorf("weights: %s: %w %s", c.file.Name(), ErrSurplus, some(surplus)))
 }

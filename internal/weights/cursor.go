@@ -40,14 +40,16 @@ func (c Cursor) In(elements ...any) Cursor {
 	return c
 }
 
-// Path returns the full name of a child.
+// Path returns the full name of a child. Elements that are empty count for nothing.
 func (c Cursor) Path(elements ...any) string {
 	parts := make([]string, 0, len(elements)+1)
 	if c.path != "" {
 		parts = append(parts, c.path)
 	}
 	for _, e := range elements {
-		parts = append(parts, fmt.Sprint(e))
+		if part := fmt.Sprint(e); part != "" {
+			parts = append(parts, part)
+		}
 	}
 	return strings.Join(parts, ".")
 }

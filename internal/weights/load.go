@@ -34,7 +34,7 @@ func load(rt *backends.Runtime, store *model.Store, fsys fs.FS, dir, root string
 	checkpoint.runtime = rt
 	cursor := NewCursor(checkpoint)
 	build(cursor)
-	return errors.Join(cursor.Err(), checkpoint.Close(known))
+	return errors.Join(checkpoint.summed(*cursor.errs), checkpoint.Close(known))
 }
 
 // Root returns path, or path with a number where the store has that tree already:

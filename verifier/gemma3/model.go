@@ -5,9 +5,9 @@
 //
 // It is that of google/gemma-3-4b-it or one like it, as versions 4 and 5 of
 // transformers write them: config.json, preprocessor_config.json or
-// processor_config.json, the tokenizer, and safetensors in float32 or bfloat16,
-// in one file or several. A setting that this package does not have is an error
-// that names the file and the field.
+// processor_config.json, the tokenizer, and safetensors in float32, float16 or
+// bfloat16, in one file or several. A setting that this package does not have is an
+// error that names the file and the field, unless Options.Ignore names it.
 //
 // # Pictures
 //
@@ -52,9 +52,21 @@ type Options struct {
 	// instead of being kept: less memory for more time. The zero value decides by the
 	// memory that is free.
 	Checkpoint backends.Checkpointing
+
+	// Ignore names fields of the folder's JSON files that are passed over, at any depth,
+	// as if the files did not have them. A field that the library does not know is an
+	// error otherwise, unless it is null, a stamp or a default.
+	Ignore []string
+
+	// Variant chooses files of weights by the name that transformers' variant gives
+	// them, such as "fp16" for model.fp16.safetensors. "" = the plain files, or where
+	// there are none the only variant.
+	Variant string
 }
 
-func (o Options) frame() vlm.Options { return vlm.Options{Paper: o.Paper, Checkpoint: o.Checkpoint} }
+func (o Options) frame() vlm.Options {
+	return vlm.Options{Paper: o.Paper, Checkpoint: o.Checkpoint, Ignore: o.Ignore, Variant: o.Variant}
+}
 
 // network is what Gemma 3 has of its own.
 type network struct {

@@ -93,8 +93,12 @@ func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, _ Options) (*
 	if err == nil {
 		err = arguments.Given("FS", fsys)
 	}
+	var files hf.Folder
 	if err == nil {
-		err = v.load(fsys)
+		files, err = hf.NewFolder(fsys, "config.json", hf.Reading{})
+	}
+	if err == nil {
+		err = v.load(files)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)

@@ -74,6 +74,7 @@ func (c processorConfig) check(tower visionConfig) error {
 			hf.Size{Name: "min_pixels", Value: *c.MinPixels, Limit: 1 << 28},
 			hf.Size{Name: "max_pixels", Value: *c.MaxPixels, Limit: 1 << 28},
 		),
+		hf.Check(*c.MinPixels <= *c.MaxPixels, "min_pixels is %d, more than max_pixels, %d", *c.MinPixels, *c.MaxPixels),
 		hf.Equal("patch_size", c.Patch, "patch_size in config.json", tower.Patch),
 		hf.Equal("temporal_patch_size", c.Frames, "temporal_patch_size in config.json", tower.Frames),
 		hf.Equal("merge_size", c.Merge, "spatial_merge_size in config.json", tower.Merge),

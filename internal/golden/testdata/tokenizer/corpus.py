@@ -1,4 +1,5 @@
-"""Writes <folder>/ids.json for each tokenizer here, and pipelines.json: texts and the ids that the reference gives.
+"""Writes <folder>/ids.json and awkward.json for each tokenizer here, and pipelines.json: texts and the ids that the
+reference gives. The texts of awkward.json are those of awkward_texts.json, which break tokenizers elsewhere.
 
     pip install tokenizers==0.23.3 transformers==5.23.0 && python corpus.py
 
@@ -79,6 +80,8 @@ def write(name, items):
 
 
 def folders():
+    with open(os.path.join(HERE, "awkward_texts.json")) as f:
+        awkward = json.load(f)
     for name in sorted(os.listdir(HERE)):
         folder = os.path.join(HERE, name)
         if os.path.exists(os.path.join(folder, "tokenizer.json")):
@@ -93,6 +96,7 @@ def folders():
         rng = random.Random(name)
         special = sorted(t.content for t in tok.get_added_tokens_decoder().values())
         write(name + "/ids.json", [entry(tok, t, decode) for t in texts(rng, special, 120)])
+        write(name + "/awkward.json", [entry(tok, t, decode) for t in dict.fromkeys(awkward)])
 
 
 REGEXES = [r"\s+", r"\d+|\D", r" {2,}", r"[^\s\p{L}\p{N}]+", r"\p{Lu}\p{Ll}*", r"(?i:ab|s)", r"a(?=b)", r"\s+(?!\S)|\s+",

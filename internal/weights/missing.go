@@ -1,0 +1,90 @@
+package weights
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// missing is a parameter that a checkpoint lacks.
+type missing struct {
+	name string
+	dims []int
+}
+
+func (m *missing) Error() string { return fmt.Sprintf("%s %q, want %v", ErrMissing, m.name, m.dims) }
+
+func (m *missing) Unwrap() error { return ErrMissing }
+
+// summed is what went wrong at a cursor: what is missing in one error, and all else.
+func (c *Checkpoint) summed(errs []error) error {
+	var rest []error
+	var lacks []*missing
+	for _, err := range errs {
+		if m := (*missing)(nil); errors.As(err, &m) {
+			lacks = append(lacks, m)
+		} else {
+			rest = append(rest, err)
+		}
+	}
+	if len(lacks) == 1 {
+		rest = append(rest, fmt.Errorf("weights: %s: %w%s", c.file.Name(), lacks[0], c.instead(lacks)))
+	} else if len(lacks) > 1 {
+		names := make([]string, len(lacks))
+		for i, m := range lacks {
+			names[i] = m.name
+		}
+		rest = append(rest, fmt.Errorf("weights: %s: %w: %d, %s%s", c.file.Name(), ErrMissing, len(lacks), some(names), c.instead(lacks)))
+	}
+	return errors.Join(rest...)
+}
+
+// instead says which of the names that are missing the file has with another prefix.
+func (c *Checkpoint) instead(lacks []*missing) string {
+	prefix, added := c.prefix(lacks)
+	if prefix == "" {
+		return ""
+	}
+	count := 0
+	for _, m := range lacks {
+		name, cut := strings.CutPrefix(m.name, prefix)
+		if added {
+			name, cut = prefix+m.name, true
+		}
+		if cut && c.Has(name) {
+			count++
+		}
+	}
+	word := "without"
+	if added {
+		word = "with"
+	}
+	return fmt.Sprintf("; the file has %d of them %s the prefix %q", count, word, prefix)
+}
+
+// prefix is what the first such name in the file has before a name that is missing
+// (added), or lacks of it; "" if there is none.
+func (c *Checkpoint) prefix(lacks []*missing) (prefix string, added bool) {
+	for _, m := range lacks {
+		for i, r := range m.name {
+			if r == '.' && c.Has(m.name[i+1:]) {
+				return m.name[:i+1], false
+			}
+		}
+		for _, info := range c.file.Tensors() {
+			if before, ok := strings.CutSuffix(info.Name, "."+m.name); ok {
+				return before + ".", true
+			}
+		}
+	}
+	return "", false
+}
+
+// some quotes the first five names and counts the others.
+func some(names []string) string {
+	const shown = 5
+	if len(names) <= shown {
+		return fmt.Sprintf("%q", names)
+	}
+	return fmt.Sprintf("%q and %d more", names[:shown], len(names)-shown)
+}
