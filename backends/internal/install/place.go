@@ -83,7 +83,7 @@ func Writable(folder string) error {
 	if err != nil {
 		return fmt.Errorf("install: %w", err)
 	}
-	_ = f.Close() // empty
+	_ = f.Close()                                                                  // empty
 	if err := os.Remove(f.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) { // else another's Lock has swept it away
 		return fmt.Errorf("install: %w", err)
 	}
