@@ -150,7 +150,8 @@ func comeAndGo(t *testing.T, rt *backends.Runtime, m closable, times int) {
 	}
 	if settled > 1 {
 		require.Less(t, runtime.NumGoroutine(), goroutines+times-settled, "goroutines")
-		require.LessOrEqual(t, resident(), 1.1*memory, "bytes of memory after %d times, %g after %d", times, memory, settled)
+		const slack = 8 << 20 // of a process of some 40 MB; what stays of every model would be ten times that
+		require.LessOrEqual(t, resident(), 1.1*memory+slack, "bytes of memory after %d times, %g after %d", times, memory, settled)
 	}
 }
 
