@@ -34,8 +34,7 @@ const (
 
 const killUpdates = 8
 
-// TestChild is the training in the child: the embedded models, with a checkpoint
-// after every update.
+// TestChild is the training in the child, with a checkpoint after every update.
 func TestChild(t *testing.T) {
 	folder := os.Getenv(killFolderEnv)
 	if folder == "" {
@@ -44,25 +43,40 @@ func TestChild(t *testing.T) {
 	if space, err := strconv.ParseUint(os.Getenv(spaceEnv), 10, 64); err == nil {
 		limitFiles(t, space)
 	}
+	task := embedded
+	if os.Getenv(killBackendEnv) == toyWorld {
+		task = func(t *testing.T) dualprocess.Task { return newToy(t, "go").task() }
+	}
+	trained := task(t)
+	trained.Updates, trained.StopAt = killUpdates, dualprocess.StopAt{Seeds: []int64{1, 2}, Every: 4}
+	trained.Checkpoint = dualprocess.Checkpoint{Folder: folder, Every: 1}
+	a, err := dualprocess.Distill(t.Context(), trained)
+	require.NoError(t, err)
+	require.NoError(t, a.Save(filepath.Join(folder, "adapter.safetensors"), lora.SaveOptions{}))
+}
+
+// toyWorld stands in the place of a backend for the toy models on pure Go, where the
+// models do not matter.
+const toyWorld = "toy"
+
+// embedded is a task of the embedded models.
+func embedded(t *testing.T) dualprocess.Task {
 	rt, err := backends.Open(t.Context(), backends.Options{Backend: os.Getenv(killBackendEnv), NoDownload: true})
 	require.NoError(t, err)
-	defer rt.Close()
+	t.Cleanup(func() { require.NoError(t, rt.Close()) })
 	g, err := gpocket.Open(t.Context(), rt, gpocket.Options{})
 	require.NoError(t, err)
 	v, err := vpocket.Open(t.Context(), rt, vpocket.Options{})
 	require.NoError(t, err)
-	a, err := dualprocess.Distill(t.Context(), dualprocess.Task{
+	return dualprocess.Task{
 		Runtime: rt, Generator: g, Verifier: v,
 		Prompts: []string{"a sea at night", "a meadow at night"},
 		Questions: []dualprocess.Question{{
 			Text: "Does the horizon lie on the red line?", Answer: "Yes",
 			Overlay: overlay.Solid{Picture: overlay.HorizonLine{Row: 0.3}},
 		}},
-		Adapter: lora.Config{Rank: 2}, Updates: killUpdates, StopAt: dualprocess.StopAt{Seeds: []int64{1, 2}, Every: 4},
-		Checkpoint: dualprocess.Checkpoint{Folder: folder, Every: 1},
-	})
-	require.NoError(t, err)
-	require.NoError(t, a.Save(filepath.Join(folder, "adapter.safetensors"), lora.SaveOptions{}))
+		Adapter: lora.Config{Rank: 2},
+	}
 }
 
 // child is the command of a training in a folder.
@@ -149,29 +163,29 @@ func requireAdapter(t *testing.T, folder string, want []byte) {
 // TestNoSpaceLeft limits the size of files, as a full disk would: the checkpoint
 // that does not fit leaves no trace, and the folder goes on to be of use.
 func TestNoSpaceLeft(t *testing.T) {
-	if runtime.GOOS != "linux" || testing.Short() {
+	if runtime.GOOS != "linux" {
 		t.Skip("the limit is Linux's")
 	}
 	whole := t.TempDir()
-	out, err := child(t, "go", whole).CombinedOutput()
+	out, err := child(t, toyWorld, whole).CombinedOutput()
 	require.NoError(t, err, string(out))
 	want, err := os.ReadFile(filepath.Join(whole, "adapter.safetensors"))
 	require.NoError(t, err)
 	size := fileSize(t, filepath.Join(whole, checkpoints(t, whole)[1]))
 
 	folder := t.TempDir()
-	_, err = killAfter(child(t, "go", folder), time.Hour)
+	_, err = killAfter(child(t, toyWorld, folder), time.Hour)
 	require.NoError(t, err)
 	require.NoError(t, os.Remove(filepath.Join(folder, "adapter.safetensors")))
 	kept := checkpoints(t, folder)
 	require.NoError(t, os.Remove(filepath.Join(folder, kept[1])), "the training is not done")
-	for space := int64(0); space < size; space += size / 3 {
-		out, err := child(t, "go", folder, fmt.Sprintf("%s=%d", spaceEnv, space)).CombinedOutput()
+	for _, space := range []int64{0, size / 3, size * 2 / 3} {
+		out, err := child(t, toyWorld, folder, fmt.Sprintf("%s=%d", spaceEnv, space)).CombinedOutput()
 		require.Error(t, err)
 		require.Contains(t, string(out), fmt.Sprintf("checkpoint after update %d", killUpdates))
 		require.Equal(t, kept[:1], checkpoints(t, folder), "the last good one stays, and nothing else")
 	}
-	out, err = child(t, "go", folder).CombinedOutput()
+	out, err = child(t, toyWorld, folder).CombinedOutput()
 	require.NoError(t, err, string(out))
 	requireAdapter(t, folder, want)
 }
