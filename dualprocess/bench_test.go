@@ -6,12 +6,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
-	gpocket "github.com/dualprocess/dualprocess-go/generator/pocket"
 	"github.com/dualprocess/dualprocess-go/lora"
-	"github.com/dualprocess/dualprocess-go/overlay"
-	vpocket "github.com/dualprocess/dualprocess-go/verifier/pocket"
 )
 
 // BenchmarkSecond measures the embedded models on the fastest backend here: a task
@@ -21,21 +17,12 @@ import (
 //
 //	go test ./dualprocess -run '^$' -bench Second -benchtime 1x
 func BenchmarkSecond(b *testing.B) {
-	rt, err := backends.Open(b.Context(), backends.Options{NoDownload: true})
-	require.NoError(b, err)
-	defer rt.Close()
-	g, err := gpocket.Open(b.Context(), rt, gpocket.Options{})
-	require.NoError(b, err)
-	v, err := vpocket.Open(b.Context(), rt, vpocket.Options{})
-	require.NoError(b, err)
+	rt := openRuntime(b, "")
+	g, v := openEmbedded(b, rt)
 	var updates []dualprocess.Update
 	task := func(row float64, seed int64, prompts ...string) dualprocess.Task {
 		return dualprocess.Task{
-			Runtime: rt, Generator: g, Verifier: v, Prompts: prompts, Seed: seed,
-			Questions: []dualprocess.Question{{
-				Text: "Does the horizon lie on the red line?", Answer: "Yes",
-				Overlay: overlay.Solid{Picture: overlay.HorizonLine{Row: row}},
-			}},
+			Runtime: rt, Generator: g, Verifier: v, Prompts: prompts, Questions: onTheLine(row), Seed: seed,
 			Adapter: lora.Config{Rank: 8}, Updates: 20, Batch: 10, Drift: .1,
 			Progress: func(u dualprocess.Update) { updates = append(updates, u) },
 		}
@@ -44,6 +31,7 @@ func BenchmarkSecond(b *testing.B) {
 	distil := func(t dualprocess.Task) time.Duration {
 		updates = nil
 		began := time.Now()
+		var err error
 		adapter, err = dualprocess.Distill(b.Context(), t)
 		require.NoError(b, err)
 		return time.Since(began)
@@ -62,7 +50,7 @@ func BenchmarkSecond(b *testing.B) {
 			require.NoError(b, err)
 			b.ReportMetric(time.Since(began).Seconds(), name+"-picture-s")
 			began = time.Now()
-			_, err = dualprocess.Score(b.Context(), rt, v, task(.3, 0).Questions, images...)
+			_, err = dualprocess.Score(b.Context(), rt, v, onTheLine(.3), images...)
 			require.NoError(b, err)
 			b.ReportMetric(time.Since(began).Seconds(), name+"-score-s")
 		}

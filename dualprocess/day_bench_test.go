@@ -18,7 +18,6 @@ import (
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	gpocket "github.com/dualprocess/dualprocess-go/generator/pocket"
 	"github.com/dualprocess/dualprocess-go/lora"
-	"github.com/dualprocess/dualprocess-go/overlay"
 	vpocket "github.com/dualprocess/dualprocess-go/verifier/pocket"
 )
 
@@ -29,9 +28,7 @@ import (
 //
 //	go test ./dualprocess -run '^$' -bench Day -benchtime 1000x -timeout 3h
 func BenchmarkDay(b *testing.B) {
-	rt, err := backends.Open(b.Context(), backends.Options{NoDownload: true})
-	require.NoError(b, err)
-	defer rt.Close()
+	rt := openRuntime(b, "")
 	random := rand.New(rand.NewPCG(1, 2))
 	var day opened
 	defer func() { day.close(b) }()
@@ -62,11 +59,7 @@ type opened struct {
 }
 
 func (s *opened) open(b *testing.B, rt *backends.Runtime) {
-	var err error
-	s.g, err = gpocket.Open(b.Context(), rt, gpocket.Options{})
-	require.NoError(b, err)
-	s.v, err = vpocket.Open(b.Context(), rt, vpocket.Options{})
-	require.NoError(b, err)
+	s.g, s.v = openEmbedded(b, rt)
 }
 
 func (s *opened) close(b *testing.B) {
@@ -82,11 +75,7 @@ func (s *opened) job(b *testing.B, rt *backends.Runtime, random *rand.Rand) {
 	prompt := "a " + pick("sea", "meadow", "desert", "snowfield") + " " + pick("by day", "at night", "at sunset")
 	task := dualprocess.Task{
 		Runtime: rt, Generator: s.g, Verifier: s.v, Prompts: []string{prompt}, Seed: random.Int64(),
-		Questions: []dualprocess.Question{{
-			Text: "Does the horizon lie on the red line?", Answer: "Yes",
-			Overlay: overlay.Solid{Picture: overlay.HorizonLine{Row: .2 + .6*random.Float64()}},
-		}},
-		Adapter: lora.Config{Rank: 2 << random.IntN(3)}, Updates: 3, Batch: 2,
+		Questions: onTheLine(.2 + .6*random.Float64()), Adapter: lora.Config{Rank: 2 << random.IntN(3)}, Updates: 3, Batch: 2,
 	}
 	ctx := b.Context()
 	if random.IntN(4) == 0 {

@@ -15,12 +15,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
-	gpocket "github.com/dualprocess/dualprocess-go/generator/pocket"
 	"github.com/dualprocess/dualprocess-go/lora"
-	"github.com/dualprocess/dualprocess-go/overlay"
-	vpocket "github.com/dualprocess/dualprocess-go/verifier/pocket"
 )
 
 // Environment of the tests that run themselves as another process, which is then
@@ -61,21 +57,11 @@ const toyWorld = "toy"
 
 // embedded is a task of the embedded models.
 func embedded(t *testing.T) dualprocess.Task {
-	rt, err := backends.Open(t.Context(), backends.Options{Backend: os.Getenv(killBackendEnv), NoDownload: true})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, rt.Close()) })
-	g, err := gpocket.Open(t.Context(), rt, gpocket.Options{})
-	require.NoError(t, err)
-	v, err := vpocket.Open(t.Context(), rt, vpocket.Options{})
-	require.NoError(t, err)
+	rt := openRuntime(t, os.Getenv(killBackendEnv))
+	g, v := openEmbedded(t, rt)
 	return dualprocess.Task{
-		Runtime: rt, Generator: g, Verifier: v,
-		Prompts: []string{"a sea at night", "a meadow at night"},
-		Questions: []dualprocess.Question{{
-			Text: "Does the horizon lie on the red line?", Answer: "Yes",
-			Overlay: overlay.Solid{Picture: overlay.HorizonLine{Row: 0.3}},
-		}},
-		Adapter: lora.Config{Rank: 2},
+		Runtime: rt, Generator: g, Verifier: v, Questions: onTheLine(.3),
+		Prompts: []string{"a sea at night", "a meadow at night"}, Adapter: lora.Config{Rank: 2},
 	}
 }
 

@@ -23,11 +23,8 @@ import (
 //
 //	go test ./dualprocess -run '^$' -bench Sampler -benchtime 3x
 func BenchmarkSampler(b *testing.B) {
-	rt, err := backends.Open(b.Context(), backends.Options{NoDownload: true})
-	require.NoError(b, err)
-	defer rt.Close()
-	g, err := gpocket.Open(b.Context(), rt, gpocket.Options{})
-	require.NoError(b, err)
+	rt := openRuntime(b, "")
+	g, _ := openEmbedded(b, rt)
 	for _, o := range []dualprocess.SamplerOptions{{Batch: 1}, {Batch: 4}, {Batch: 10}, {Batch: 10, Separate: true}} {
 		b.Run(fmt.Sprintf("batch%d/separate=%t", o.Batch, o.Separate), func(b *testing.B) { benchmarkSampler(b, rt, g, o) })
 	}
