@@ -58,7 +58,7 @@ func (c Checkpoint) files() ([]string, error) {
 	return names, nil
 }
 
-// prune removes all checkpoints but the last, and what a process that was killed
+// prune removes all checkpoints but the last two, and what a process that was killed
 // left half written.
 func (c Checkpoint) prune() error {
 	names, err := c.files()

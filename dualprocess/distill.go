@@ -67,7 +67,7 @@ type distiller struct {
 	adapter   *lora.Adapter
 	optimizer optim.AdamW
 
-	prompts    []string    // all: the task's, the preserved ones, those of snapshots
+	prompts    []string    // all: the task's, the preserved ones, others of snapshots
 	conditions *conditions // of these
 	denoiser   *denoiser
 	exam       *exam

@@ -22,7 +22,12 @@ func (d *distiller) prepare(ctx context.Context) (err error) {
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
-	d.prompts = slices.Concat(d.Prompts, d.Preserve.Prompts, d.Snapshots.Prompts)
+	d.prompts = slices.Concat(d.Prompts, d.Preserve.Prompts)
+	for _, prompt := range d.Snapshots.Prompts {
+		if !slices.Contains(d.prompts, prompt) {
+			d.prompts = append(d.prompts, prompt)
+		}
+	}
 	if d.conditions, err = encode(ctx, d.Generator, d.prompts); err != nil {
 		return err
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"time"
 
 	"github.com/gomlx/gomlx/core/tensors"
@@ -20,6 +19,10 @@ var errTorn = errors.New("damaged")
 
 // savedFormat is the version of the files, in their header.
 const savedFormat = "dualprocess-checkpoint-1"
+
+// savedGroups are the names of the tensors' groups, in the order of the digest: the
+// adapter, both moments, and the adapter of the best validation, if any.
+var savedGroups = []string{"params", "m", "v", "best"}
 
 // saved is all that a training needs to go on: a safetensors file whose header has
 // the numbers that are no tensors.
@@ -55,19 +58,16 @@ func (d *distiller) save() (s *saved, err error) {
 		Made: d.made, Judged: d.judged, Finished: d.finished, Taken: d.state.taken, Skipped: d.skipped, SkippedInRow: d.skippedInRow,
 		Draws: d.place, Recent: d.stop.recent, Seconds: time.Since(d.clock.began).Seconds(),
 	}
-	groups := []struct {
-		name   string
-		values []*tensors.Tensor
-	}{{"params", d.state.params}, {"m", d.state.m}, {"v", d.state.v}, {"best", nil}}
+	groups := map[string][]*tensors.Tensor{"params": d.state.params, "m": d.state.m, "v": d.state.v}
 	if d.stop.best != nil {
 		if p := d.stop.bestP; !math.IsNaN(p) {
 			s.progress.BestP = &p
 		}
-		groups[3].values = d.stop.best.Params()
+		groups["best"] = d.stop.best.Params()
 	}
-	for _, g := range groups {
-		for k, t := range g.values {
-			made, err := safetensors.FromTensor(fmt.Sprintf("%s.%d", g.name, k), t)
+	for _, group := range savedGroups {
+		for k, t := range groups[group] {
+			made, err := safetensors.FromTensor(fmt.Sprintf("%s.%d", group, k), t)
 			if err != nil {
 				return nil, err
 			}
@@ -90,13 +90,26 @@ func (s *saved) metadata() (map[string]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	sum := newDigest()
-	fmt.Fprintf(sum, "%s\n%s\n", id, p)
+	header := map[string]string{"format": savedFormat, "task": string(id), "progress": string(p)}
+	sum := newSavedDigest(header)
 	for _, t := range s.tensors {
-		sum.Write([]byte(t.Name))
-		sum.Write(t.Data)
+		sum.savedTensor(t.Name, t.Data)
 	}
-	return map[string]string{"format": savedFormat, "task": string(id), "progress": string(p), "sha256": sum.String()}, nil
+	header["sha256"] = sum.String()
+	return header, nil
+}
+
+// newSavedDigest begins the digest of a file with its header.
+func newSavedDigest(header map[string]string) digest {
+	sum := newDigest()
+	fmt.Fprintf(sum, "%s\n%s\n", header["task"], header["progress"]) // a hash never fails
+	return sum
+}
+
+// savedTensor adds a tensor of a file.
+func (d digest) savedTensor(name string, data []byte) {
+	d.Write([]byte(name))
+	d.Write(data)
 }
 
 func (s *saved) writeFile(path string) error {
@@ -150,36 +163,33 @@ func readSaved(path string) (*saved, error) {
 			return nil, fmt.Errorf("%w: %s: %w", errTorn, part.key, err)
 		}
 	}
-	return s, s.readTensors(f, header["sha256"])
+	return s, s.readTensors(f, header)
 }
 
 // readTensors reads the groups, in which tensors are counted from 0, and compares
 // the digest of everything.
-func (s *saved) readTensors(f *safetensors.File, sum string) error {
-	for _, group := range []string{"params", "m", "v", "best"} {
+func (s *saved) readTensors(f *safetensors.File, header map[string]string) error {
+	sum, count := newSavedDigest(header), 0
+	for _, group := range savedGroups {
 		for k := 0; ; k++ {
 			name := fmt.Sprintf("%s.%d", group, k)
-			info, ok := f.Info(name)
-			if !ok {
+			if _, ok := f.Info(name); !ok {
 				break
 			}
 			data, err := f.Bytes(name)
 			if err != nil {
 				return fmt.Errorf("%w: %w", errTorn, err)
 			}
-			s.tensors = append(s.tensors, safetensors.Tensor{Name: name, DType: info.DType, Shape: info.Shape, Data: slices.Clone(data)})
 			t, err := f.Tensor(name)
 			if err != nil {
 				return fmt.Errorf("%w: %w", errTorn, err)
 			}
+			sum.savedTensor(name, data)
 			s.groups[group] = append(s.groups[group], t)
+			count++
 		}
 	}
-	header, err := s.metadata()
-	if err != nil {
-		return err
-	}
-	if header["sha256"] != sum || len(s.tensors) != len(f.Tensors()) {
+	if header["sha256"] != sum.String() || count != len(f.Tensors()) {
 		return fmt.Errorf("%w: its contents are not those that were written", errTorn)
 	}
 	return nil
@@ -190,7 +200,7 @@ func (d *distiller) restore(s *saved) error {
 	if err := d.identity.differs(s.identity); err != nil {
 		return err
 	}
-	for _, group := range []string{"params", "m", "v", "best"} {
+	for _, group := range savedGroups {
 		if group == "best" && s.groups[group] == nil {
 			continue
 		}

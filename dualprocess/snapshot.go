@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 
 	"github.com/gomlx/gomlx/core/tensors"
 
@@ -71,10 +72,9 @@ func (d *distiller) show(ctx context.Context, u Update, last bool) (stop bool, e
 // preview makes the pictures of a snapshot.
 func (d *distiller) preview(ctx context.Context) (ratings []Rating, err error) {
 	var jobs []job
-	first := len(d.prompts) - len(d.Snapshots.Prompts)
-	for row := first; row < len(d.prompts); row++ {
+	for _, prompt := range d.Snapshots.Prompts {
 		for _, seed := range d.Snapshots.Seeds {
-			jobs = append(jobs, job{seed, int32(row)})
+			jobs = append(jobs, job{seed, int32(slices.Index(d.prompts, prompt))})
 		}
 	}
 	err = d.rated(ctx, jobs, func(jobs []job, pictures *tensors.Tensor, p [][]float64) error {
