@@ -1,10 +1,6 @@
 package lora
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
-
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -15,11 +11,7 @@ import (
 // common to work side by side in one batch. Adapters of the same Form have the same
 // Shape; alphas may differ.
 func (a *Adapter) Shape() string {
-	sum := sha256.New()
-	for _, p := range a.list() {
-		fmt.Fprintf(sum, "%q %d %d %v %d\n", p.Name, p.In, p.Out, p.Kernel, p.rank) // a hash never fails
-	}
-	return hex.EncodeToString(sum.Sum(nil))
+	return a.digest(func(p part) any { return []any{p.Layer, p.rank} })
 }
 
 // Scales returns what each layer's low-rank product is multiplied by at a weight,

@@ -63,9 +63,14 @@ func (a *Adapter) Delta(params []*Node, weight *Node) *Delta {
 // ranks and alphas, not the numbers. Adapters of the same form can take each other's
 // place as inputs of one compiled program.
 func (a *Adapter) Form() string {
+	return a.digest(func(p part) any { return []any{p.Layer, p.rank, p.alpha} })
+}
+
+// digest stands for what is told of every layer.
+func (a *Adapter) digest(tell func(p part) any) string {
 	sum := sha256.New()
 	for _, p := range a.list() {
-		fmt.Fprintf(sum, "%q %d %d %v %d %v\n", p.Name, p.In, p.Out, p.Kernel, p.rank, p.alpha) // a hash never fails
+		fmt.Fprintf(sum, "%#v\n", tell(p)) // a hash never fails
 	}
 	return hex.EncodeToString(sum.Sum(nil))
 }
