@@ -40,6 +40,7 @@ func (r *Run) Control(name string, t dualprocess.Task, measure Gauge, quality ..
 	if t.Runtime != nil {
 		r.record.Backend, r.record.Reason = t.Runtime.Name, strings.Split(t.Runtime.Reason, "\n")
 	}
+	r.bar.end() // that of a download
 	r.printf("\n%s, on %s\n", name, r.record.Backend)
 	for k, q := range t.Questions {
 		r.printf("  question %d: %s → %s\n", k+1, q.Text, q.Answer)

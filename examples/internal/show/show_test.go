@@ -20,6 +20,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	generator "github.com/dualprocess/dualprocess-go/generator/pocket"
 	"github.com/dualprocess/dualprocess-go/lora"
@@ -309,6 +310,20 @@ func TestBarReminds(t *testing.T) {
 			assert.Equal(t, "a bar", got)
 		}
 	}
+}
+
+// What a download drew is not drawn again while a control is trained.
+func TestControlEndsTheDownloadsBar(t *testing.T) {
+	r, out := newRun(t)
+	r.Backend().Progress(backends.Download{Name: "a plugin", Done: 1 << 20, Total: 1 << 20})
+	require.Contains(t, out.String(), "fetching a plugin")
+	r.Control("plain", task(), brightness)
+	out.Reset()
+	later := time.Now().Add(time.Minute)
+	r.bar.doing, r.bar.since = "updating", later
+	r.bar.remind(later)
+	require.Contains(t, out.String(), "updating")
+	require.NotContains(t, out.String(), "fetching")
 }
 
 func TestPace(t *testing.T) {
