@@ -84,8 +84,11 @@ func (s *studio) post(w http.ResponseWriter, r *http.Request) {
 // sketchOf reads the picture to be laid over; nil is none.
 func sketchOf(r *http.Request) (image.Image, error) {
 	f, _, err := r.FormFile("sketch")
-	if err != nil {
+	if errors.Is(err, http.ErrMissingFile) || errors.Is(err, http.ErrNotMultipart) {
 		return nil, nil
+	}
+	if err != nil {
+		return nil, err
 	}
 	defer f.Close()
 	return overlay.Decode(f)
