@@ -42,16 +42,16 @@
 //     clears every page again: up to a fifth of an update's time on two cores. Open tells glibc to keep it; see
 //     Options.PlainMalloc. GLIBC_TUNABLES=glibc.malloc.hugetlb=1 in the environment, which glibc reads before the
 //     program starts and no library can set, saves more of it: its pages are then huge ones.
+//   - What it keeps so, with glibc's defaults as well, is nearly all that a process holds after work on small models: of
+//     1.1 GB after the first of several distillations of the pocket models, 0.1 GB was in use, and compiling had taken
+//     the most. Without the library's cache of programs, compiling again and again brought it to 2.2 GB after eight.
+//     Runtime.Trim gives it back in some 30 ms, and is called when a program was compiled, at the end of Distill, Evaluate
+//     and OptimizeLatents, and when a Model is closed. What remains, some 250 MB after all models are closed, is XLA's plugin itself and pages that hold few bytes each.
 //   - Programs that are compiled cannot be kept on the disk. PJRT can write and read them (PJRT_Executable_Serialize,
 //     PJRT_Executable_DeserializeAndLoad), and go-xla v0.4.5 has the C side of both in gen_api_calls.h; what is missing is
 //     a Go method in its package pjrt, and then a way through GoMLX's interface compute.Builder, which only compiles. Of
 //     XLA's own flags, none keeps programs; on CUDA XLA_FLAGS=--xla_gpu_per_fusion_autotune_cache_dir=DIR keeps what its
 //     autotuner measured, which saves part of the time. Within a process everything is compiled once.
-//   - What it keeps so, with glibc's defaults as well, is nearly all that a process holds after work on small models: of
-//     1.1 GB after the first of several distillations of the pocket models, 0.1 GB was in use, and compiling had taken
-//     the most. Without the library's cache of programs, compiling again and again brought it to 2.2 GB after eight.
-//     Runtime.Trim gives it back in some 30 ms, and is called when a program was compiled and when a Model is closed.
-//     What remains, some 250 MB after all models are closed, is XLA's plugin itself and pages that hold few bytes each.
 //   - Device memory is freed by Go's garbage collector, which does not see it: call FinalizeAll on tensors that are
 //     done with.
 package backends

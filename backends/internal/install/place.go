@@ -83,8 +83,9 @@ func Writable(folder string) error {
 	if err != nil {
 		return fmt.Errorf("install: %w", err)
 	}
-	_ = f.Close()                                                                  // empty
-	if err := os.Remove(f.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) { // else another's Lock has swept it away
+	_ = f.Close() // empty
+	// Where it is gone already, the sweep of another's Lock took it.
+	if err := os.Remove(f.Name()); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("install: %w", err)
 	}
 	return nil
