@@ -24,7 +24,7 @@ import (
 const (
 	killFolderEnv  = "DUALPROCESS_TEST_FOLDER"  // of the checkpoints; set in the child alone
 	killBackendEnv = "DUALPROCESS_TEST_BACKEND" // of the child
-	killsEnv       = "DUALPROCESS_KILLS"        // how often a run is killed; 2 times, on pure Go alone, without it
+	killsEnv       = "DUALPROCESS_KILLS"        // how often a run is killed; 5 times, with toy models, without it
 	spaceEnv       = "DUALPROCESS_TEST_SPACE"   // bytes that a file of the child may have
 )
 
@@ -73,17 +73,15 @@ func child(t *testing.T, backend, folder string, env ...string) *exec.Cmd {
 	return c
 }
 
-// backendsOf the long form, and of the short one: XLA compiles anew in every process.
-var backendsOf = map[bool][]string{true: {"go", "xla:cpu"}, false: {"go"}}
+// backendsOf the long form, and of the short one: XLA compiles anew in every process, and
+// the embedded models take their time.
+var backendsOf = map[bool][]string{true: {"go", "xla:cpu"}, false: {toyWorld}}
 
 // TestKill kills a training at random moments until it is done. Its adapter is then
 // that of a training that nobody killed, byte for byte. DUALPROCESS_KILLS=200 is the
 // long form.
 func TestKill(t *testing.T) {
-	if testing.Short() {
-		t.Skip("takes a minute")
-	}
-	kills := 2
+	kills := 5
 	if text := os.Getenv(killsEnv); text != "" {
 		var err error
 		kills, err = strconv.Atoi(text)
@@ -91,7 +89,9 @@ func TestKill(t *testing.T) {
 	}
 	for _, backend := range backendsOf[os.Getenv(killsEnv) != ""] {
 		t.Run(backend, func(t *testing.T) {
-			newToy(t, backend) // or skip
+			if backend != toyWorld {
+				newToy(t, backend) // or skip
+			}
 			began, whole := time.Now(), t.TempDir()
 			out, err := child(t, backend, whole).CombinedOutput()
 			require.NoError(t, err, string(out))

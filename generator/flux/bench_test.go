@@ -44,7 +44,7 @@ func benchGenerator(b *testing.B, rt *backends.Runtime) *Generator {
 
 // BenchmarkUpdate is one update of an adapter.
 func BenchmarkUpdate(b *testing.B) {
-	rt := golden.Runtime(b)
+	rt := golden.Fastest(b)
 	g := benchGenerator(b, rt)
 	rng, c := rand.New(rand.NewPCG(3, 4)), g.config.Transformer
 	cond := dualprocess.Inputs{pipelinetest.Noise(rng, 1, 1, benchText, c.TextWidth), pipelinetest.Noise(rng, 1, 1, c.PooledWidth)}

@@ -37,12 +37,12 @@ func TestGolden(t *testing.T) {
 		r := &reference{Reference: x}
 		return []pipelinetest.Group{
 			{Name: "sched", Test: r.testSchedule}, {Name: "fwd", Test: r.testForward}, {Name: "sample", Test: r.testSampling},
-			{Name: "latgrad", Test: r.testLatentGradients}, {Name: "lora", Test: r.testLora}, {Name: "train", Test: r.testTraining},
+			{Name: "latgrad", Test: r.testLatentGradients}, {Name: "lora", Test: r.testLora}, {Name: "train", Test: r.testTraining, Essential: true},
 			{Name: "distill", Test: r.testDistill}, {Name: "every key", Test: func(t *testing.T) {
 				r.Covered(t, "text.t5.", "text.clip.", "vae.", "in.") // the packages text and autoencoder, and the inputs
 			}},
 		}
-	}, "fwd", "train")
+	})
 }
 
 // open opens the fixture's model at the size of its pictures.

@@ -62,7 +62,7 @@ func benchCond(rng *rand.Rand, width int) []*tensors.Tensor {
 
 // BenchmarkUpdate is one update of an adapter under guidance.
 func BenchmarkUpdate(b *testing.B) {
-	rt := golden.Runtime(b)
+	rt := golden.Fastest(b)
 	g := benchGenerator(b, rt)
 	cond := benchCond(rand.New(rand.NewPCG(3, 4)), g.config.Transformer.TextWidth)
 	pipelinetest.Bench{Cond: cond, Side: benchSide, Rank: benchRank, Step: 0, Rate: 5e-6}.Run(b, rt, g)

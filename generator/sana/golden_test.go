@@ -40,12 +40,12 @@ func TestGolden(t *testing.T) {
 		return []pipelinetest.Group{
 			{Name: "text", Test: r.testText}, {Name: "sched", Test: r.testSchedule}, {Name: "fwd", Test: r.testForward},
 			{Name: "sample", Test: r.testSampling}, {Name: "latgrad", Test: r.testLatentGradients}, {Name: "lora", Test: r.testLora},
-			{Name: "train", Test: r.testTraining}, {Name: "distill", Test: r.testDistill}, {Name: "every key", Test: func(t *testing.T) {
+			{Name: "train", Test: r.testTraining, Essential: true}, {Name: "distill", Test: r.testDistill}, {Name: "every key", Test: func(t *testing.T) {
 				// But for what the packages text and autoencoder compare, and inputs.
 				r.Covered(t, "text.gemma.ids_plain", "text.gemma.mask_plain", "text.gemma.out_plain", "text.gemma.mod.", "vae.", "in.")
 			}},
 		}
-	}, "fwd", "train")
+	})
 }
 
 // paper are the settings of the paper's reference: Euler's steps without a shift,

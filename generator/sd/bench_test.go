@@ -46,7 +46,7 @@ func benchGenerator(b *testing.B, rt *backends.Runtime) *Generator {
 
 // BenchmarkUpdate is one update of an adapter under guidance.
 func BenchmarkUpdate(b *testing.B) {
-	rt := golden.Runtime(b)
+	rt := golden.Fastest(b)
 	g := benchGenerator(b, rt)
 	rng := rand.New(rand.NewPCG(3, 4))
 	states := func() *tensors.Tensor { return pipelinetest.Noise(rng, 1, 1, benchText, g.config.CLIP.Width) }

@@ -41,10 +41,10 @@ func TestGolden(t *testing.T) {
 		return []pipelinetest.Group{
 			{Name: "text", Test: r.testText}, {Name: "sched", Test: r.testSchedule}, {Name: "fwd", Test: r.testForward},
 			{Name: "odd", Test: r.testOddSize}, {Name: "vae", Test: r.testAutoencoder}, {Name: "sample", Test: r.testSampling},
-			{Name: "latgrad", Test: r.testLatentGradients}, {Name: "lora", Test: r.testLora}, {Name: "train", Test: r.testTraining},
+			{Name: "latgrad", Test: r.testLatentGradients}, {Name: "lora", Test: r.testLora}, {Name: "train", Test: r.testTraining, Essential: true, Long: true},
 			{Name: "distill", Test: r.testDistill}, {Name: "every key", Test: func(t *testing.T) { r.Covered(t, "in.") }},
 		}
-	}, "fwd", "vae", "train")
+	})
 }
 
 // open opens the fixture's model at the size of its pictures.

@@ -17,45 +17,63 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 )
 
-// Runtime opens the fastest backend that is there without a download.
-func Runtime(t testing.TB) *backends.Runtime {
+// Fastest opens the fastest backend that is there without a download, or the one that
+// GOMLX_BACKEND names.
+func Fastest(t testing.TB) *backends.Runtime {
 	t.Helper()
-	rt, err := backends.Open(t.Context(), backends.Options{NoDownload: true})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, rt.Close()) })
-	return rt
+	return open(t, backends.Options{NoDownload: true})
 }
 
 // Plain opens the pure Go backend, which runs a tiny model once sooner than XLA
 // compiles it.
 func Plain(t testing.TB) *backends.Runtime {
 	t.Helper()
-	rt, err := backends.Open(t.Context(), backends.Options{Backend: "go"})
+	return open(t, backends.Options{Backend: "go"})
+}
+
+// Runtime is Plain, unless GOMLX_BACKEND names another backend.
+func Runtime(t testing.TB) *backends.Runtime {
+	t.Helper()
+	if chosen() {
+		return Fastest(t)
+	}
+	return Plain(t)
+}
+
+// chosen says that the tests are to run on one backend.
+func chosen() bool { return os.Getenv("GOMLX_BACKEND") != "" }
+
+func open(t testing.TB, o backends.Options) *backends.Runtime {
+	t.Helper()
+	rt, err := backends.Open(t.Context(), o)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, rt.Close()) })
 	return rt
 }
 
-// Backends runs a test of everything on the pure Go backend, and then one of the
-// essence on the fastest backend that is there, if that is another. Where
-// GOMLX_BACKEND names a backend, everything is tested on that one.
-func Backends(t *testing.T, test func(t *testing.T, rt *backends.Runtime, everything bool)) {
-	if os.Getenv("GOMLX_BACKEND") != "" {
-		test(t, Runtime(t), true)
+// Part says what is compared on a backend.
+type Part int
+
+// The parts.
+const (
+	Everything Part = iota // there is but one backend
+	Most                   // pure Go, before Essence: what takes many steps may be left to that
+	Essence                // on the fastest backend, which compiles for long
+)
+
+// Backends runs a test of most on the pure Go backend, and then one of the essence on
+// the fastest that is there. Where that is pure Go, or GOMLX_BACKEND names a backend,
+// everything is tested on that one.
+func Backends(t *testing.T, test func(t *testing.T, rt *backends.Runtime, part Part)) {
+	fastest := Fastest(t)
+	if chosen() || fastest.Name == "go" {
+		test(t, fastest, Everything)
 		return
 	}
-	plain := Plain(t)
-	test(t, plain, true)
-	if t.Failed() {
-		return
+	test(t, Plain(t), Most)
+	if !t.Failed() {
+		t.Run("fastest", func(t *testing.T) { test(t, fastest, Essence) })
 	}
-	t.Run("fastest", func(t *testing.T) {
-		fastest := Runtime(t)
-		if fastest.Name == plain.Name {
-			t.Skip("there is none but the one that everything was tested on")
-		}
-		test(t, fastest, false)
-	})
 }
 
 // Outputs are nodes by name, which a graph function computes for a test.

@@ -54,7 +54,7 @@ func BenchmarkGradient(b *testing.B) {
 }
 
 func (s benchSize) bench(b *testing.B, group string) {
-	rt := golden.Runtime(b)
+	rt := golden.Fastest(b)
 	if s.dtype == safetensors.BF16 && rt.Name != "xla:cuda" {
 		b.Skip("needs a GPU")
 	}

@@ -14,13 +14,13 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/pocket/world"
 )
 
-// TestMadePictures asks about what the captions say of pictures that the embedded
+// testMadePictures asks about what the captions say of pictures that the embedded
 // generator made: these are what a distillation shows the verifier, decoded from
 // latents and never quite like a drawn scene.
-func TestMadePictures(t *testing.T) {
-	v, n := open(t)
+func (v *examiner) testMadePictures(t *testing.T) {
+	n := v.scenes
 	rng := rand.New(rand.NewPCG(heldOut, 79))
-	made := makePictures(t, v, rng, n/60)
+	made := v.makePictures(t, rng, n/60)
 	var list []inquiry
 	var families []world.Family
 	for _, m := range made {
@@ -31,11 +31,11 @@ func TestMadePictures(t *testing.T) {
 			continue // the generator failed, not the verifier
 		}
 		for range 6 {
-			list = append(list, inquire(t, v, teaching.AskFact(rng, s), p))
+			list = append(list, v.inquire(t, teaching.AskFact(rng, s), p))
 			families = append(families, s.Family)
 		}
 	}
-	right, _ := tally(t, list, families, answers(t, v, list))
+	right, _ := tally(t, list, families, v.answers(t, list))
 	all := 0
 	for _, f := range world.Families() {
 		all += right[f.String()]
@@ -46,7 +46,7 @@ func TestMadePictures(t *testing.T) {
 
 // makePictures has the embedded generator make pictures of some captions of each
 // family.
-func makePictures(t *testing.T, v *Verifier, rng *rand.Rand, perFamily int) []dualprocess.Rating {
+func (v *examiner) makePictures(t *testing.T, rng *rand.Rand, perFamily int) []dualprocess.Rating {
 	t.Helper()
 	g, err := generator.Open(t.Context(), v.runtime, generator.Options{})
 	require.NoError(t, err)
@@ -58,7 +58,7 @@ func makePictures(t *testing.T, v *Verifier, rng *rand.Rand, perFamily int) []du
 		}
 	}
 	made, err := dualprocess.Evaluate(t.Context(), dualprocess.Evaluation{
-		Runtime: v.runtime, Generator: g, Verifier: v, Prompts: captions, Seeds: []int64{heldOut}, Batch: 10,
+		Runtime: v.runtime, Generator: g, Verifier: v.Verifier, Prompts: captions, Seeds: []int64{heldOut}, Batch: 10,
 		Questions: []dualprocess.Question{{Text: "Is it night?", Answer: "Yes"}},
 	})
 	require.NoError(t, err)

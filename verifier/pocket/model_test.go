@@ -13,12 +13,21 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/world"
 )
 
+// open opens the embedded verifier.
+func open(t *testing.T) *Verifier {
+	t.Helper()
+	v, err := Open(t.Context(), golden.Runtime(t), Options{})
+	require.NoError(t, err)
+	return v
+}
+
 func TestPrepareNamesWhatIsWrong(t *testing.T) {
-	v, _ := open(t)
+	v := open(t)
 	size := v.config.ImageSize
 	ask := func(text, answer string, height, width int) error {
 		_, err := v.Prepare(context.Background(), dualprocess.Question{Text: text, Answer: answer}, height, width)
@@ -40,7 +49,7 @@ func TestPrepareNamesWhatIsWrong(t *testing.T) {
 // TestLogProbs: several questions at once are answered as one by one, a batch as
 // its pictures, larger pictures as small ones, and there is a gradient.
 func TestLogProbs(t *testing.T) {
-	v, _ := open(t)
+	v := open(t)
 	size := v.config.ImageSize
 	rng := rand.New(rand.NewPCG(8, 8))
 	var pixels []float32
@@ -88,7 +97,7 @@ func doubledDims(x *Node, axis int) []int {
 }
 
 func TestOpenNamesWhatIsWrong(t *testing.T) {
-	v, _ := open(t)
+	v := open(t)
 	for name, test := range map[string]struct{ file, content, says string }{
 		"other model":   {"config.json", `{"architectures": ["Qwen"], "image_size": 64}`, "hidden_size"},
 		"unknown field": {"config.json", `{"image_size": 64, "bits": 4}`, "bits"},

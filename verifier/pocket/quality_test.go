@@ -1,7 +1,6 @@
 package pocket
 
 import (
-	"context"
 	"maps"
 	"math"
 	"math/rand/v2"
@@ -10,10 +9,11 @@ import (
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/gomlx/gomlx/ml/model"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/teaching"
@@ -29,9 +29,30 @@ type inquiry struct {
 	target float64 // P(yes)
 }
 
-// answers runs the verifier on inquiries and returns P(yes) among yes and no.
-func answers(t *testing.T, v *Verifier, list []inquiry) []float64 {
-	t.Helper()
+// examiner asks the embedded verifier, by one program.
+type examiner struct {
+	*Verifier
+	exec   *model.Exec
+	scenes int // that a test can afford on the backend at hand
+}
+
+// TestQuality is about the embedded weights, on the fastest backend here.
+func TestQuality(t *testing.T) {
+	rt := golden.Fastest(t)
+	v, err := Open(t.Context(), rt, Options{})
+	require.NoError(t, err)
+	x := &examiner{v, newExam(t, v), 1200}
+	if testing.Short() || rt.Name == "go" {
+		x.scenes = 300
+	}
+	t.Run("answers", x.testAnswers)
+	t.Run("absence", x.testAbsence)
+	t.Run("off the manifold", x.testOffTheManifold)
+	t.Run("made pictures", x.testMadePictures)
+}
+
+// newExam is the program that returns P(yes) among yes and no.
+func newExam(t *testing.T, v *Verifier) *model.Exec {
 	yes, no := id(t, v, teaching.Yes), id(t, v, teaching.No)
 	exec, err := graphs.NewExecutor(v.runtime, func(in []*Node) []*Node {
 		tokens, _ := v.vision.Apply(nn.Pass{}, ClipScalar(in[0], 0, 1))
@@ -40,6 +61,13 @@ func answers(t *testing.T, v *Verifier, list []inquiry) []float64 {
 		return []*Node{Sigmoid(Sub(column(yes), column(no)))}
 	})
 	require.NoError(t, err)
+	t.Cleanup(exec.Finalize)
+	return exec
+}
+
+// answers returns P(yes) to inquiries.
+func (v *examiner) answers(t *testing.T, list []inquiry) []float64 {
+	t.Helper()
 	const batch = 50
 	var out []float64
 	for chunk := range slices.Chunk(list, batch) {
@@ -52,7 +80,7 @@ func answers(t *testing.T, v *Verifier, list []inquiry) []float64 {
 			pixels, ids = append(pixels, chunk[0].pixels...), append(ids, chunk[0].ids...)
 		}
 		size := v.config.ImageSize
-		got, err := exec.Call1(tensors.FromFlatDataAndDimensions(pixels, batch, size, size, 3),
+		got, err := v.exec.Call1(tensors.FromFlatDataAndDimensions(pixels, batch, size, size, 3),
 			tensors.FromFlatDataAndDimensions(ids, batch, v.config.MaxWords))
 		require.NoError(t, err)
 		for _, p := range tensors.MustCopyFlatData[float32](got)[:len(chunk)] {
@@ -70,7 +98,7 @@ func id(t *testing.T, v *Verifier, word string) int {
 }
 
 // inquire asks a question of a scene about a picture of it.
-func inquire(t *testing.T, v *Verifier, q teaching.Question, p *world.Picture) inquiry {
+func (v *examiner) inquire(t *testing.T, q teaching.Question, p *world.Picture) inquiry {
 	t.Helper()
 	tokens, err := v.tokenizer.Encode(q.Text + teaching.Suffix)
 	require.NoError(t, err)
@@ -93,21 +121,6 @@ var views = []view{
 	{"noisy", func(rng *rand.Rand, p *world.Picture) *world.Picture { return worldtest.Noisy(rng, p, 0.05) }},
 }
 
-// open returns the embedded verifier and the number of scenes that a test can
-// afford on the backend at hand.
-func open(t *testing.T) (*Verifier, int) {
-	t.Helper()
-	rt, err := backends.Open(context.Background(), backends.Options{NoDownload: true})
-	require.NoError(t, err)
-	t.Cleanup(func() { assert.NoError(t, rt.Close()) })
-	v, err := Open(t.Context(), rt, Options{})
-	require.NoError(t, err)
-	if testing.Short() || rt.Name == "go" {
-		return v, 300
-	}
-	return v, 1200
-}
-
 // heldOut is a stream of scenes that no training saw.
 const heldOut = 999_983
 
@@ -118,11 +131,11 @@ const enough = 0.96
 // fewScenes is the number below which chance moves the shares by several points.
 const fewScenes, slack = 1000, 0.15
 
-// TestAnswers holds the verifier to what is known about drawn scenes, also blurred
+// testAnswers holds the verifier to what is known about drawn scenes, also blurred
 // and noisy, and P(yes) to what it says. A question is decided where the truth is
 // further than one unit of the logit from even odds.
-func TestAnswers(t *testing.T) {
-	v, n := open(t)
+func (v *examiner) testAnswers(t *testing.T) {
+	n := v.scenes
 	for k, view := range views {
 		t.Run(view.name, func(t *testing.T) {
 			var list []inquiry
@@ -134,10 +147,10 @@ func TestAnswers(t *testing.T) {
 				if q.Positions != nil {
 					continue
 				}
-				list = append(list, inquire(t, v, q, view.change(rng, s.Draw(v.config.ImageSize))))
+				list = append(list, v.inquire(t, q, view.change(rng, s.Draw(v.config.ImageSize))))
 				families = append(families, s.Family)
 			}
-			report(t, list, families, answers(t, v, list))
+			report(t, list, families, v.answers(t, list))
 		})
 	}
 }
@@ -198,30 +211,30 @@ func calibrationError(list []inquiry, got []float64) float64 {
 
 func logit(p float64) float64 { return math.Log(p / (1 - p)) }
 
-// TestAbsence asks for things that are not in the picture, although the rest of it
+// testAbsence asks for things that are not in the picture, although the rest of it
 // is: the answer is no.
-func TestAbsence(t *testing.T) {
-	v, n := open(t)
+func (v *examiner) testAbsence(t *testing.T) {
+	n := v.scenes
 	rng := rand.New(rand.NewPCG(heldOut, 77))
 	var list []inquiry
 	for len(list) < n/2 {
 		s := teaching.Absent(rng, world.RandomScene(rng, world.Broad))
 		q := teaching.Ask(rng, s)
 		if q.Positions == nil && q.Logit < -2 {
-			list = append(list, inquire(t, v, q, s.Draw(v.config.ImageSize)))
+			list = append(list, v.inquire(t, q, s.Draw(v.config.ImageSize)))
 		}
 	}
 	limit := 0.05
 	if n < fewScenes {
 		limit += 0.03
 	}
-	assert.Less(t, shareOfYes(t, v, list), limit, "share of yes about what is absent")
+	assert.Less(t, v.shareOfYes(t, list), limit, "share of yes about what is absent")
 }
 
-// TestOffTheManifold asks about pictures that are none: whatever the question, the
+// testOffTheManifold asks about pictures that are none: whatever the question, the
 // answer is no.
-func TestOffTheManifold(t *testing.T) {
-	v, n := open(t)
+func (v *examiner) testOffTheManifold(t *testing.T) {
+	n := v.scenes
 	kinds := map[string]func(rng *rand.Rand, p *world.Picture){
 		"noise": func(rng *rand.Rand, p *world.Picture) {
 			for i := range p.Pix {
@@ -253,19 +266,19 @@ func TestOffTheManifold(t *testing.T) {
 				if q.Positions == nil {
 					p := world.NewPicture(v.config.ImageSize)
 					paint(rng, p)
-					list = append(list, inquire(t, v, q, p))
+					list = append(list, v.inquire(t, q, p))
 				}
 			}
-			assert.Less(t, shareOfYes(t, v, list), 0.05)
+			assert.Less(t, v.shareOfYes(t, list), 0.05)
 		})
 	}
 }
 
-func shareOfYes(t *testing.T, v *Verifier, list []inquiry) float64 {
+func (v *examiner) shareOfYes(t *testing.T, list []inquiry) float64 {
 	t.Helper()
 	yes := 0
 	byTopic := map[string]int{}
-	for i, p := range answers(t, v, list) {
+	for i, p := range v.answers(t, list) {
 		if p > 0.5 {
 			yes++
 			byTopic[list[i].topic]++

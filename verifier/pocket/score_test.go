@@ -22,7 +22,7 @@ func drawn(size int) image.Image {
 // TestScore compares Score and YesNo with what the core computes by LogProbs, twice: the
 // second time nothing is compiled.
 func TestScore(t *testing.T) {
-	v, _ := open(t)
+	v := open(t)
 	img := drawn(2 * v.config.ImageSize)
 	yes := dualprocess.Question{Text: "Is the lake frozen?", Answer: "Yes"}
 	no := dualprocess.Question{Text: yes.Text, Answer: "No"}
@@ -45,7 +45,7 @@ func TestScore(t *testing.T) {
 
 // TestGenerate: the model says the word that it finds likeliest.
 func TestGenerate(t *testing.T) {
-	v, _ := open(t)
+	v := open(t)
 	img, question := drawn(v.config.ImageSize), "Is the lake frozen? Answer with Yes or No."
 	word, err := v.Generate(t.Context(), img, question, 5)
 	require.NoError(t, err)
@@ -56,7 +56,7 @@ func TestGenerate(t *testing.T) {
 }
 
 func TestScoreNamesWhatIsWrong(t *testing.T) {
-	v, _ := open(t)
+	v := open(t)
 	img, q := drawn(v.config.ImageSize), dualprocess.Question{Text: "Is it winter?", Answer: "Yes"}
 	for name, test := range map[string]struct {
 		ctx   context.Context

@@ -40,6 +40,8 @@ type Reference struct {
 	Trimmed bool // the project's own copy is without some pictures
 
 	decode *model.Exec // of Picture
+	part   golden.Part // that is compared
+	long   []string    // beginnings of the keys that only one backend compares
 }
 
 // About is what the tests need of golden.json.
@@ -80,19 +82,32 @@ func Find(t testing.TB, family string) []*Reference {
 }
 
 // Golden compares what the fixtures of a family hold, group by group, as
-// golden.Backends says; the essence are groups by their names.
-func Golden(t *testing.T, family string, groups func(r *Reference) []Group, essence ...string) {
-	golden.Backends(t, func(t *testing.T, rt *backends.Runtime, everything bool) {
+// golden.Backends says.
+func Golden(t *testing.T, family string, groups func(r *Reference) []Group) {
+	golden.Backends(t, func(t *testing.T, rt *backends.Runtime, part golden.Part) {
 		each(t, rt, family, func(r *Reference) []Group {
-			return slices.DeleteFunc(groups(r), func(g Group) bool { return !everything && !slices.Contains(essence, g.Name) })
+			all := groups(r)
+			r.part = part
+			for _, g := range all {
+				if g.Long {
+					r.long = append(r.long, g.Name+".")
+				}
+			}
+			return slices.DeleteFunc(all, func(g Group) bool { return !g.belongs(part) })
 		})
 	})
 }
 
 // Group is a test of the keys that begin with a name.
 type Group struct {
-	Name string
-	Test func(*testing.T)
+	Name      string
+	Test      func(*testing.T)
+	Essential bool // for the fastest backend, too
+	Long      bool // for pure Go only where there is no other
+}
+
+func (g Group) belongs(part golden.Part) bool {
+	return part == golden.Everything || part == golden.Essence && g.Essential || part == golden.Most && !g.Long
 }
 
 // each runs the groups of every fixture of a family in subtests of their names.
@@ -118,6 +133,9 @@ func (r *Reference) finalize() {
 // Covered fails for keys that no test asked for, but for those with one of the
 // given beginnings.
 func (r *Reference) Covered(t *testing.T, elsewhere ...string) {
+	if r.part == golden.Most {
+		elsewhere = append(elsewhere, r.long...)
+	}
 	for _, key := range r.Unread() {
 		known := slices.ContainsFunc(elsewhere, func(prefix string) bool { return strings.HasPrefix(key, prefix) })
 		require.True(t, known, "nobody compares %s", key)

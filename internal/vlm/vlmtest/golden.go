@@ -74,8 +74,8 @@ type reference struct {
 // Golden compares everything that the fixtures hold about a model, as
 // golden.Backends says.
 func Golden(t *testing.T, m Model) {
-	golden.Backends(t, func(t *testing.T, rt *backends.Runtime, everything bool) {
-		m.golden(t, rt, func(name string) bool { return everything || essential(name) })
+	golden.Backends(t, func(t *testing.T, rt *backends.Runtime, part golden.Part) {
+		m.golden(t, rt, func(name string) bool { return part != golden.Essence || essential(name) })
 	})
 }
 
@@ -99,8 +99,9 @@ func (m Model) golden(t *testing.T, rt *backends.Runtime, wanted func(name strin
 	require.True(t, found, "no fixture of %s", m.Name)
 }
 
-// essential are the cases that are compared on every backend.
-func essential(name string) bool { return name == "multi" || name == "official_ns" || name == "gen" }
+// essential are the cases that are compared on every backend: a loss with its gradient,
+// and the loop that generates.
+func essential(name string) bool { return name == "official_ns" || name == "gen" }
 
 func (r *reference) open(t *testing.T, o vlm.Options) *vlm.Verifier {
 	v, err := r.Open.Folder(t.Context(), r.rt, r.Model.Name, r.folder(), o)
