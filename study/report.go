@@ -81,6 +81,7 @@ func parse(data []byte) (*Report, error) {
 	if r.Format != reportFormat {
 		return nil, fmt.Errorf("%w: its format is %q, want %q", ErrFolder, r.Format, reportFormat)
 	}
+	r.Settings = compact(r.Settings)
 	return r, nil
 }
 

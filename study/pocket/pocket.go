@@ -63,7 +63,9 @@ func Commonsense(t dualprocess.Task) *study.Commonsense {
 func Reliability(t dualprocess.Task) *study.Reliability {
 	return &study.Reliability{
 		Commonsense: *Commonsense(t),
-		Unreliable:  func(side study.Side) dualprocess.Question { return dualprocess.Question{Text: side.Vague, Answer: "Yes"} },
+		Unreliable: func(side study.Side) dualprocess.Question {
+			return dualprocess.Question{Text: side.Vague, Answer: "Yes"}
+		},
 	}
 }
 
