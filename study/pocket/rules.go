@@ -5,7 +5,6 @@ import (
 	_ "embed"
 	"fmt"
 	"image"
-	"math"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/measuring"
@@ -13,8 +12,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/study"
 )
 
-// rules are the common sense of the pocket world, one rule a line. The descriptions are
-// captions: what they say is there, and what they do not say is not.
+// rules are the common sense of the pocket world, one rule a line.
 //
 //go:embed rules.jsonl
 var rules []byte
@@ -34,26 +32,44 @@ func described(description string) dualprocess.Question {
 	return dualprocess.Question{Text: description, Answer: "Yes", Bare: true}
 }
 
-// Judge tells whether a picture fits a caption of the pocket world with an amount in it,
-// of ice or light, by measuring: 1 or 0. It is a Scorer whose questions are captions.
+// fact is what a description says of a picture, or its opposite: that there is more than
+// half of something, or less.
+type fact struct {
+	more, less string
+	subject    world.Scene // without which neither is true
+	amount     func(p *world.Picture) float64
+}
+
+// facts are what Judge knows. A rule about one of them is a line of data; another
+// measurement is a line here.
+func facts() []fact {
+	return []fact{
+		{"The lake is frozen", "The lake is not frozen", world.Scene{Family: world.Lake}, amountOf(world.Lake)},
+		{"The lamp is on", "The lamp is off", world.Scene{Family: world.Lamp}, amountOf(world.Lamp)},
+	}
+}
+
+func amountOf(f world.Family) func(*world.Picture) float64 {
+	return func(p *world.Picture) float64 { return measuring.Amount(p, f) }
+}
+
+// Judge tells whether a picture of the pocket world fits a description of the embedded
+// rules, by measuring: 1 or 0. It is a Scorer whose questions are the descriptions.
 type Judge struct{}
 
 var _ dualprocess.Scorer = Judge{}
 
-// Score returns 1 if what the caption names is there, and there is as much of its ice or
-// light as the caption says: more than half where it says frozen or on, else less.
+// Score returns 1 if what the description is about is there and is as it says.
 func (Judge) Score(_ context.Context, img image.Image, q dualprocess.Question) (float64, error) {
-	caption, err := world.Parse(q.Text)
-	if err != nil {
-		return 0, fmt.Errorf("pocket: judge: %w", err)
-	}
 	picture := world.FromImage(img)
-	amount := measuring.Amount(picture, caption.Family)
-	if math.IsNaN(amount) {
-		return 0, fmt.Errorf("pocket: judge: %q: nothing measures a %v", q.Text, caption.Family)
+	for _, f := range facts() {
+		if q.Text != f.more && q.Text != f.less {
+			continue
+		}
+		if measuring.SubjectThere(picture, f.subject) && (f.amount(picture) > .5) == (q.Text == f.more) {
+			return 1, nil
+		}
+		return 0, nil
 	}
-	if measuring.SubjectThere(picture, caption) && (amount > .5) == caption.Said {
-		return 1, nil
-	}
-	return 0, nil
+	return 0, fmt.Errorf("pocket: judge: nothing measures whether %q", q.Text)
 }
