@@ -12,6 +12,8 @@
 // serve is another kind of program: a service over HTTP that trains what clients ask
 // for, shows pictures on the way, and makes pictures with every adapter.
 //   - checkpoints: a generator and a verifier from folders of yours.
+//   - studies: the experiments of the paper's tables, on the embedded models or on
+//     folders; see package study.
 //
 // Each of the others ends with a table of before and after on prompts and seeds that it never
 // saw, measured on the pictures without the verifier, and says when it suspects

@@ -33,27 +33,29 @@ type Latents struct {
 	GaugeName string // "" = P(answer)
 }
 
-// The rows of the study's cells, which are the columns of its table.
+// Rows of the cells of Latents, which are the columns of its table.
 const (
-	rowBefore  = "Before"
-	rowLatents = "Latents"
-	rowWeights = "Weights"
+	Before    = "Before"
+	ByLatents = "Latents"
+	ByWeights = "Weights"
 )
 
-// Groups of pictures.
+// Groups of a cell's samples.
 const (
-	ownSeeds      = "their own seeds"
-	unseenSeeds   = "unseen seeds"
-	unseenPrompts = "unseen prompts and seeds"
+	OwnSeeds      = "their own seeds"
+	UnseenSeeds   = "unseen seeds"
+	UnseenPrompts = "unseen prompts and seeds"
 )
 
-// Numbers of a cell, and values of a sample.
+// Certainty is the value of a sample that the verifier gave.
+const Certainty = "P(answer)"
+
+// Numbers of a cell, and the value of a sample that Gauge gave.
 const (
 	optimization = "optimization seconds"
 	inference    = "inference seconds"
 	peakMemory   = "peak memory bytes"
 	gauge        = "gauge"
-	certainty    = "P(answer)"
 )
 
 // Plan has three cells.
@@ -71,10 +73,10 @@ func (s *Latents) Plan() (Plan, error) {
 		s.Unseen = s.Unseen[:min(1, len(s.Unseen))]
 	}
 	if s.GaugeName == "" {
-		s.GaugeName = certainty
+		s.GaugeName = Certainty
 	}
 	settings := latentsSettings{s.settings(), s.Prompt, s.Unseen, settingsOf(s.Question), s.Unroll, s.GaugeName}
-	cells := []Cell{{Row: rowBefore}, {Row: rowWeights}, {Row: rowLatents}}
+	cells := []Cell{{Row: Before}, {Row: ByWeights}, {Row: ByLatents}}
 	return Plan{Name: "table2", Title: "Table 2: latents or weights", Cells: cells, Settings: settings}, nil
 }
 
@@ -91,14 +93,14 @@ type latentsSettings struct {
 func (s *Latents) Measure(ctx context.Context, b *Bench, c Cell) (m Measurement, err error) {
 	m.Numbers = map[string]Number{}
 	switch c.Row {
-	case rowWeights:
+	case ByWeights:
 		err = s.weights(ctx, b, &m)
-	case rowLatents:
+	case ByLatents:
 		err = s.latents(ctx, b, &m)
 	default:
 		err = s.sampled(ctx, b, &m, nil)
 	}
-	m.Value = Number(mean(column(group(m.Samples, ownSeeds), gauge)))
+	m.Value = Number(mean(column(group(m.Samples, OwnSeeds), gauge)))
 	return m, err
 }
 
@@ -199,9 +201,9 @@ type latentGroup struct {
 
 // groups begin with what was optimised.
 func (s *Latents) groups() []latentGroup {
-	out := []latentGroup{{ownSeeds, s.Prompt, s.Task.Seeds}, {unseenSeeds, s.Prompt, s.Seeds}}
+	out := []latentGroup{{OwnSeeds, s.Prompt, s.Task.Seeds}, {UnseenSeeds, s.Prompt, s.Seeds}}
 	for _, prompt := range s.Unseen {
-		out = append(out, latentGroup{unseenPrompts, prompt, s.Seeds})
+		out = append(out, latentGroup{UnseenPrompts, prompt, s.Seeds})
 	}
 	return out
 }
@@ -213,7 +215,7 @@ func (s *Latents) look(ctx context.Context, b *Bench, m *Measurement, g latentGr
 		return err
 	}
 	for k, img := range images {
-		sample := Sample{Prompt: g.prompt, Seed: g.seeds[k], Group: g.name, Values: map[string]Number{certainty: Number(p[k][0]), gauge: Number(p[k][0])}}
+		sample := Sample{Prompt: g.prompt, Seed: g.seeds[k], Group: g.name, Values: map[string]Number{Certainty: Number(p[k][0]), gauge: Number(p[k][0])}}
 		if s.Gauge != nil {
 			sample.Values[gauge] = Number(s.Gauge(img, g.prompt))
 		}

@@ -8,7 +8,7 @@ import (
 // Summarize makes the paper's Table 2, with what became of the pictures below.
 func (s *Latents) Summarize(r *Report, b Bootstrap) (Table, *Figure) {
 	t := Table{
-		Columns: []string{"Metric", rowBefore, rowLatents, rowWeights},
+		Columns: []string{"Metric", Before, ByLatents, ByWeights},
 		Notes: []string{
 			fmt.Sprintf("Optimization of %d pictures at once by latents, of all pictures by weights. Inference is for one new picture.", len(s.Task.Seeds)),
 			"Peak memory is that of the process on the host, beyond what it had before; a device's own memory is not in it.",
@@ -24,7 +24,7 @@ func (s *Latents) Summarize(r *Report, b Bootstrap) (Table, *Figure) {
 		}
 		t.Rows = append(t.Rows, row)
 	}
-	for _, name := range []string{ownSeeds, unseenSeeds, unseenPrompts} {
+	for _, name := range []string{OwnSeeds, UnseenSeeds, UnseenPrompts} {
 		row := Row{Name: s.GaugeName + ", " + name}
 		for _, column := range t.Columns[1:] {
 			var units [][]float64

@@ -1,105 +1,58 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"slices"
-
-	"github.com/gomlx/gomlx/core/tensors"
+	"image"
+	"image/draw"
+	"path/filepath"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/examples/internal/show"
-	"github.com/dualprocess/dualprocess-go/lora"
+	"github.com/dualprocess/dualprocess-go/overlay"
+	"github.com/dualprocess/dualprocess-go/study"
 )
 
-// ofWeights makes pictures with the adapter: of the seeds and the prompt that it
-// was trained with, of fresh seeds, and of other prompts.
-func ofWeights(ctx context.Context, run *show.Run, control *show.Control, adapter *lora.Adapter, own, unseen []string) ([]show.Group, error) {
-	task := control.Task
-	evaluation := dualprocess.Evaluation{
-		Runtime: task.Runtime, Generator: task.Generator, Verifier: task.Verifier, Adapter: adapter,
-		Questions: task.Questions, Prompts: own, Seeds: task.Seeds, Batch: 8, Progress: control.Watch(),
-	}
-	trained, err := dualprocess.Evaluate(ctx, evaluation)
-	if err != nil {
-		return nil, err
-	}
-	evaluation.Prompts, evaluation.Seeds = slices.Concat(own, unseen), run.Seeds()
-	fresh, err := dualprocess.Evaluate(ctx, evaluation)
-	return []show.Group{
-		{Name: "weights: unseen prompts and seeds", Ratings: show.Of(fresh, unseen...)},
-		{Name: "weights: unseen seeds", Ratings: show.Of(fresh, own...)},
-		{Name: "weights: their own seeds", Ratings: trained},
-	}, err
-}
-
-// ofLatents makes pictures with what the optimised latents give: themselves, and
-// their mean offset for the same fresh seeds and other prompts.
-func ofLatents(ctx context.Context, run *show.Run, task dualprocess.Task, found *dualprocess.LatentResult, own, unseen []string) ([]show.Group, error) {
-	moved, err := shifted(ctx, task, found, slices.Concat(own, unseen), run.Seeds())
-	if err != nil {
-		return nil, err
-	}
-	before := show.Ratings(own[0], found.Seeds, 0, found.Before, found.PBefore)
-	after := show.Ratings(own[0], found.Seeds, 1, found.After, found.PAfter)
-	return []show.Group{
-		{Name: "latents: their own seeds", Ratings: append(before, after...)},
-		{Name: "mean offset: unseen seeds", Ratings: show.Of(moved, own...)},
-		{Name: "mean offset: unseen prompts and seeds", Ratings: show.Of(moved, unseen...)},
-	}, nil
-}
-
-// shifted makes pictures of fresh seeds without (weight 0) and with (weight 1) the
-// mean offset of the optimised latents.
-func shifted(ctx context.Context, task dualprocess.Task, found *dualprocess.LatentResult, prompts []string, seeds []int64) ([]dualprocess.Rating, error) {
-	noise, err := task.Generator.Latents(seeds...)
-	if err != nil {
-		return nil, err
-	}
-	offset, err := addMeanOffset(noise, found)
-	if err != nil {
-		return nil, err
-	}
-	sampler, err := dualprocess.NewSampler(task.Runtime, task.Generator, dualprocess.SamplerOptions{Batch: len(seeds)})
-	if err != nil {
-		return nil, err
-	}
-	defer sampler.Close()
-	var ratings []dualprocess.Rating
-	for weight, start := range []*tensors.Tensor{noise, offset} {
-		for _, prompt := range prompts {
-			images, err := sampler.Render(ctx, dualprocess.Request{Prompt: prompt}, start)
-			if err != nil {
-				return nil, err
-			}
-			p, err := dualprocess.Score(ctx, task.Runtime, task.Verifier, task.Questions, images...)
-			if err != nil {
-				return nil, err
-			}
-			ratings = append(ratings, show.Ratings(prompt, seeds, float64(weight), images, p)...)
+// compared sets the pictures of either way beside those of the base model, what was
+// carried over farthest first. There are none of a way that has not been measured.
+func compared(folder string, r *study.Report) ([]show.Group, error) {
+	before := r.Where(study.Before, "")
+	var groups []show.Group
+	for _, way := range []string{study.ByWeights, study.ByLatents} {
+		after := r.Where(way, "")
+		if len(before) == 0 || len(after) == 0 {
+			continue
 		}
+		for _, name := range []string{study.UnseenPrompts, study.UnseenSeeds, study.OwnSeeds} {
+			g := show.Group{Name: fmt.Sprintf("%s: %s", way, name)}
+			for weight, samples := range [][]study.Sample{before[0].Samples, after[0].Samples} {
+				ratings, err := ratingsOf(folder, name, samples, float64(weight))
+				if err != nil {
+					return nil, err
+				}
+				g.Ratings = append(g.Ratings, ratings...)
+			}
+			groups = append(groups, g)
+		}
+	}
+	return groups, nil
+}
+
+// ratingsOf are the samples of a group as ratings, with the pictures that were kept.
+func ratingsOf(folder, group string, samples []study.Sample, weight float64) ([]dualprocess.Rating, error) {
+	var ratings []dualprocess.Rating
+	for _, s := range samples {
+		if s.Group != group {
+			continue
+		}
+		img, err := overlay.Open(filepath.Join(folder, filepath.FromSlash(s.Picture)))
+		if err != nil {
+			return nil, err
+		}
+		picture := image.NewNRGBA(img.Bounds())
+		draw.Draw(picture, picture.Rect, img, picture.Rect.Min, draw.Src)
+		ratings = append(ratings, dualprocess.Rating{
+			Prompt: s.Prompt, Seed: s.Seed, Weight: weight, P: []float64{float64(s.Values[study.Certainty])}, Image: picture,
+		})
 	}
 	return ratings, nil
-}
-
-// addMeanOffset adds to the noise of other seeds, [n, ...], what the optimisation
-// added to its own on average.
-func addMeanOffset(noise *tensors.Tensor, found *dualprocess.LatentResult) (*tensors.Tensor, error) {
-	var values [3][]float32
-	for k, t := range []*tensors.Tensor{noise, found.Initial, found.Latents} {
-		var err error
-		if values[k], err = tensors.CopyFlatData[float32](t); err != nil {
-			return nil, fmt.Errorf("read latents: %w", err)
-		}
-	}
-	out, initial, latents := values[0], values[1], values[2]
-	size := len(initial) / len(found.Seeds) // numbers of one picture
-	offset := make([]float32, size)
-	for k := range initial {
-		offset[k%size] += (latents[k] - initial[k]) / float32(len(found.Seeds))
-	}
-	for k := range out {
-		out[k] += offset[k%size]
-	}
-	return tensors.FromFlatDataAndDimensions(out, noise.Shape().Dimensions...), nil
 }

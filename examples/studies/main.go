@@ -171,7 +171,7 @@ func (m models) reliability() *study.Reliability {
 
 func (m models) latents() *study.Latents {
 	if m.embedded {
-		return pocket.Latents(m.task)
+		return pocket.Latents(m.task, 0.35)
 	}
 	return &study.Latents{
 		Setup:  m.setup(),

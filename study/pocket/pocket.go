@@ -69,9 +69,8 @@ func Reliability(t dualprocess.Task) *study.Reliability {
 	}
 }
 
-// Latents is Table 2, with the line at 0.35.
-func Latents(t dualprocess.Task) *study.Latents {
-	const row = 0.35
+// Latents is Table 2, with a line in a row; the example has it at 0.35.
+func Latents(t dualprocess.Task, row float64) *study.Latents {
 	t = trained(t, 2e-3, 8, 6)
 	t.Seeds = []int64{1, 2, 3, 4, 5, 6, 7, 8}
 	return &study.Latents{

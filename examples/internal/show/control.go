@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"image"
 	"strings"
 	"time"
 
@@ -146,18 +145,6 @@ type Group struct {
 	// Stays says that these pictures should not change: their gauges are reported
 	// as leaks, and no verdict is passed on them.
 	Stays bool
-}
-
-// Ratings makes ratings of pictures that were made and rated one by one, all of
-// them from one prompt and at one weight: 0 is before, anything else after.
-func Ratings(prompt string, seeds []int64, weight float64, pictures []image.Image, p [][]float64) []dualprocess.Rating {
-	var out []dualprocess.Rating
-	for k, picture := range pictures {
-		if nrgba, ok := picture.(*image.NRGBA); ok {
-			out = append(out, dualprocess.Rating{Prompt: prompt, Seed: seeds[k], Weight: weight, P: p[k], Image: nrgba})
-		}
-	}
-	return out
 }
 
 // Of returns the ratings of the pictures made from some prompts.

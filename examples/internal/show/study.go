@@ -17,6 +17,9 @@ func (r *Run) Setup(s *study.Setup) {
 	s.Short = r.flags.short
 }
 
+// Folder is that of the run's results.
+func (r *Run) Folder() string { return r.flags.out }
+
 // Prompts returns those of -prompt, else the example's own.
 func (r *Run) Prompts(own ...string) []string {
 	if len(r.flags.prompts) > 0 {
