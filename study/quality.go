@@ -41,7 +41,7 @@ type NamedPictures struct {
 
 // Features turns pictures into vectors, one for each: a vision tower.
 type Features interface {
-	Features(ctx context.Context, images []image.Image) ([][]float64, error)
+	Features(ctx context.Context, images ...image.Image) ([][]float64, error)
 }
 
 // Distance is a column of Table 5.
@@ -165,7 +165,7 @@ func (s *Quality) features(ctx context.Context, b *Bench, f Features, pictures P
 		if len(batch) == 0 {
 			return ctx.Err()
 		}
-		vectors, err := f.Features(ctx, batch)
+		vectors, err := f.Features(ctx, batch...)
 		if err != nil {
 			return err
 		}

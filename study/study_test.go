@@ -188,7 +188,7 @@ func (b brightness) Score(_ context.Context, img image.Image, q dualprocess.Ques
 	}
 }
 
-func (b brightness) Features(_ context.Context, images []image.Image) (out [][]float64, err error) {
+func (b brightness) Features(_ context.Context, images ...image.Image) (out [][]float64, err error) {
 	for _, img := range images {
 		out = append(out, []float64{b.of(img)})
 	}

@@ -3,6 +3,7 @@ package study
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -70,7 +71,7 @@ func (t Table) Markdown() string {
 	for k, row := range t.grid() {
 		line(row)
 		if k == 0 {
-			line(strings.Split(strings.Repeat("--- ", len(row)-1)+"---", " "))
+			line(slices.Repeat([]string{"---"}, len(row)))
 		}
 	}
 	for _, note := range t.Notes {
