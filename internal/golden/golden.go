@@ -42,6 +42,7 @@ const (
 	Generator Kind = "generator" // one image generator
 	Verifier  Kind = "verifier"  // one vision-language model
 	EndToEnd  Kind = "end to end"
+	TwoTowers Kind = "two towers" // one model that brings pictures and texts to vectors
 )
 
 // Fixture is one folder of numbers.
@@ -158,6 +159,7 @@ func kindOf(data []byte) (Kind, error) {
 			Family string
 		}
 		Name, Model, Generator string
+		Projection             int
 	}
 	if err := json.Unmarshal(data, &g); err != nil {
 		return "", fmt.Errorf("golden: golden.json: %w", err)
@@ -174,6 +176,8 @@ func kindOf(data []byte) (Kind, error) {
 		return Generator, nil
 	case g.Name != "" && g.Model != "" && len(g.Cases) > 0:
 		return Verifier, nil
+	case g.Projection > 0:
+		return TwoTowers, nil
 	}
 	return "", fmt.Errorf("golden: golden.json is of no known kind")
 }

@@ -17,16 +17,24 @@ func FromImages(images ...image.Image) *tensors.Tensor {
 	size := images[0].Bounds().Size()
 	values := make([]float32, 0, len(images)*size.X*size.Y*3)
 	for _, img := range images {
-		opaque := image.NewNRGBA(image.Rectangle{Max: size})
-		draw.Draw(opaque, opaque.Bounds(), image.White, image.Point{}, draw.Src)
-		draw.Draw(opaque, opaque.Bounds(), img, img.Bounds().Min, draw.Over)
-		for p := 0; p < len(opaque.Pix); p += 4 {
-			for c := range 3 {
-				values = append(values, float32(opaque.Pix[p+c])/255)
-			}
+		for _, v := range RGB(img) {
+			values = append(values, float32(v)/255)
 		}
 	}
 	return tensors.FromFlatDataAndDimensions(values, len(images), size.Y, size.X, 3)
+}
+
+// RGB returns a picture's values, [height, width, 3]. What is transparent is laid
+// over white.
+func RGB(img image.Image) []uint8 {
+	opaque := image.NewNRGBA(image.Rectangle{Max: img.Bounds().Size()})
+	draw.Draw(opaque, opaque.Bounds(), image.White, image.Point{}, draw.Src)
+	draw.Draw(opaque, opaque.Bounds(), img, img.Bounds().Min, draw.Over)
+	values := make([]uint8, 0, len(opaque.Pix)/4*3)
+	for p := 0; p < len(opaque.Pix); p += 4 {
+		values = append(values, opaque.Pix[p:p+3]...)
+	}
+	return values
 }
 
 // ToImage makes a picture of its values, [height, width, 3], clamped to [0, 1] and

@@ -100,15 +100,26 @@ func (c T5Config) check() error {
 // ReadCLIPConfig reads dir/config.json. Errors name the file and the field; those
 // about a value wrap hf.ErrConfig.
 func ReadCLIPConfig(fsys fs.FS, dir string) (CLIPConfig, error) {
+	file := path.Join(dir, "config.json")
+	var data json.RawMessage
+	if err := hf.ReadConfig(fsys, file, &data); err != nil {
+		return CLIPConfig{}, err
+	}
+	c, err := DecodeCLIPConfig(data)
+	return c, hf.Within(file, err)
+}
+
+// DecodeCLIPConfig decodes the encoder's configuration, which in that of a whole
+// CLIP is a part. Errors wrap hf.ErrConfig.
+func DecodeCLIPConfig(data json.RawMessage) (CLIPConfig, error) {
 	c := CLIPConfig{ // what transformers fills in
 		Width: 512, Inner: 2048, Layers: 12, Heads: 8, Positions: 77, Vocabulary: 49408,
 		Epsilon: 1e-5, Activation: "quick_gelu", EndID: 49407, ModelType: "clip_text_model",
 	}
-	file := path.Join(dir, "config.json")
-	if err := hf.ReadConfig(fsys, file, &c); err != nil {
+	if err := hf.Decode(data, &c); err != nil {
 		return c, err
 	}
-	return c, hf.Within(file, c.check())
+	return c, c.check()
 }
 
 func (c CLIPConfig) check() error {

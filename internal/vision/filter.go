@@ -28,10 +28,13 @@ func (k Kernel) radius() int {
 	return 1
 }
 
-// at is the kernel's height at a distance from its centre. Torch's cubic is
-// Pillow's (a = -1/2) with antialiasing and another (-3/4) without.
-func (k Kernel) at(x, a float32) float32 {
-	x = float32(math.Abs(float64(x)))
+// float is what weights are computed in: torch's in float32, Pillow's in float64.
+type float interface{ float32 | float64 }
+
+// height is the kernel's at a distance from its centre. Torch's cubic is Pillow's
+// (a = -1/2) with antialiasing and another (-3/4) without.
+func height[T float](k Kernel, x, a T) T {
+	x = T(math.Abs(float64(x)))
 	switch {
 	case k == Bilinear:
 		return max(0, 1-x)
@@ -45,19 +48,19 @@ func (k Kernel) at(x, a float32) float32 {
 
 // taps are the given pixels, from first on, that make one pixel, and their
 // weights.
-type taps struct {
+type taps[T float] struct {
 	first   int
-	weights []float32
+	weights []T
 }
 
 // taps returns those of pixel i along an axis that is resized from one length to
 // another, as torch's interpolate with align_corners=False has them. The
 // arithmetic is in float32, as there: coordinates in float64 are better ones, and
 // move pixels by up to 2e-5.
-func (f Filter) taps(i, from, to int) taps {
+func (f Filter) taps(i, from, to int) taps[float32] {
 	scale := float32(from) / float32(to)
 	if f.Antialias {
-		return f.wide(i, from, scale)
+		return wide(f, i, from, scale)
 	}
 	return f.narrow(i, from, scale)
 }
@@ -65,18 +68,18 @@ func (f Filter) taps(i, from, to int) taps {
 // wide are the taps with antialiasing: the kernel is cut off at the borders and
 // its weights brought to the sum 1.
 // Source: torch v2.9.1, UpSampleKernel.cpp, _compute_indices_min_size_weights_aa.
-func (f Filter) wide(i, from int, scale float32) taps {
-	support, inverse := float32(f.Kernel.radius()), float32(1)
+func wide[T float](f Filter, i, from int, scale T) taps[T] {
+	support, inverse := T(f.Kernel.radius()), T(1)
 	if scale >= 1 {
 		support, inverse = support*scale, 1/scale
 	}
-	centre := scale * (float32(i) + 0.5)
+	centre := scale * (T(i) + 0.5)
 	first := max(int(centre-support+0.5), 0)
 	end := min(int(centre+support+0.5), from)
-	t := taps{first, make([]float32, end-first)}
-	var total float32
+	t := taps[T]{first, make([]T, end-first)}
+	var total T
 	for j := range t.weights {
-		t.weights[j] = f.Kernel.at((float32(j)+(float32(first)-centre)+0.5)*inverse, -0.5)
+		t.weights[j] = height(f.Kernel, (T(j)+(T(first)-centre)+0.5)*inverse, -0.5)
 		total += t.weights[j]
 	}
 	for j := range t.weights {
@@ -87,7 +90,7 @@ func (f Filter) wide(i, from int, scale float32) taps {
 
 // narrow are the taps without antialiasing: two or four neighbours, with the
 // border's pixel in place of those beyond.
-func (f Filter) narrow(i, from int, scale float32) taps {
+func (f Filter) narrow(i, from int, scale float32) taps[float32] {
 	at := float32(float64(scale)*(float64(i)+0.5) - 0.5) // rounded once, as by torch's fused multiply-add
 	if f.Kernel == Bilinear {
 		at = max(at, 0)
@@ -97,10 +100,10 @@ func (f Filter) narrow(i, from int, scale float32) taps {
 	radius := f.Kernel.radius()
 	first := min(max(floor-radius+1, 0), from-1)
 	last := min(max(floor+radius, 0), from-1)
-	t := taps{first, make([]float32, last-first+1)}
+	t := taps[float32]{first, make([]float32, last-first+1)}
 	for j := 1 - radius; j <= radius; j++ {
 		place := min(max(floor+j, first), last)
-		t.weights[place-first] += f.Kernel.at(float32(j)-fraction, -0.75)
+		t.weights[place-first] += height(f.Kernel, float32(j)-fraction, -0.75)
 	}
 	return t
 }

@@ -16,41 +16,18 @@ import (
 // vision_config.model_type.
 const architecture = "LlavaForConditionalGeneration"
 
-// visionModelType is the vision_config.model_type of LLaVA's tower.
-const visionModelType = "clip_vision_model"
-
 // modelConfig of a LLaVA verifier: the JSON files of its folder, as transformers 4.36 to
 // 5.23 write them. What the files leave out, as those of the real checkpoints do
 // with much, is filled in as transformers does.
 type modelConfig struct {
 	Text       decoder.Config
-	Vision     visionConfig
-	Picture    pictureConfig
+	Vision     vision.CLIPConfig
+	Picture    vision.CLIPPictures
 	ImageToken int // id of the tokens that a picture's features stand in for
 	Blocks     int // of the tower that are run: the features are the output of the last of them
 	ClassToken bool
 	Activation string // of the projector
 	Bias       bool   // of the projector's layers
-}
-
-// visionConfig sizes the CLIP tower. The fields are those of transformers'
-// config.json.
-type visionConfig struct {
-	ModelType    string  `json:"model_type"`
-	Hidden       int     `json:"hidden_size"`
-	Intermediate int     `json:"intermediate_size"`
-	Layers       int     `json:"num_hidden_layers"`
-	Heads        int     `json:"num_attention_heads"`
-	Channels     int     `json:"num_channels"`
-	ImageSize    int     `json:"image_size"` // in pixels, a side
-	PatchSize    int     `json:"patch_size"`
-	Activation   string  `json:"hidden_act"`
-	Epsilon      float64 `json:"layer_norm_eps"`
-
-	Projection any `json:"projection_dim"` // of CLIP's own head, which LLaVA has no use for
-	Vocabulary any `json:"vocab_size"`     // written by mistake; it is the text's
-	Dropout    any `json:"dropout"`
-	hf.Pretrained
 }
 
 // modelFile is config.json.
@@ -122,36 +99,17 @@ func (f modelFile) config() (c modelConfig, err error) {
 
 // vision reads the tower's configuration: what transformers fills in is CLIP's
 // base model where a field is missing, and its large one where all are.
-func (f modelFile) vision() (visionConfig, error) {
-	c := visionConfig{ModelType: visionModelType, Channels: 3, Activation: "quick_gelu", Epsilon: 1e-5}
+func (f modelFile) vision() (vision.CLIPConfig, error) {
 	if hf.Null(f.Vision) {
-		c.Hidden, c.Intermediate, c.Layers, c.Heads, c.ImageSize, c.PatchSize = 1024, 4096, 24, 16, 336, 14
-		return c, nil
+		f.Vision = json.RawMessage(`{"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24,
+			"num_attention_heads": 16, "image_size": 336, "patch_size": 14}`)
 	}
-	c.Hidden, c.Intermediate, c.Layers, c.Heads, c.ImageSize, c.PatchSize = 768, 3072, 12, 12, 224, 32
-	if err := hf.Decode(f.Vision, &c); err != nil {
-		return c, err
-	}
-	return c, c.check()
+	return vision.DecodeCLIPConfig(f.Vision)
 }
-
-func (c visionConfig) check() error {
-	return errors.Join(
-		hf.Require("model_type", c.ModelType, visionModelType),
-		c.Pretrained.Check(),
-		vision.TowerConfig{
-			Hidden: c.Hidden, Intermediate: c.Intermediate, Layers: c.Layers, Heads: c.Heads, Channels: c.Channels,
-			ImageSize: c.ImageSize, PatchSize: c.PatchSize, Epsilon: c.Epsilon,
-		}.Check(),
-	)
-}
-
-// patches is how many there are along a side of the picture that the tower reads.
-func (c visionConfig) patches() int { return c.ImageSize / c.PatchSize }
 
 // tokens is how many a picture becomes.
 func (c modelConfig) tokens() int {
-	n := c.Vision.patches() * c.Vision.patches()
+	n := c.Vision.Side() * c.Vision.Side()
 	if c.ClassToken {
 		n++
 	}

@@ -45,7 +45,7 @@ func TestReadRealConfigs(t *testing.T) {
 		assert.Equal(t, []int{32064, 32000, 23, 576}, []int{c.Text.Vocabulary, c.ImageToken, c.Blocks, c.tokens()})
 		assert.Equal(t, 1e-5, c.Text.Epsilon)
 		assert.Equal(t, []any{"quick_gelu", 1e-5, "gelu", true, false}, []any{c.Vision.Activation, c.Vision.Epsilon, c.Activation, c.Bias, c.Text.TiedHead})
-		assert.Equal(t, vision.Size{Height: 336, Width: 336}, c.Picture.crop())
+		assert.Equal(t, vision.Size{Height: 336, Width: 336}, c.Picture.Square())
 	}
 }
 

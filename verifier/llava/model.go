@@ -28,6 +28,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
@@ -74,7 +75,7 @@ type network struct {
 	activation func(x *Node) *Node // of the projector
 	dtype      dtypes.DType        // that is computed in
 	paper      bool
-	tower      *tower
+	tower      *vision.CLIP
 	projector  *nn.MLP
 }
 
@@ -87,8 +88,8 @@ func open(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o vlm.Options) 
 		return nil, err
 	}
 	m := &network{config: c, dtype: rt.DType, paper: o.Paper}
-	if m.blocks, err = c.encoder(); err != nil {
-		return nil, fmt.Errorf("config.json: %w", err)
+	if m.blocks, err = c.Vision.Blocks(c.Blocks); err != nil {
+		return nil, fmt.Errorf("config.json: vision_config: %w", err)
 	}
 	if m.activation, err = nn.Activation(c.Activation); err != nil {
 		return nil, fmt.Errorf("config.json: projector_hidden_act: %w", err)
@@ -100,7 +101,7 @@ func open(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o vlm.Options) 
 // load reads the parameters. Versions of transformers have written them under
 // different names.
 func (m *network) load(c weights.Cursor) *decoder.Decoder {
-	m.tower = newTower(c.Layout("embeddings.class_embedding", towers...), m.config, m.blocks)
+	m.tower = vision.NewCLIP(c.Layout("embeddings.class_embedding", towers...), m.config.Vision, m.blocks)
 	m.projector = newProjector(c.Layout("linear_1.weight", "multi_modal_projector", "model.multi_modal_projector"), m.config, m.activation)
 	text := c.Layout("embed_tokens.weight", "language_model.model", "model.language_model")
 	return decoder.NewWithHead(text, c.Layout("weight", "language_model.lm_head", "lm_head"), m.config.Text)

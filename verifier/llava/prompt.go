@@ -35,9 +35,9 @@ func (m *network) Prompt(question string) vlm.Prompt {
 // Layout implements vlm.Model. Pictures of every size have as many tokens.
 func (m *network) Layout(picture vision.Size) (vlm.Layout, error) {
 	return vlm.Layout{
-		Resized:     m.config.Picture.target(picture),
+		Resized:     m.config.Picture.Target(picture),
 		Tokens:      slices.Repeat([]int{m.config.ImageToken}, m.config.tokens()),
-		Activations: m.blocks.Activations(m.config.Vision.patches()*m.config.Vision.patches() + 1),
+		Activations: m.blocks.Activations(m.config.Vision.Side()*m.config.Vision.Side() + 1),
 	}, checkPicture(picture)
 }
 
