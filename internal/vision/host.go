@@ -54,3 +54,16 @@ func resample(img []uint8, by []taps[float64], other, along axis) []uint8 {
 	}
 	return out
 }
+
+// Unit brings a vector of features to length 1; one of zeros becomes NaN.
+func Unit(v []float32) []float64 {
+	var squares float64
+	for _, x := range v {
+		squares += float64(x) * float64(x)
+	}
+	out, length := make([]float64, len(v)), math.Sqrt(squares)
+	for i, x := range v {
+		out[i] = float64(x) / length
+	}
+	return out
+}

@@ -48,11 +48,11 @@ func TestFeatures(t *testing.T) {
 		}
 		images = append(images, img)
 	}
-	all, err := m.Features(t.Context(), images)
+	all, err := m.Features(t.Context(), images...)
 	require.NoError(t, err)
 	require.Len(t, all, len(images))
 	for k, img := range images {
-		alone, err := m.Features(t.Context(), []image.Image{img})
+		alone, err := m.Features(t.Context(), img)
 		require.NoError(t, err)
 		require.InDeltaSlice(t, alone[0], all[k], 1e-5)
 		var squares float64
@@ -61,7 +61,7 @@ func TestFeatures(t *testing.T) {
 		}
 		require.InDelta(t, 1, squares, 1e-12)
 	}
-	none, err := m.Features(t.Context(), nil)
+	none, err := m.Features(t.Context())
 	require.NoError(t, err)
 	require.Empty(t, none)
 }
@@ -84,9 +84,9 @@ func TestTower(t *testing.T) {
 
 	tower["model.safetensors"] = &fstest.MapFile{Data: without(t, tower["model.safetensors"].Data, "text_model.", "text_projection.", "logit_scale")}
 	alone := opened(t, tower)
-	got, err := alone.Features(t.Context(), []image.Image{img})
+	got, err := alone.Features(t.Context(), img)
 	require.NoError(t, err)
-	want, err := opened(t, whole).Features(t.Context(), []image.Image{img})
+	want, err := opened(t, whole).Features(t.Context(), img)
 	require.NoError(t, err)
 	require.Equal(t, want, got)
 	_, err = alone.Cosine(t.Context(), img, "a photo")
@@ -155,7 +155,7 @@ func TestScoreRefused(t *testing.T) {
 	require.NoError(t, m.Close())
 	_, err = m.Score(t.Context(), img, yes)
 	require.ErrorIs(t, err, backends.ErrClosed)
-	_, err = m.Features(t.Context(), []image.Image{img})
+	_, err = m.Features(t.Context(), img)
 	require.ErrorIs(t, err, backends.ErrClosed)
 }
 

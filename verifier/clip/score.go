@@ -65,7 +65,7 @@ func (m *Model) cosine(ctx context.Context, img image.Image, caption string) (fl
 	if err != nil {
 		return 0, err
 	}
-	words, picture := unit(written), unit(seen[0])
+	words, picture := vision.Unit(written), vision.Unit(seen[0])
 	var cosine float64
 	for i := range words {
 		cosine += words[i] * picture[i]
@@ -79,7 +79,7 @@ func (m *Model) cosine(ctx context.Context, img image.Image, caption string) (fl
 // Features returns a vector of length 1 for every picture, as wide as what the towers
 // have in common: what CMMD compares. Pictures may have different sizes. Errors wrap
 // ErrPictureSize, dualprocess.ErrTask, or are the context's.
-func (m *Model) Features(ctx context.Context, images []image.Image) ([][]float64, error) {
+func (m *Model) Features(ctx context.Context, images ...image.Image) ([][]float64, error) {
 	for k, img := range images {
 		if err := vlm.CheckPicture(ctx, img); err != nil {
 			return nil, fmt.Errorf("%s: picture %d: %w", name, k, err)
@@ -91,22 +91,9 @@ func (m *Model) Features(ctx context.Context, images []image.Image) ([][]float64
 	}
 	features := make([][]float64, len(vectors))
 	for k, v := range vectors {
-		features[k] = unit(v)
+		features[k] = vision.Unit(v)
 	}
 	return features, nil
-}
-
-// unit brings a vector to length 1.
-func unit(v []float32) []float64 {
-	var squares float64
-	for _, x := range v {
-		squares += float64(x) * float64(x)
-	}
-	out := make([]float64, len(v))
-	for i, x := range v {
-		out[i] = float64(x) / math.Sqrt(squares)
-	}
-	return out
 }
 
 // batch is how many pictures go through the tower at once. One alone has a program of
