@@ -103,7 +103,11 @@ func (s *Scorer) Rate(ctx context.Context, img image.Image, q dualprocess.Questi
 	if fold(q.Answer) == "" {
 		return Rating{}, fmt.Errorf("remote: %w: Answer: must not be empty", dualprocess.ErrTask)
 	}
-	reply, err := s.reply(ctx, img, q.Prompt(), *s.dialect.Load(), true)
+	turn, err := s.about(img, q.Prompt())
+	if err != nil {
+		return Rating{}, fmt.Errorf("remote: %w", err)
+	}
+	reply, err := s.reply(ctx, turn, *s.dialect.Load(), true)
 	if err != nil {
 		return Rating{}, fmt.Errorf("remote: %w", err)
 	}
@@ -158,16 +162,11 @@ func (s *Scorer) Generate(ctx context.Context, img image.Image, question string,
 	if err := checkAsked(ctx, "Question", question); err != nil {
 		return "", err
 	}
-	if tokens < 1 {
-		return "", fmt.Errorf("remote: %w: Tokens: must be at least 1, not %d", dualprocess.ErrTask, tokens)
-	}
-	d := *s.dialect.Load()
-	d.alternatives, d.tokens = 0, int64(tokens)
-	reply, err := s.reply(ctx, img, question, d, false)
+	turn, err := s.about(img, question)
 	if err != nil {
 		return "", fmt.Errorf("remote: %w", err)
 	}
-	return reply.text, nil
+	return s.say(ctx, turn, tokens)
 }
 
 // reply is what the model said.
@@ -179,13 +178,9 @@ type reply struct {
 // reply asks in a dialect until the endpoint understands it. What it learns by
 // that is kept for the next question; of log-probabilities and the bound only if
 // learn is set.
-func (s *Scorer) reply(ctx context.Context, img image.Image, prompt string, d dialect, learn bool) (reply, error) {
-	picture, err := dataURL(img, s.options.MaxSide)
-	if err != nil {
-		return reply{}, err
-	}
+func (s *Scorer) reply(ctx context.Context, t turn, d dialect, learn bool) (reply, error) {
 	for {
-		params := s.params(picture, prompt, d)
+		params := s.params(t, d)
 		d.fill(&params)
 		completion, err := s.ask(ctx, params)
 		next, again := s.adapt(d, completion, err, learn)
@@ -225,20 +220,13 @@ func (s *Scorer) adapt(d dialect, c *openai.ChatCompletion, err error, learn boo
 	return d, false
 }
 
-// params is a request without the fields that the dialect fills in: one turn of the
-// user, first the picture, then the text, as the library's verifiers ask.
-func (s *Scorer) params(picture, prompt string, d dialect) openai.ChatCompletionNewParams {
+// params is a request without the fields that the dialect fills in.
+func (s *Scorer) params(t turn, d dialect) openai.ChatCompletionNewParams {
 	detail := ""
 	if d.detail {
 		detail = s.options.Detail
 	}
-	params := openai.ChatCompletionNewParams{
-		Model: s.options.Model,
-		Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage([]openai.ChatCompletionContentPartUnionParam{
-			openai.ImageContentPart(openai.ChatCompletionContentPartImageImageURLParam{URL: picture, Detail: detail}),
-			openai.TextContentPart(prompt),
-		})},
-	}
+	params := openai.ChatCompletionNewParams{Model: s.options.Model, Messages: t.messages(detail)}
 	if extra := d.extra(s.options.Extra); len(extra) > 0 {
 		params.SetExtraFields(extra)
 	}
