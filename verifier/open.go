@@ -15,7 +15,9 @@
 //   - pixtral: Pixtral 12B
 //   - pocket: a small model that this project trained, embedded in the library
 //
-// Package remote asks models behind an API, which rate pictures and cannot teach.
+// Package remote asks models behind an API, which rate pictures and cannot teach; nor
+// can CLIP, in package clip, which rates how well they fit a caption, as [VQAScore] lets
+// any of these do.
 // Package verifiertest tests a verifier of your own.
 package verifier
 
