@@ -40,7 +40,7 @@ func TestPocket(t *testing.T) {
 	v, err := pocket.Open(t.Context(), golden.Runtime(t), pocket.Options{})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, v.Close()) }()
-	const n = 24
+	const n = 12
 	var sets [3][][]float64
 	for k, family := range []world.Family{world.Landscape, world.Landscape, world.Drawing} {
 		sets[k], err = distance.Collect(t.Context(), v, scenes(uint64(k), n, family))
