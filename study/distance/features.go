@@ -11,25 +11,29 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/study"
 )
 
 // ErrFeatures says that there are no distances between features: there are fewer than
 // two vectors in a set, or vectors of no or of different widths.
 var ErrFeatures = errors.New("unusable features")
 
-// Features is a vision tower: it makes a vector of every picture, all of one width.
-// Those of verifier/clip and verifier/pocket are towers.
-type Features interface {
-	Features(ctx context.Context, images ...image.Image) ([][]float64, error)
+// Columns are the columns of the paper's Table 5, by the features of a tower.
+func Columns(tower study.Features) []study.Distance {
+	return []study.Distance{
+		{Name: "CMMD", Features: tower, Between: CMMD, Decimals: 2},
+		{Name: "FID", Features: tower, Between: FID, Decimals: 1},
+	}
 }
 
 // batch is how many pictures are in memory at once.
 const batch = 16
 
-// Collect returns the features of a stream of pictures, [pictures][width]. A few of
-// the pictures are in memory at once. Errors are those of the stream and the tower,
-// after the number of the picture; or the context's; or wrap ErrFeatures.
-func Collect(ctx context.Context, tower Features, pictures iter.Seq2[image.Image, error]) ([][]float64, error) {
+// Collect returns the features that a tower, such as the models of verifier/clip and
+// verifier/pocket, makes of a stream of pictures: [pictures][width]. A few of the
+// pictures are in memory at once. Errors are those of the stream and the tower, after
+// the number of the picture; or the context's; or wrap ErrFeatures.
+func Collect(ctx context.Context, tower study.Features, pictures iter.Seq2[image.Image, error]) ([][]float64, error) {
 	var all [][]float64
 	some := make([]image.Image, 0, batch)
 	look := func() error {

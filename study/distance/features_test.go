@@ -12,14 +12,15 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/world"
+	"github.com/dualprocess/dualprocess-go/study"
 	"github.com/dualprocess/dualprocess-go/study/distance"
 	"github.com/dualprocess/dualprocess-go/verifier/clip"
 	"github.com/dualprocess/dualprocess-go/verifier/pocket"
 )
 
 var (
-	_ distance.Features = (*clip.Model)(nil)
-	_ distance.Features = (*pocket.Verifier)(nil)
+	_ study.Features = (*clip.Model)(nil)
+	_ study.Features = (*pocket.Verifier)(nil)
 )
 
 // scenes draws pictures of the pocket world one by one.
@@ -55,6 +56,34 @@ func TestPocket(t *testing.T) {
 		require.Positive(t, near)
 		require.Greater(t, far, 2*near)
 	}
+}
+
+// TestTable runs Table 5 on streams of the pocket world.
+func TestTable(t *testing.T) {
+	v, err := pocket.Open(t.Context(), golden.Runtime(t), pocket.Options{})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, v.Close()) }()
+	stream := func(name string, seed uint64, family world.Family) study.Pictures {
+		return study.Pictures{Name: name, All: scenes(seed, 6, family)}
+	}
+	report, err := study.Run(t.Context(), &study.Quality{
+		Real: stream("landscapes", 0, world.Landscape),
+		Generated: []study.NamedPictures{
+			{Row: "near", Pictures: stream("other landscapes", 1, world.Landscape)},
+			{Row: "far", Pictures: stream("drawings", 2, world.Drawing)},
+		},
+		Distances: distance.Columns(v), Resamples: 3,
+	}, study.Options{Folder: t.TempDir()})
+	require.NoError(t, err)
+	for _, column := range []string{"CMMD", "FID"} {
+		near, ok := report.Cell(study.Cell{Row: "near", Column: column})
+		require.True(t, ok)
+		far, ok := report.Cell(study.Cell{Row: "far", Column: column})
+		require.True(t, ok)
+		require.Greater(t, far.Value, near.Value)
+		require.Len(t, far.Samples, 3)
+	}
+	require.Contains(t, report.Table.Text(), "CMMD")
 }
 
 // counting is a tower that says how many pictures it sees at once.

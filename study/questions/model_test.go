@@ -10,9 +10,12 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/study"
 	"github.com/dualprocess/dualprocess-go/study/questions"
 	"github.com/dualprocess/dualprocess-go/verifier/pocket"
 )
+
+var _ study.Writer = questions.Writer(nil)
 
 // script is a model that says one thing after the other, and notes what it is told.
 type script struct {
