@@ -3,6 +3,7 @@
 //
 //	go run ./examples/studies -table 6
 //	go run ./examples/studies -table 1,2,3,4,6 -short
+//	go run ./examples/studies -table 5 -real coco/val2017 -generated out/base,out/ours -clip clip-vit-large-patch14-336
 //	go run ./examples/studies -table 1 -generator FLUX.1-schnell -verifier idefics2-8b \
 //	    -judge gemma-3-27b-it -rules CommonsensenT2I/data.json -out out/flux
 //
@@ -15,15 +16,21 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/examples/internal/show"
 	"github.com/dualprocess/dualprocess-go/generator"
 	"github.com/dualprocess/dualprocess-go/study"
+	"github.com/dualprocess/dualprocess-go/study/distance"
 	"github.com/dualprocess/dualprocess-go/study/pocket"
+	"github.com/dualprocess/dualprocess-go/study/questions"
 	"github.com/dualprocess/dualprocess-go/verifier"
+	"github.com/dualprocess/dualprocess-go/verifier/clip"
+	pocketverifier "github.com/dualprocess/dualprocess-go/verifier/pocket"
 )
 
 // choice is what the command line asks for besides the flags of all examples.
@@ -32,6 +39,8 @@ type choice struct {
 	generator, verifier string
 	judge               string
 	rules, labels       string
+	real, generated     string
+	clip                string
 	options             generator.Options
 }
 
@@ -43,6 +52,9 @@ func main() {
 	flag.StringVar(&c.judge, "judge", "", "folder of another one that judges in tables 1 and 4 (a measurement of the embedded models' pictures, else the one that teaches, unless given)")
 	flag.StringVar(&c.rules, "rules", "", "file of rules for tables 1 and 4, such as data.json of CommonsenseT2I (embedded ones unless given)")
 	flag.StringVar(&c.labels, "labels", "", "JSON lines of labelled pictures for table 3 (drawn ones unless given)")
+	flag.StringVar(&c.real, "real", "", "folder of real pictures for table 5")
+	flag.StringVar(&c.generated, "generated", "", "folders of generated pictures for table 5, with commas")
+	flag.StringVar(&c.clip, "clip", "", "folder of the CLIP between whose features table 5 measures (the embedded verifier's unless given)")
 	flag.IntVar(&c.options.Height, "height", 0, "of the pictures of -generator in pixels (what suits it unless given)")
 	flag.IntVar(&c.options.Width, "width", 0, "of the pictures of -generator in pixels (what suits it unless given)")
 	flag.IntVar(&c.options.Steps, "steps", 0, "of -generator from noise to picture (what suits it unless given)")
@@ -82,6 +94,7 @@ type models struct {
 	judge    dualprocess.Scorer // nil = the study's own
 	rules    []study.Rule       // nil = embedded
 	labels   []study.Labelled   // nil = drawn
+	quality  *study.Quality     // nil = no folders were given
 }
 
 // open opens all models and files.
@@ -101,6 +114,9 @@ func (c choice) open(ctx context.Context, rt *backends.Runtime) (m models, err e
 			return m, err
 		}
 	}
+	if m.quality, err = c.quality(ctx, rt); err != nil {
+		return m, err
+	}
 	if m.embedded = c.generator == ""; m.embedded {
 		m.task, _, err = pocket.Open(ctx, rt) // closed with the runtime
 		return m, err
@@ -116,6 +132,29 @@ func (c choice) open(ctx context.Context, rt *backends.Runtime) (m models, err e
 		m.label += ", judged by " + c.judge
 	}
 	return m, err
+}
+
+// quality is Table 5 of the folders that were given; nil if none were.
+func (c choice) quality(ctx context.Context, rt *backends.Runtime) (*study.Quality, error) {
+	if c.real == "" && c.generated == "" {
+		return nil, nil
+	}
+	if c.real == "" || c.generated == "" {
+		return nil, fmt.Errorf("-real and -generated must be given together")
+	}
+	s := &study.Quality{Real: study.Folder(c.real)}
+	for folder := range strings.SplitSeq(c.generated, ",") {
+		s.Generated = append(s.Generated, study.NamedPictures{Row: filepath.Base(folder), Pictures: study.Folder(folder)})
+	}
+	var tower study.Features
+	var err error
+	if c.clip != "" {
+		tower, err = clip.Open(ctx, rt, c.clip, clip.Options{}) // closed with the runtime
+	} else {
+		tower, err = pocketverifier.Open(ctx, rt, pocketverifier.Options{})
+	}
+	s.Distances = distance.Columns(tower)
+	return s, err
 }
 
 // study makes that of a table.
@@ -135,13 +174,19 @@ func (m models) study(table float64, run *show.Run) (study.Study, error) {
 		s := m.reliability()
 		run.Setup(&s.Setup)
 		return s, nil
+	case 5:
+		if m.quality == nil {
+			return nil, fmt.Errorf("-table 5: give the folders of pictures by -real and -generated")
+		}
+		m.quality.Short = run.Short()
+		return m.quality, nil
 	case 6:
 		s := m.horizon()
 		run.Setup(&s.Setup)
 		s.Prompts = run.Prompts(s.Prompts...)
 		return s, nil
 	}
-	return nil, fmt.Errorf("-table %g: there are 1, 2, 3, 4 and 6", table)
+	return nil, fmt.Errorf("-table %g: there are 1 to 6", table)
 }
 
 func (m models) setup() study.Setup { return study.Setup{Task: m.task, Label: m.label} }
@@ -150,6 +195,9 @@ func (m models) commonsense() *study.Commonsense {
 	s := pocket.Commonsense(m.task)
 	if !m.embedded {
 		s = &study.Commonsense{Setup: m.setup(), Rules: s.Rules}
+		if v, ok := m.task.Verifier.(questions.Generator); ok {
+			s.Writer = questions.Model{Chat: questions.Local{Model: v}} // of what the rules do not have
+		}
 	}
 	if m.judge != nil {
 		s.Judge, s.Ask = m.judge, nil
