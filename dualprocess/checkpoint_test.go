@@ -31,6 +31,14 @@ var variants = map[string]func(*dualprocess.Task){
 		t.WarmUp, t.Decay = 3, 4
 	},
 	"a window": func(t *dualprocess.Task) { t.StopAt = dualprocess.StopAt{P: .999, Window: 3} },
+	"several steps and an anchor": func(t *dualprocess.Task) {
+		t.Unroll, t.FirstStep, t.EndStep, t.StepWeights = 2, 0, 3, []float64{.5, 1, 2, 1}
+		t.Anchor, t.Questions = dualprocess.Anchor{Weight: 1, Every: 3}, []dualprocess.Question{{Text: "red", Answer: "Yes", Against: "No"}}
+	},
+	"a judge and bounds": func(t *dualprocess.Task) {
+		t.StopAt = dualprocess.StopAt{Seeds: []int64{1, 2, 3}, Every: 2}
+		t.Judge, t.Bounds = dualprocess.Judge{Scorer: other, Gap: .01}, dualprocess.Bounds{Entropy: .1, Spread: 1.5}
+	},
 	"validations": func(t *dualprocess.Task) {
 		t.StopAt = dualprocess.StopAt{Seeds: []int64{1, 2, 3}, Every: 2}
 	},

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash"
+	"slices"
 
 	"github.com/gomlx/gomlx/core/tensors"
 
@@ -77,7 +78,7 @@ func (d digest) String() string { return hex.EncodeToString(d.Sum(nil)) }
 func (e *exam) identify(id *identity) error {
 	identifyQuestions(id, e.questions)
 	d := newDigest()
-	for _, in := range e.prepared {
+	for _, in := range slices.Concat(e.prepared, e.against) {
 		if err := d.tensors(in...); err != nil {
 			return err
 		}
@@ -148,8 +149,26 @@ func (d *distiller) identify(p *plan) (id identity, err error) {
 		{"Seeds", t.Seeds}, {"SeedOrder", t.SeedOrder}, {"Timesteps", []any{t.Timesteps, t.FirstStep, t.EndStep}},
 		{"Drift", t.Drift}, {"Preserve", []any{t.Preserve.Prompts, t.Preserve.Weight, preserved}},
 		{"StopAt", []any{t.StopAt.P, t.StopAt.Window, t.StopAt.Seeds, t.StopAt.Every}}, {"Seed", t.Seed},
+		{"Unroll", t.Unroll}, {"StepWeights", t.StepWeights}, {"Anchor", []any{t.Anchor.Weight, t.Anchor.Every}},
+		{"Against", against(t.Questions)}, {"StopAt.Hacking", t.StopAt.Hacking}, {"Bounds", t.Bounds},
 	} {
 		id.is(f.name, f.value)
 	}
+	var judge identity
+	if d.rater != nil {
+		if err := d.rater.identify(&judge); err != nil {
+			return nil, err
+		}
+	}
+	id.is("Judge", []any{judge, t.Judge.Gap})
 	return id, nil
+}
+
+// against are the answers that those of questions are held against.
+func against(questions []Question) []string {
+	var all []string
+	for _, q := range questions {
+		all = append(all, q.Against)
+	}
+	return all
 }

@@ -15,6 +15,15 @@ type Question struct {
 	Suffix string // appended to Text; empty = YesOrNo where the answer is Yes or No, else nothing
 	Bare   bool   // append nothing
 
+	// Against is another answer. The loss is then log P(Against) - log P(Answer) in place
+	// of -log P(Answer): it falls by evidence alone, and not by the verifier's becoming
+	// readier to say one of the two. That helps where a verifier gives most of its
+	// probability to neither, as one does that has not been asked to answer in one word;
+	// where it already says Yes or No, the two losses teach the same. But the difference
+	// has no end: it goes on pulling when the answer is certain, so use StopAt or Drift.
+	// Empty = none; P(answer) is not touched by it.
+	Against string
+
 	// Overlay is laid over each picture first; nil = none. Questions with equal
 	// overlays are asked together about the same overlaid picture.
 	Overlay Overlay
