@@ -173,6 +173,20 @@ func TestOtherTasksCheckpoint(t *testing.T) {
 	distil(t, w.kept(folder))
 	other, err := lora.New(lora.Config{Rank: 2}, layersOf(t, w))
 	require.NoError(t, err)
+	watched := w.kept(t.TempDir())
+	judged(&watched).Gap, watched.Bounds.Entropy = .5, 1
+	distil(t, watched)
+	for name, change := range map[string]func(*dualprocess.Task){
+		"Judge":          func(t *dualprocess.Task) { t.Judge.Gap = .4 },
+		"Bounds":         func(t *dualprocess.Task) { t.Bounds.Entropy = 2 },
+		"StopAt.Hacking": func(t *dualprocess.Task) { t.StopAt.Hacking = true },
+	} {
+		task := watched
+		change(&task)
+		_, err := dualprocess.Distill(background, task)
+		require.ErrorIs(t, err, dualprocess.ErrCheckpoint)
+		require.ErrorContains(t, err, name)
+	}
 	for name, change := range map[string]func(*dualprocess.Task){
 		"Prompts":      func(t *dualprocess.Task) { t.Prompts = []string{"meadow"} },
 		"Questions[0]": func(t *dualprocess.Task) { t.Questions = []dualprocess.Question{{Text: "green", Answer: "Yes"}} },
@@ -201,6 +215,12 @@ func TestOtherTasksCheckpoint(t *testing.T) {
 		"Drift":        func(t *dualprocess.Task) { t.Drift = 1 },
 		"Preserve":     func(t *dualprocess.Task) { t.Preserve = dualprocess.Preserve{Prompts: []string{"sea"}, Weight: 1} },
 		"StopAt":       func(t *dualprocess.Task) { t.StopAt.P = .5 },
+		"Unroll":       func(t *dualprocess.Task) { t.FirstStep, t.EndStep, t.Unroll = 0, 4, 1 },
+		"StepWeights":  func(t *dualprocess.Task) { t.StepWeights = []float64{1, 1, 1, 2} },
+		"Anchor":       func(t *dualprocess.Task) { t.Anchor.Weight = 1 },
+		"Against": func(t *dualprocess.Task) {
+			t.Questions = []dualprocess.Question{{Text: "red", Answer: "Yes", Against: "No"}}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			task := w.kept(folder)
