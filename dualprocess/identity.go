@@ -148,19 +148,31 @@ func (d *distiller) identify(p *plan) (id identity, err error) {
 		{"Seeds", t.Seeds}, {"SeedOrder", t.SeedOrder}, {"Timesteps", []any{t.Timesteps, t.FirstStep, t.EndStep}},
 		{"Drift", t.Drift}, {"Preserve", []any{t.Preserve.Prompts, t.Preserve.Weight, preserved}},
 		{"StopAt", []any{t.StopAt.P, t.StopAt.Window, t.StopAt.Seeds, t.StopAt.Every}}, {"Seed", t.Seed},
-		{"Unroll", t.Unroll}, {"StepWeights", t.StepWeights}, {"Anchor", []any{t.Anchor.Weight, t.Anchor.Every}},
-		{"Against", against(t.Questions)}, {"StopAt.Hacking", t.StopAt.Hacking}, {"Bounds", t.Bounds},
 	} {
 		id.is(f.name, f.value)
 	}
+	err = d.identifyLater(&id)
+	return id, err
+}
+
+// identifyLater adds what tasks did not have at first. It stands behind the rest, so that
+// an older checkpoint's error names what that does not know.
+func (d *distiller) identifyLater(id *identity) error {
+	t := &d.Task
+	id.is("Unroll", t.Unroll)
+	id.is("StepWeights", t.StepWeights)
+	id.is("Anchor", []any{t.Anchor.Weight, t.Anchor.Every})
+	id.is("Against", against(t.Questions))
+	id.is("StopAt.Hacking", t.StopAt.Hacking)
+	id.is("Bounds", t.Bounds)
 	var judge identity
 	if d.rater != nil {
 		if err := d.rater.identify(&judge); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	id.is("Judge", []any{judge, t.Judge.Gap})
-	return id, nil
+	return nil
 }
 
 // against are the answers that those of questions are held against.
