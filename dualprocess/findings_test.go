@@ -66,7 +66,7 @@ func TestJudgeThatAgreesSuspectsNothing(t *testing.T) {
 func TestJudgeThatDisagrees(t *testing.T) {
 	w := newToy(t, "go")
 	task := w.watched()
-	task.Judge = dualprocess.Judge{Scorer: other, Gap: .2}
+	task.Judge = dualprocess.Judge{Scorer: other}
 	a, updates := distil(t, task)
 	require.Len(t, updates, 30)
 	last := updates[29].Findings
@@ -95,7 +95,7 @@ func TestJudgeGivesNoGradient(t *testing.T) {
 	w := newToy(t, "go")
 	task := w.watched()
 	_, plain := distil(t, task)
-	task.Judge = dualprocess.Judge{Verifier: &toyVerifier{}, Questions: []dualprocess.Question{{Text: "green", Answer: "Yes"}}, Gap: .2}
+	task.Judge = dualprocess.Judge{Verifier: &toyVerifier{}, Questions: []dualprocess.Question{{Text: "green", Answer: "Yes"}}}
 	_, judged := distil(t, task)
 	require.Len(t, judged, len(plain))
 	for k := range plain {

@@ -24,15 +24,15 @@ type Judge struct {
 
 	Questions []Question // that it is asked, at least one for every prompt; nil = the task's
 
-	// Gap is how much further the verifier's P(answer) may have risen above the base
-	// model's than the judge's has; beyond it, reward hacking is suspected. 0 = 0.25.
-	//
-	// Measured with the pocket models and the horizon, where the judge is the distance on
-	// the picture: the gap stays below 0.1 with the example's settings and passes 0.5 with
-	// 30 times their learning rate. Verifiers that are sure of everything, or of nothing,
-	// need more of it.
+	// Gap is the share of the verifier's rise, since the base model, by which the gap
+	// between its P(answer) and the judge's may have widened; beyond it, reward hacking is
+	// suspected. 0 = 0.75: the judge must have risen by a quarter as much. It is a share,
+	// as no two models are sure of the same to the same degree; rises up to 0.05 are none.
 	Gap float64
 }
+
+// leastRise of P(answer) is one.
+const leastRise = .05
 
 // given tells whether there is a judge.
 func (j *Judge) given() bool { return j.Verifier != nil || j.Scorer != nil }
@@ -51,11 +51,11 @@ func (j *Judge) resolve(t *Task) error {
 	if j.Questions == nil {
 		j.Questions = t.Questions
 	}
-	setDefault(&j.Gap, 0.25)
+	setDefault(&j.Gap, 0.75)
 	return firstError(
 		checkRatedBy("Judge.", t.Runtime, j.Verifier, j.Scorer),
 		checkQuestions("Judge.Questions", j.Questions, t.Prompts...),
-		inRange("Judge.Gap", j.Gap, math.SmallestNonzeroFloat64, 1),
+		inRange("Judge.Gap", j.Gap, math.SmallestNonzeroFloat64, math.MaxFloat32),
 	)
 }
 

@@ -66,7 +66,7 @@ var spoilt = map[string]func(*dualprocess.Task){
 	"Judge":          func(k *dualprocess.Task) { k.Judge.Scorer = other },
 	"Judge.Verifier": func(k *dualprocess.Task) { judged(k).Verifier = k.Verifier },
 	"Judge.Scorer":   func(k *dualprocess.Task) { judged(k).Scorer = (*eye)(nil) },
-	"Judge.Gap":      func(k *dualprocess.Task) { judged(k).Gap = 2 },
+	"Judge.Gap":      func(k *dualprocess.Task) { judged(k).Gap = -1 },
 	"Judge.Questions[0].Text": func(k *dualprocess.Task) {
 		judged(k).Questions = []dualprocess.Question{{Answer: "Yes"}}
 	},

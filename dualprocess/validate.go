@@ -18,15 +18,16 @@ type Evidence struct {
 type Findings struct {
 	Before Evidence // of the base model's pictures
 	After  Evidence // of those of the adapter as it is now
-	// Hacking is suspected if the verifier's P(answer) has risen and that of the judge has
-	// fallen behind by more than Judge.Gap, or if the pictures are out of Bounds.
+	// Hacking is suspected if the verifier's P(answer) has risen and the gap to the judge's
+	// has widened by more than Judge.Gap of that, or if the pictures are out of Bounds.
 	Hacking Judgement
 }
 
 // find compares.
 func (t *Task) find(before, after Evidence) *Findings {
 	f := &Findings{Before: before, After: after}
-	if rise := after.P - before.P; t.Judge.given() && rise > 0 && !(rise-(after.Judge-before.Judge) <= t.Judge.Gap) {
+	rise := after.P - before.P
+	if widened := rise - (after.Judge - before.Judge); t.Judge.given() && rise > leastRise && !(widened <= t.Judge.Gap*rise) {
 		f.Hacking.Reasons = append(f.Hacking.Reasons, fmt.Sprintf("P(answer) rose from %.2f to %.2f but the judge's went from %.2f to %.2f",
 			before.P, after.P, before.Judge, after.Judge))
 	}

@@ -8,12 +8,11 @@ import (
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 )
 
-// Validation pictures of -guard: their number for every prompt, and the bounds on
-// them. The bounds are twice as wide, or more, as what the controls move their pictures
-// by at their defaults; see dualprocess.Bounds.
+// Validation pictures of -guard: their number for every prompt, and the bounds on them,
+// those that dualprocess.Bounds tells of.
 const guardedSeeds = 2
 
-var guardedBounds = dualprocess.Bounds{Dark: .2, Edges: 3, Entropy: 1.5, Spread: 4}
+var guardedBounds = dualprocess.Bounds{Dark: .075, Edges: 1.75, Entropy: .6, Spread: 2}
 
 // guard puts the guards of -guard into a task: the measurement is the judge.
 func (c *Control) guard(t *dualprocess.Task) {
