@@ -24,6 +24,12 @@ type Statistics struct {
 // model makes of the same seeds, either way. Whoever is out of bounds is suspected of
 // reward hacking, and returned only if no validation is within them; see StopAt. A
 // bound of zero is none.
+//
+// With the pocket models, Dark 0.075, Edges 1.75, Entropy 0.6 and Spread 2 are what
+// -guard takes in the examples. At their defaults the horizon, thick lines and depth
+// order moved their pictures by at most 0.045, 1.24, 0.48 and 1.5; with 30 times the
+// learning rate and no Drift, horizon and lines were out of bounds at every validation,
+// from the first on. Look at Update.Findings of a run that you trust, then bound it.
 type Bounds struct {
 	Dark    float64 // most difference, in (0, 1]
 	Edges   float64 // most ratio of the larger to the smaller, > 1

@@ -54,6 +54,11 @@ type Task struct {
 	// at the drawn step, and the picture is the estimate at the last of them. The
 	// activations of each step are recomputed in the backward pass, so that memory hardly
 	// grows; time does, by each step. Only with Subsample; the preset's steps do not count.
+	//
+	// What is settled early, such as a layout, the last steps cannot move alone. With the
+	// pocket generator in 8 steps, one run of 60 updates each, the horizon was 0.250 from
+	// its line before; 0.034 after single steps drawn from the first five, 0.025 after two
+	// from there; 0.058 after the last two and 0.035 after the last four.
 	Unroll int
 	// StepWeights are the factors of the loss where step, or level, k is drawn, one for
 	// each that there is; the guards' terms keep their weights. nil = all 1. Of use where
