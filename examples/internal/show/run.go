@@ -174,9 +174,6 @@ func (r *Run) Finish(ctx context.Context) context.Context {
 // Save writes the numbers so far, tables included. Report does so, too.
 func (r *Run) Save() error { return r.write() }
 
-// Folder is where the results go.
-func (r *Run) Folder() string { return r.flags.out }
-
 // path of a file in the output folder, named after a control.
 func (r *Run) path(control, extension string) string {
 	return filepath.Join(r.flags.out, slug(control)+extension)
