@@ -13,9 +13,9 @@ import (
 // pictures are the pictures of a micro-batch before the step that is taken with
 // gradient.
 type pictures struct {
-	latents *tensors.Tensor // [batch, ...], on the device
-	i       int32           // what the step, or level, is called in graph methods
-	rows    []int32         // numbers of their prompts
+	state []*tensors.Tensor // latents [batch, ...] and what else the steps to come want, on the device
+	i     int32             // what the step, or level, is called in graph methods
+	rows  []int32           // numbers of their prompts
 }
 
 // inputs lists them for a program; c are the conditions of all prompts.
@@ -23,19 +23,20 @@ func (p *pictures) inputs(c *conditions) []any {
 	if p == nil {
 		return nil
 	}
-	return []any{p.latents, p.i, c.inputs(p.rows)}
+	return []any{p.state, p.i, c.inputs(p.rows)}
 }
 
 // pictureNodes are pictures in a graph.
 type pictureNodes struct {
-	latents, i *Node   // [batch, ...], int32 scalar
-	cond       []*Node // of their prompts, [batch, ...]
+	state []*Node // each [batch, ...]
+	i     *Node   // int32 scalar
+	cond  []*Node // of their prompts, [batch, ...]
 }
 
-// takePictures reads inputs in a graph.
-func takePictures(in *cursor, c *conditions) pictureNodes {
-	p := pictureNodes{latents: in.one(), i: in.one()}
-	p.cond = c.take(in, p.latents.Shape().Dim(0))
+// takePictures reads inputs in a graph, of states of a size.
+func takePictures(in *cursor, c *conditions, size int) pictureNodes {
+	p := pictureNodes{state: in.take(size), i: in.one()}
+	p.cond = c.take(in, p.state[0].Shape().Dim(0))
 	return p
 }
 
@@ -49,7 +50,7 @@ type microBatch struct {
 func (b microBatch) release() {
 	for _, p := range []*pictures{b.learning, b.preserved} {
 		if p != nil {
-			graphs.Release(p.latents)
+			graphs.Release(p.state...)
 		}
 	}
 }
@@ -76,19 +77,39 @@ func (d *distiller) nextLearning(ctx context.Context, step int) (p *pictures, er
 	seeds, rows := d.draws.next(d.Batch)
 	p = &pictures{i: d.index(step), rows: rows}
 	if d.Timesteps == Renoise {
-		p.latents, err = d.renoised(ctx, p.i, seeds, rows)
-	} else {
-		p.latents, err = d.denoiser.fromSeeds(ctx, d.adapted(), seeds, rows, step)
+		latents, err := d.renoised(ctx, p.i, seeds, rows)
+		p.state = []*tensors.Tensor{latents}
+		return p, err
 	}
-	return p, err
+	if p.state, err = d.denoiser.stateFromSeeds(ctx, d.adapted(), seeds, rows, step); err != nil {
+		return nil, err
+	}
+	if n := d.startSize(); n < len(p.state) {
+		if step > 0 { // before it, all of the state are the same latents
+			graphs.Release(p.state[n:]...)
+		}
+		p.state = p.state[:n]
+	}
+	return p, nil
 }
+
+// startSize is the number of tensors of a state that the graph of gradients begins
+// with: the latents alone where it takes no step from there.
+func (d *distiller) startSize() int {
+	if d.Unroll > 1 || d.toTheEnd() {
+		return stateSize(d.Generator)
+	}
+	return 1
+}
+
+// toTheEnd tells whether the steps with gradient end with the generator's last.
+func (t *Task) toTheEnd() bool { return t.Unroll > 0 && t.FirstStep+t.Unroll == t.Generator.Steps() }
 
 // nextPreserved makes latents of a step as the base model has them.
 func (d *distiller) nextPreserved(ctx context.Context, step int) (p *pictures, err error) {
 	seeds, rows := d.draws.nextKept(d.Batch)
-	p = &pictures{i: int32(step), rows: rows}
-	p.latents, err = d.denoiser.fromSeeds(ctx, d.adapted().base(), seeds, rows, step)
-	return p, err
+	latents, err := d.denoiser.fromSeeds(ctx, d.adapted().base(), seeds, rows, step)
+	return &pictures{[]*tensors.Tensor{latents}, int32(step), rows}, err
 }
 
 // renoised denoises in full, the adapter on, and goes back to step i by fresh
@@ -123,3 +144,6 @@ func (d *distiller) index(step int) int32 {
 	}
 	return int32(step)
 }
+
+// drawn is the step or level that is called so.
+func (d *distiller) drawn(i int32) int { return int(i - d.index(0)) }

@@ -78,14 +78,14 @@ func checkPrompts(field string, prompts []string) error {
 	return nil
 }
 
-// checkQuestions checks questions that are asked about pictures of some prompts,
-// each of which must have one.
-func checkQuestions(questions []Question, prompts ...string) error {
+// checkQuestions checks questions, in a field, that are asked about pictures of some
+// prompts, each of which must have one.
+func checkQuestions(field string, questions []Question, prompts ...string) error {
 	if len(questions) == 0 {
-		return invalid("Questions", "at least one is needed")
+		return invalid(field, "at least one is needed")
 	}
 	for k, q := range questions {
-		if err := q.check(fmt.Sprintf("Questions[%d]", k), prompts); err != nil {
+		if err := q.check(fmt.Sprintf("%s[%d]", field, k), prompts); err != nil {
 			return err
 		}
 	}
@@ -105,6 +105,8 @@ func (q Question) check(field string, prompts []string) error {
 		return invalid(field+".Answer", "must not be empty")
 	case q.Bare && q.Suffix != "":
 		return invalid(field+".Suffix", "a bare question has none")
+	case q.Against == q.Answer:
+		return invalid(field+".Against", "is the wanted answer, too")
 	}
 	for j, prompt := range q.Prompts {
 		if !slices.Contains(prompts, prompt) {

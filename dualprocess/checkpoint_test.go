@@ -31,6 +31,14 @@ var variants = map[string]func(*dualprocess.Task){
 		t.WarmUp, t.Decay = 3, 4
 	},
 	"a window": func(t *dualprocess.Task) { t.StopAt = dualprocess.StopAt{P: .999, Window: 3} },
+	"several steps and an anchor": func(t *dualprocess.Task) {
+		t.Unroll, t.FirstStep, t.EndStep, t.StepWeights = 2, 0, 3, []float64{.5, 1, 2, 1}
+		t.Anchor, t.Questions = dualprocess.Anchor{Weight: 1, Every: 3}, []dualprocess.Question{{Text: "red", Answer: "Yes", Against: "No"}}
+	},
+	"a judge and bounds": func(t *dualprocess.Task) {
+		t.StopAt = dualprocess.StopAt{Seeds: []int64{1, 2, 3}, Every: 2}
+		t.Judge, t.Bounds = dualprocess.Judge{Scorer: other, Gap: .01}, dualprocess.Bounds{Entropy: .1, Spread: 1.5}
+	},
 	"validations": func(t *dualprocess.Task) {
 		t.StopAt = dualprocess.StopAt{Seeds: []int64{1, 2, 3}, Every: 2}
 	},
@@ -165,6 +173,20 @@ func TestOtherTasksCheckpoint(t *testing.T) {
 	distil(t, w.kept(folder))
 	other, err := lora.New(lora.Config{Rank: 2}, layersOf(t, w))
 	require.NoError(t, err)
+	watched := w.kept(t.TempDir())
+	judged(&watched).Gap, watched.Bounds.Entropy = .5, 1
+	distil(t, watched)
+	for name, change := range map[string]func(*dualprocess.Task){
+		"Judge":          func(t *dualprocess.Task) { t.Judge.Gap = .4 },
+		"Bounds":         func(t *dualprocess.Task) { t.Bounds.Entropy = 2 },
+		"StopAt.Hacking": func(t *dualprocess.Task) { t.StopAt.Hacking = true },
+	} {
+		task := watched
+		change(&task)
+		_, err := dualprocess.Distill(background, task)
+		require.ErrorIs(t, err, dualprocess.ErrCheckpoint)
+		require.ErrorContains(t, err, name)
+	}
 	for name, change := range map[string]func(*dualprocess.Task){
 		"Prompts":      func(t *dualprocess.Task) { t.Prompts = []string{"meadow"} },
 		"Questions[0]": func(t *dualprocess.Task) { t.Questions = []dualprocess.Question{{Text: "green", Answer: "Yes"}} },
@@ -193,6 +215,12 @@ func TestOtherTasksCheckpoint(t *testing.T) {
 		"Drift":        func(t *dualprocess.Task) { t.Drift = 1 },
 		"Preserve":     func(t *dualprocess.Task) { t.Preserve = dualprocess.Preserve{Prompts: []string{"sea"}, Weight: 1} },
 		"StopAt":       func(t *dualprocess.Task) { t.StopAt.P = .5 },
+		"Unroll":       func(t *dualprocess.Task) { t.FirstStep, t.EndStep, t.Unroll = 0, 4, 1 },
+		"StepWeights":  func(t *dualprocess.Task) { t.StepWeights = []float64{1, 1, 1, 2} },
+		"Anchor":       func(t *dualprocess.Task) { t.Anchor.Weight = 1 },
+		"Against": func(t *dualprocess.Task) {
+			t.Questions = []dualprocess.Question{{Text: "red", Answer: "Yes", Against: "No"}}
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			task := w.kept(folder)

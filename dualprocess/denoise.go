@@ -46,9 +46,31 @@ func (d *denoiser) fromSeeds(ctx context.Context, a group, seeds []int64, rows [
 	return d.denoise(ctx, a, latents, rows, end)
 }
 
+// stateFromSeeds is fromSeeds with all that the step to come wants.
+func (d *denoiser) stateFromSeeds(ctx context.Context, a group, seeds []int64, rows []int32, end int) ([]*tensors.Tensor, error) {
+	latents, err := latentsOf(d.generator, seeds)
+	if err != nil {
+		return nil, err
+	}
+	return d.denoiseState(ctx, a, latents, rows, end)
+}
+
 // denoise takes the latents of step 0 to step end. It takes over the latents that
 // it is given.
 func (d *denoiser) denoise(ctx context.Context, a group, latents *tensors.Tensor, rows []int32, end int) (*tensors.Tensor, error) {
+	state, err := d.denoiseState(ctx, a, latents, rows, end)
+	if err != nil {
+		return nil, err
+	}
+	if end > 0 {
+		graphs.Release(state[1:]...)
+	}
+	return state[0], nil
+}
+
+// denoiseState is denoise with all of the state of step end; at step 0 its tensors are
+// one and the same.
+func (d *denoiser) denoiseState(ctx context.Context, a group, latents *tensors.Tensor, rows []int32, end int) ([]*tensors.Tensor, error) {
 	state := initial(d.generator, latents)
 	for i := range end {
 		out, err := d.step.Run(ctx, d.inputs(a, state, i, rows)...)
@@ -58,10 +80,7 @@ func (d *denoiser) denoise(ctx context.Context, a group, latents *tensors.Tensor
 		}
 		state = out
 	}
-	if end > 0 {
-		graphs.Release(state[1:]...)
-	}
-	return state[0], nil
+	return state, nil
 }
 
 // inputs lists what one step wants: the adapter, the state of step i, i, and the

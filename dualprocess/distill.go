@@ -77,6 +77,9 @@ type distiller struct {
 
 	draws    draws
 	state    state
+	anchor   []*tensors.Tensor // parameters of the moving reference; nil without one
+	rater    rater             // of the judge; nil without one
+	before   *Evidence         // of the base model; nil until a guard wants to know
 	zeroSums []*tensors.Tensor // that accumulation starts from; nil without
 	stop     stopper
 
@@ -163,6 +166,9 @@ func (d *distiller) update(ctx context.Context, n int) (Update, error) {
 		return Update{}, fmt.Errorf("update %d: %w", n+1, err)
 	}
 	d.made, d.judged = n+1, false
+	if err := d.moveAnchor(); err != nil {
+		return Update{}, err
+	}
 	if d.place, err = d.draws.place(); err != nil {
 		return Update{}, err
 	}
@@ -201,6 +207,9 @@ func (d *distiller) report(u Update) {
 	case u.GradientNorm == 0:
 		level, message = slog.LevelWarn, "no gradient reaches the adapter"
 	}
+	if f := u.Findings; f != nil && f.Hacking.Suspected {
+		d.Logger.Warn("reward hacking suspected", "number", u.Number, "why", f.Hacking.Reasons)
+	}
 	d.Logger.Log(context.Background(), level, message, "number", u.Number, "loss", u.Loss, "p", u.MeanP,
 		"step", u.Step, "gradient", u.GradientNorm, "drift", u.Drift, "preserved", u.Preserved)
 	if d.Progress != nil {
@@ -214,8 +223,12 @@ func (d *distiller) close() {
 		return
 	}
 	d.state.release()
+	graphs.Release(d.anchor...)
 	graphs.Release(d.zeroSums...)
 	d.conditions.release()
 	d.exam.release()
+	if d.rater != nil {
+		d.rater.close()
+	}
 	d.programs.close()
 }

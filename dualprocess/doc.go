@@ -41,10 +41,14 @@
 //
 // # Over-optimisation
 //
-// P(answer) rises easily on ruined pictures. Three guards cost nothing when they
-// are not used: Task.Drift holds the prediction near the base model's,
-// Task.Preserve does so on prompts that must not change, and Task.StopAt ends the
-// training in time. JudgeHacking compares P(answer) with a measurement of your own.
+// P(answer) rises easily on ruined pictures. The guards cost nothing when they are not
+// used. Some hold back: Task.Drift holds the prediction near the base model's,
+// Task.Anchor near that of the adapter of some updates ago, Task.Preserve near the base
+// model's on prompts that must not change. Others watch StopAt's pictures: Task.Judge is
+// a second opinion that gives no gradient, Task.Bounds are for what can be said of
+// pictures without knowing what they show. What they find is in Update.Findings;
+// Task.StopAt ends the training in time and says which adapter is returned.
+// JudgeHacking compares P(answer) with a measurement of your own.
 //
 // # Memory and compilation
 //

@@ -48,11 +48,11 @@ func newDraws(t Task) draws {
 // steps draws the steps of one update: all its pictures share one of those that
 // the task allows, all preserved ones another, so that micro-batches add up to
 // exactly the bigger batch. Preserved ones are denoised to their step, which so is
-// never a level.
+// never a level, and any step where several are unrolled from the drawn one.
 func (d *draws) steps(t *Task) (step, keptStep int) {
 	first, end := t.FirstStep, t.EndStep
 	step = first + d.step.IntN(end-first)
-	if t.levels() > 0 {
+	if t.levels() > 0 || t.Unroll > 0 {
 		first, end = 0, t.Generator.Steps()
 	}
 	return step, first + d.keptStep.IntN(end-first)

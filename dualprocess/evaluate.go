@@ -102,7 +102,7 @@ func (e *Evaluation) run(ctx context.Context, clock *clock) (ratings []Rating, e
 	if err := s.plan.checkBatch("Batch", e.Runtime, e.Batch); err != nil {
 		return nil, err
 	}
-	r, err := e.newRater(ctx, s.plan)
+	r, err := newRaterOf(ctx, e.Runtime, e.Verifier, e.Scorer, e.Questions, s.plan)
 	if err != nil {
 		return nil, err
 	}
@@ -149,13 +149,6 @@ func (e *Evaluation) openLog(s *studio, r rater) (*ratingLog, error) {
 		return nil, err
 	}
 	return openRatings(e.Checkpoint, id)
-}
-
-func (e *Evaluation) newRater(ctx context.Context, p *plan) (rater, error) {
-	if e.Scorer != nil {
-		return newScorerRater(e.Runtime, e.Scorer, e.Questions, p.height, p.width)
-	}
-	return newVerifierRater(ctx, e.Runtime, e.Verifier, e.Questions, p.height, p.width)
 }
 
 // atWeight appends the ratings of all pictures at one weight.
@@ -225,13 +218,13 @@ func (e *Evaluation) resolve() error {
 			e.Weights = append(e.Weights, e.Adapter.Weight())
 		}
 	}
-	if err := firstError(checkSampler(e.Runtime, e.Generator, e.Batch), e.checkJudge()); err != nil {
+	if err := firstError(checkSampler(e.Runtime, e.Generator, e.Batch), checkRatedBy("", e.Runtime, e.Verifier, e.Scorer)); err != nil {
 		return err
 	}
 	if len(e.Seeds) == 0 {
 		return invalid("Seeds", "at least one is needed")
 	}
-	if err := firstError(checkPrompts("Prompts", e.Prompts), checkQuestions(e.Questions, e.Prompts...)); err != nil {
+	if err := firstError(checkPrompts("Prompts", e.Prompts), checkQuestions("Questions", e.Questions, e.Prompts...)); err != nil {
 		return err
 	}
 	for k, weight := range e.Weights {
@@ -243,17 +236,4 @@ func (e *Evaluation) resolve() error {
 		}
 	}
 	return nil
-}
-
-// checkJudge checks who rates the pictures.
-func (e *Evaluation) checkJudge() error {
-	switch {
-	case (e.Verifier == nil) == (e.Scorer == nil):
-		return invalid("Verifier", "exactly one of Verifier and Scorer must be given")
-	case e.Scorer == nil:
-		return checkModel("Verifier", e.Runtime, e.Verifier)
-	case isNil(e.Scorer):
-		return invalid("Scorer", "must be given%s", ofType(e.Scorer))
-	}
-	return nil // on whatever runtime: it is given images
 }

@@ -3,6 +3,8 @@ package dualprocess
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -19,12 +21,13 @@ type exam struct {
 	questions []Question
 	views     []view
 	prepared  []Inputs // per question
+	against   []Inputs // the same with the answer that it is held against; empty where there is none
 }
 
 // inputs lists the prepared tensors of all views and questions, in order.
 func (e *exam) inputs() []any {
 	all := viewInputs(e.views)
-	for _, in := range e.prepared {
+	for _, in := range slices.Concat(e.prepared, e.against) {
 		all = append(all, []*tensors.Tensor(in))
 	}
 	return all
@@ -34,6 +37,7 @@ func (e *exam) inputs() []any {
 type examNodes struct {
 	views     [][]*Node
 	questions [][]*Node
+	against   [][]*Node
 }
 
 // take reads inputs in a graph.
@@ -42,12 +46,15 @@ func (e *exam) take(in *cursor) (n examNodes) {
 	for _, prepared := range e.prepared {
 		n.questions = append(n.questions, in.take(len(prepared)))
 	}
+	for _, prepared := range e.against {
+		n.against = append(n.against, in.take(len(prepared)))
+	}
 	return n
 }
 
 // form adds what shapes a graph that asks the questions.
 func (e *exam) form(f *form) *form {
-	for _, in := range e.prepared {
+	for _, in := range slices.Concat(e.prepared, e.against) {
 		f.add(len(in))
 	}
 	return viewForm(f, e.views)
@@ -68,9 +75,28 @@ func newExam(ctx context.Context, v Verifier, questions []Question, height, widt
 	return e, nil
 }
 
+// prepare adds a question and, where there is one, the answer that it is held against.
 func (e *exam) prepare(ctx context.Context, q Question, height, width int) error {
-	if err := ctx.Err(); err != nil {
+	in, err := e.read(ctx, q, height, width)
+	e.prepared = append(e.prepared, in)
+	if err != nil {
 		return err
+	}
+	var other Inputs
+	if q.Against != "" {
+		q.Suffix, q.Bare = strings.TrimPrefix(q.Prompt(), q.Text), q.Prompt() == q.Text // as for the wanted answer
+		q.Answer = q.Against
+		other, err = e.read(ctx, q, height, width)
+	}
+	e.against = append(e.against, other)
+	return err
+}
+
+// read prepares a question with its answer; what it returns is to be released even if
+// there is an error.
+func (e *exam) read(ctx context.Context, q Question, height, width int) (Inputs, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
 	}
 	prepare := e.verifier.Prepare
 	if p, ok := e.verifier.(Padder); ok {
@@ -78,54 +104,81 @@ func (e *exam) prepare(ctx context.Context, q Question, height, width int) error
 	}
 	in, err := prepare(ctx, q, height, width)
 	if err != nil {
-		return fmt.Errorf("prepare question %s: %w", quote.Short(q.Text), err)
+		return nil, fmt.Errorf("prepare question %s: %w", quote.Short(q.Text), err)
 	}
-	e.prepared = append(e.prepared, in)
 	for k, t := range in {
 		if !t.Ok() {
-			return fmt.Errorf("prepare question %s: tensor %d is nil or was freed", quote.Short(q.Text), k)
+			return in, fmt.Errorf("prepare question %s: tensor %d is nil or was freed", quote.Short(q.Text), k)
 		}
 	}
-	return nil
+	return in, nil
 }
 
-// logP asks every question about pictures [batch, height, width, 3] and returns
-// float32 [questions, batch]: log P(answer). Each overlay is laid over once and
-// its questions are asked together. seen are the pictures as the verifier saw
-// them, one node per overlay.
-func (e *exam) logP(pictures *Node, n examNodes) (logP *Node, seen []*Node) {
-	batch := pictures.Shape().Dim(0)
-	rows := make([]*Node, len(e.questions))
+// answers are what a verifier said about pictures, in a graph.
+type answers struct {
+	logP   *Node   // log P(answer), float32 [questions, batch]
+	margin *Node   // the same less log P of the answer that it is held against: what is learnt from
+	seen   []*Node // the pictures as the verifier saw them, one node per overlay
+}
+
+// ask asks every question about pictures [batch, height, width, 3]. Each overlay is
+// laid over once and its questions are asked together.
+func (e *exam) ask(pictures *Node, n examNodes) (a answers) {
+	rows, margins := make([]*Node, len(e.questions)), make([]*Node, len(e.questions))
+	contrasted := false
 	for g, v := range e.views {
 		overlaid := v.apply(pictures, n.views[g])
-		seen = append(seen, overlaid)
+		a.seen = append(a.seen, overlaid)
 		asked := make([][]*Node, len(v.questions))
+		var contrasts []int // questions
 		for j, k := range v.questions {
 			asked[j] = n.questions[k]
+			if len(e.questions[k].Against) > 0 {
+				contrasts = append(contrasts, k)
+			}
 		}
-		answers := e.verifier.LogProbs(overlaid, asked)
-		if len(answers) != len(asked) {
-			exceptions.Panicf("verifier %T answered %d of %d questions", e.verifier, len(answers), len(asked))
+		for _, k := range contrasts {
+			asked = append(asked, n.against[k])
 		}
+		said := e.logProbs(overlaid, asked)
 		for j, k := range v.questions {
-			answers[j].AssertDims(batch)
-			rows[k] = ConvertDType(answers[j], dtypes.Float32)
+			rows[k], margins[k] = said[j], said[j]
 		}
+		for j, k := range contrasts {
+			margins[k] = Sub(rows[k], said[len(v.questions)+j])
+		}
+		contrasted = contrasted || len(contrasts) > 0
 	}
-	return Stack(rows, 0), seen
+	a.logP = Stack(rows, 0)
+	if a.margin = a.logP; contrasted {
+		a.margin = Stack(margins, 0)
+	}
+	return a
+}
+
+// logProbs asks the verifier, and checks what it says: float32 [batch] per question.
+func (e *exam) logProbs(pictures *Node, asked [][]*Node) []*Node {
+	said := e.verifier.LogProbs(pictures, asked)
+	if len(said) != len(asked) {
+		exceptions.Panicf("verifier %T answered %d of %d questions", e.verifier, len(said), len(asked))
+	}
+	for k, x := range said {
+		x.AssertDims(pictures.Shape().Dim(0))
+		said[k] = ConvertDType(x, dtypes.Float32)
+	}
+	return said
 }
 
 // rate is the graph function of a program that rates pictures: it reads pictures
 // and inputs, and returns P(answer), float32 [questions, batch].
 func (e *exam) rate(in *cursor) []*Node {
 	pictures := in.one()
-	logP, _ := e.logP(pictures, e.take(in))
-	return []*Node{Exp(logP)}
+	return []*Node{Exp(e.ask(pictures, e.take(in)).logP)}
 }
 
-// ask rates pictures on the device by a program of rate, and returns P(answer)
+// rated rates pictures on the device by a program of rate, and returns P(answer)
 // per picture and question for the first of them.
-func (e *exam) ask(ctx context.Context, rate *graphs.Program, pictures *tensors.Tensor, used int) ([][]float64, error) {
+func (e *exam) rated(ctx context.Context, rate *graphs.Program, pictures *tensors.Tensor, used int) ([][]float64, error) {
 	out, err := rate.Run(ctx, pictures, e.inputs())
 	if err != nil {
 		return nil, err
@@ -150,7 +203,7 @@ func (e *exam) release() {
 		return
 	}
 	releaseViews(e.views)
-	for _, in := range e.prepared {
+	for _, in := range slices.Concat(e.prepared, e.against) {
 		graphs.Release(in...)
 	}
 }

@@ -151,5 +151,35 @@ func (d *distiller) identify(p *plan) (id identity, err error) {
 	} {
 		id.is(f.name, f.value)
 	}
-	return id, nil
+	err = d.identifyLater(&id)
+	return id, err
+}
+
+// identifyLater adds what tasks did not have at first. It stands behind the rest, so that
+// an older checkpoint's error names what that does not know.
+func (d *distiller) identifyLater(id *identity) error {
+	t := &d.Task
+	id.is("Unroll", t.Unroll)
+	id.is("StepWeights", t.StepWeights)
+	id.is("Anchor", []any{t.Anchor.Weight, t.Anchor.Every})
+	id.is("Against", against(t.Questions))
+	id.is("StopAt.Hacking", t.StopAt.Hacking)
+	id.is("Bounds", t.Bounds)
+	var judge identity
+	if d.rater != nil {
+		if err := d.rater.identify(&judge); err != nil {
+			return err
+		}
+	}
+	id.is("Judge", []any{judge, t.Judge.Gap})
+	return nil
+}
+
+// against are the answers that those of questions are held against.
+func against(questions []Question) []string {
+	var all []string
+	for _, q := range questions {
+		all = append(all, q.Against)
+	}
+	return all
 }

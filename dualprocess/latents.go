@@ -131,7 +131,7 @@ func (t *LatentTask) resolve() error {
 		checkRuntime(t.Runtime),
 		checkModel("Generator", t.Runtime, t.Generator),
 		checkModel("Verifier", t.Runtime, t.Verifier),
-		checkQuestions(t.Questions, t.Prompt),
+		checkQuestions("Questions", t.Questions, t.Prompt),
 	); err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func newLatentOptimizer(ctx context.Context, t LatentTask) (o *latentOptimizer, 
 		return o, err
 	}
 	o.shares = newShares(t.Questions, []string{t.Prompt})
-	o.metrics = newMetrics(t.Questions, o.shares)
+	o.metrics = newMetrics(t.Questions, o.shares, false)
 	f := formOf(t.Unroll, t.Prior, t.Clip, o.shares != nil)
 	o.program = newProgram(t.Runtime, "update latents", o.rater.exam.form(f), o.update, t.Generator, t.Verifier)
 	return o, nil

@@ -120,8 +120,8 @@ func (o *latentOptimizer) update(in *cursor) []*Node {
 	n := o.take(in)
 	s := n.state
 	picture := o.Generator.Decode(o.rollout(s.latents, n.cond))
-	logP, _ := o.rater.exam.logP(picture, n.questions)
-	loss := lossEach(logP, n.share) // [seeds]
+	answers := o.rater.exam.ask(picture, n.questions)
+	loss := lossEach(answers.margin, n.share) // [seeds]
 	total := loss
 	if o.Prior > 0 {
 		total = Add(total, MulScalar(prior(s.latents), o.Prior))
@@ -137,7 +137,7 @@ func (o *latentOptimizer) update(in *cursor) []*Node {
 		best: whereSeed(better, s.latents, s.best), lowest: Where(better, total, s.lowest),
 	}
 	zero := ScalarZero(loss.Graph(), dtypes.Float32)
-	measured := measured{loss: ReduceAllMean(loss), drift: zero, preserved: zero, seen: []*Node{picture}, total: total, rates: answerRates(logP, n.share)}
+	measured := measured{loss: ReduceAllMean(loss), drift: zero, preserved: zero, seen: []*Node{picture}, total: total, rates: answerRates(answers.logP, n.share)}
 	taken := ReduceAllMin(ConvertDType(good, dtypes.Float32))
 	return append(next.values(), o.metrics.finished(measured.inPlace(), ReduceAllMean(norm), taken))
 }
@@ -145,16 +145,12 @@ func (o *latentOptimizer) update(in *cursor) []*Node {
 // rollout denoises with gradient for as many steps as the task unrolls, and
 // returns clean latents: the last step's, or the estimate at the last one made.
 func (o *latentOptimizer) rollout(latents *Node, cond []*Node) *Node {
-	state := initial(o.Generator, latents)
-	for k := range o.Unroll {
-		i := Scalar(latents.Graph(), dtypes.Int32, k)
-		prediction := o.Generator.Predict(nil, state[0], i, cond)
-		if k == o.Unroll-1 && o.Unroll < o.Generator.Steps() {
-			return o.Generator.Clean(state[0], prediction, i)
-		}
-		state = advance(o.Generator, state, prediction, i)
+	steps := make([]*Node, o.Unroll)
+	for k := range steps {
+		steps[k] = Scalar(latents.Graph(), dtypes.Int32, k)
 	}
-	return state[0]
+	r := rollout{generator: o.Generator, toTheEnd: o.Unroll == o.Generator.Steps()}
+	return r.run(initial(o.Generator, latents), steps, cond)
 }
 
 // prior is the negative logarithm of the density that the length r of each seed's

@@ -15,12 +15,14 @@ import (
 // metrics are the measurements of an update in one float32 vector, all that it
 // brings back to the host. The first places are fixed; behind them come P(answer)
 // of each question, averaged over the batch, then, where not every question is
-// asked about every picture, the part of the batch that each is asked about. Those
-// are means, so that the metrics of micro-batches add up. At the very end, when the
-// update is made, come the gradient's norm and 1 for an update taken.
+// asked about every picture, the part of the batch that each is asked about, then,
+// where there is an anchor, the distance from it. Those are means, so that the metrics
+// of micro-batches add up. At the very end, when the update is made, come the
+// gradient's norm and 1 for an update taken.
 type metrics struct {
 	questions int
 	partly    bool // not every question is asked about every picture
+	anchored  bool // there is an anchor
 }
 
 // Fixed places.
@@ -33,13 +35,14 @@ const (
 	metricP                 // P(answer) of each question from here on
 )
 
-func newMetrics(questions []Question, s *shares) metrics {
-	return metrics{len(questions), s != nil}
+func newMetrics(questions []Question, s *shares, anchored bool) metrics {
+	return metrics{len(questions), s != nil, anchored}
 }
 
 // measured are the measurements of a micro-batch in its graph.
 type measured struct {
 	loss, drift, preserved *Node   // scalars
+	anchored               *Node   // scalar; nil without an anchor
 	seen                   []*Node // pictures
 	total                  *Node   // the loss with the guards' terms
 	rates                  []*Node // of answerRates
@@ -51,7 +54,11 @@ func (m measured) inPlace() *Node {
 		vector(m.loss), vector(m.drift), vector(m.preserved),
 		vector(notFinite(m.seen...)), vector(notFinite(m.total)),
 	}
-	return Concatenate(append(values, m.rates...), 0)
+	values = append(values, m.rates...)
+	if m.anchored != nil {
+		values = append(values, vector(m.anchored))
+	}
+	return Concatenate(values, 0)
 }
 
 // faults is > 0 if anything measured is not finite.
@@ -69,12 +76,16 @@ func (m metrics) shape() shapes.Shape {
 	return shapes.Make(dtypes.Float32, m.end())
 }
 
-// end is the place behind the rates.
+// end is the place behind them all.
 func (m metrics) end() int {
+	end := metricP + m.questions
 	if m.partly {
-		return metricP + 2*m.questions
+		end += m.questions
 	}
-	return metricP + m.questions
+	if m.anchored {
+		end++
+	}
+	return end
 }
 
 // splitMetrics parts the results of an update from the finished metrics behind
@@ -100,6 +111,9 @@ func (m metrics) read(values []float32) Update {
 		Preserved:    float64(values[metricPreserved]),
 		GradientNorm: float64(values[end]),
 		Skipped:      values[end+1] != 1,
+	}
+	if m.anchored {
+		u.Anchored = float64(values[end-1])
 	}
 	for k := range m.questions {
 		p := float64(values[metricP+k])

@@ -41,12 +41,21 @@ func (d *distiller) prepare(ctx context.Context) (err error) {
 	if d.exam, err = newExam(ctx, d.Verifier, d.Questions, plan.height, plan.width); err != nil {
 		return err
 	}
-	if err = freeEncoders(d.Generator, d.Verifier); err != nil {
+	if d.Judge.given() {
+		if d.rater, err = newRaterOf(ctx, d.Runtime, d.Judge.Verifier, d.Judge.Scorer, d.Judge.Questions, &plan); err != nil {
+			d.rater = nil
+			return fmt.Errorf("judge: %w", err)
+		}
+	}
+	if err = freeEncoders(d.Generator, d.Verifier, d.Judge.Verifier); err != nil {
 		return err
 	}
 	d.shares = newShares(d.Questions, d.Prompts)
-	d.metrics = newMetrics(d.Questions, d.shares)
+	d.metrics = newMetrics(d.Questions, d.shares, d.Anchor.Weight > 0)
 	d.state = newState(d.adapter)
+	if d.Anchor.Weight > 0 {
+		d.anchor = d.adapter.Params()
+	}
 	if d.Accumulate > 1 {
 		d.zeroSums = append(zeros(d.state.params), tensors.FromShape(d.metrics.shape()))
 	}
@@ -101,6 +110,7 @@ type programs struct {
 	update             *graphs.Program // a whole update, or
 	accumulate, finish *graphs.Program // several micro-batches and then the rest of it
 	decode, rate       *graphs.Program // of whole pictures
+	statistics         *graphs.Program // of these
 }
 
 func (d *distiller) newPrograms() (p programs) {
@@ -116,11 +126,14 @@ func (d *distiller) newPrograms() (p programs) {
 	}
 	p.decode = newProgram(rt, "decode", formOf(), d.denoiser.decode, g)
 	p.rate = newProgram(rt, "rate pictures", d.exam.form(formOf()), d.exam.rate, v)
+	if d.Bounds.given() {
+		p.statistics = newProgram(rt, "statistics", formOf(), statistics)
+	}
 	return p
 }
 
 func (p *programs) close() {
-	for _, program := range []*graphs.Program{p.renoise, p.update, p.accumulate, p.finish, p.decode, p.rate} {
+	for _, program := range []*graphs.Program{p.renoise, p.update, p.accumulate, p.finish, p.decode, p.rate, p.statistics} {
 		program.Close()
 	}
 }

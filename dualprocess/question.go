@@ -15,6 +15,16 @@ type Question struct {
 	Suffix string // appended to Text; empty = YesOrNo where the answer is Yes or No, else nothing
 	Bare   bool   // append nothing
 
+	// Against is another answer. The loss is then log P(Against) - log P(Answer) in place
+	// of -log P(Answer). It falls by evidence alone, not by the verifier's becoming readier
+	// to say either, which helps where a verifier gives most of its probability to neither;
+	// and it goes on pulling where the answer is almost certain, which brings what is asked
+	// for nearer. But for that it has no end: use it with Drift or StopAt. With the pocket
+	// models in 8 steps, one run of 60 updates each, the horizon came as near to its line
+	// as 0.017, with Drift 0.1, where -log P brought it to 0.034; both began at 0.250.
+	// Empty = none; P(answer) is not touched by it.
+	Against string
+
 	// Overlay is laid over each picture first; nil = none. Questions with equal
 	// overlays are asked together about the same overlaid picture.
 	Overlay Overlay

@@ -38,7 +38,7 @@ func newVerifierRater(ctx context.Context, rt *backends.Runtime, v Verifier, que
 }
 
 func (r *verifierRater) rate(ctx context.Context, pictures *tensors.Tensor, prompts []string) ([][]float64, error) {
-	p, err := r.exam.ask(ctx, r.program, pictures, len(prompts))
+	p, err := r.exam.rated(ctx, r.program, pictures, len(prompts))
 	for k := range p {
 		for q, question := range r.exam.questions {
 			if !question.isFor(prompts[k]) {

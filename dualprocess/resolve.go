@@ -1,6 +1,7 @@
 package dualprocess
 
 import (
+	"fmt"
 	"math"
 
 	"github.com/dualprocess/dualprocess-go/lora"
@@ -26,7 +27,7 @@ func (t *Task) resolveModels() error {
 		checkModel("Generator", t.Runtime, t.Generator),
 		checkModel("Verifier", t.Runtime, t.Verifier),
 		checkPrompts("Prompts", t.Prompts),
-		checkQuestions(t.Questions, t.Prompts...),
+		checkQuestions("Questions", t.Questions, t.Prompts...),
 	); err != nil {
 		return err
 	}
@@ -142,21 +143,49 @@ func (t *Task) resolveSteps() error {
 	levels := t.levels()
 	if levels > 0 {
 		steps = levels
-	} else if t.FirstStep == 0 && t.EndStep == 0 {
+	} else if t.FirstStep == 0 && t.EndStep == 0 && t.Unroll == 0 {
 		suggested := preset(t.Generator)
 		t.FirstStep, t.EndStep = suggested.FirstStep, suggested.EndStep
 	}
-	setDefault(&t.EndStep, steps)
 	if t.Timesteps != Subsample && t.Timesteps != Renoise {
 		return invalid("Timesteps", "unknown value %d", t.Timesteps)
 	}
 	if _, ok := t.Generator.(Noiser); t.Timesteps == Renoise && !ok {
 		return invalid("Timesteps", "Renoise needs a generator with the method Noise; %T has none", t.Generator)
 	}
+	if err := firstError(t.checkStepWeights(steps), inRange("Unroll", float64(t.Unroll), 0, float64(steps))); err != nil {
+		return err
+	}
+	if t.Unroll > 0 {
+		if t.Timesteps != Subsample {
+			return invalid("Unroll", "goes with Subsample alone")
+		}
+		steps -= t.Unroll - 1 // that can be drawn
+		if t.FirstStep == 0 && t.EndStep == 0 {
+			t.FirstStep = steps - 1
+		}
+	}
+	setDefault(&t.EndStep, steps)
 	return firstError(
 		inRange("FirstStep", float64(t.FirstStep), 0, float64(steps-1)),
 		inRange("EndStep", float64(t.EndStep), float64(t.FirstStep+1), float64(steps)),
 	)
+}
+
+// checkStepWeights checks the weights of so many steps or levels.
+func (t *Task) checkStepWeights(steps int) error {
+	if t.StepWeights == nil {
+		return nil
+	}
+	if len(t.StepWeights) != steps {
+		return invalid("StepWeights", "must be one for each of the %d steps, not %d", steps, len(t.StepWeights))
+	}
+	for k, w := range t.StepWeights {
+		if err := inRange(fmt.Sprintf("StepWeights[%d]", k), w, 0, math.MaxFloat32); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (t *Task) resolveGuards() error {
@@ -169,10 +198,21 @@ func (t *Task) resolveGuards() error {
 	if t.StopAt.Seeds != nil && len(t.StopAt.Seeds) == 0 {
 		return invalid("StopAt.Seeds", "a list that is given must not be empty")
 	}
+	if t.StopAt.Hacking && !t.Judge.given() && !t.Bounds.given() {
+		return invalid("StopAt.Hacking", "needs Judge or Bounds")
+	}
+	if t.Anchor.Weight == 0 && t.Anchor.Every != 0 {
+		return invalid("Anchor", "needs a Weight")
+	}
 	setDefault(&t.StopAt.Window, 6)
 	setDefault(&t.StopAt.Every, 5)
+	setDefault(&t.Anchor.Every, 10)
 	return firstError(
+		t.Judge.resolve(t),
+		t.Bounds.check(t),
 		inRange("Drift", t.Drift, 0, math.MaxFloat32),
+		inRange("Anchor.Weight", t.Anchor.Weight, 0, math.MaxFloat32),
+		inRange("Anchor.Every", float64(t.Anchor.Every), 1, math.MaxInt32),
 		inRange("Preserve.Weight", t.Preserve.Weight, 0, math.MaxFloat32),
 		inRange("StopAt.P", t.StopAt.P, 0, 1-1e-9),
 		inRange("StopAt.Window", float64(t.StopAt.Window), 1, math.MaxInt32),

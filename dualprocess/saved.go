@@ -21,8 +21,8 @@ var errTorn = errors.New("damaged")
 const savedFormat = "dualprocess-checkpoint-1"
 
 // savedGroups are the names of the tensors' groups, in the order of the digest: the
-// adapter, both moments, and the adapter of the best validation, if any.
-var savedGroups = []string{"params", "m", "v", "best"}
+// adapter, both moments, and, if any, the adapter of the best validation and the anchor.
+var savedGroups = []string{"params", "m", "v", "best", "anchor"}
 
 // saved is all that a training needs to go on: a safetensors file whose header has
 // the numbers that are no tensors.
@@ -31,7 +31,7 @@ type saved struct {
 	progress progress
 	adapter  *lora.Adapter                // as it is; nil in one that was read
 	tensors  []safetensors.Tensor         // to be written
-	groups   map[string][]*tensors.Tensor // that were read: params, m, v, best
+	groups   map[string][]*tensors.Tensor // that were read, by savedGroups
 }
 
 // progress is where a training is, but for its tensors.
@@ -47,6 +47,7 @@ type progress struct {
 
 	Recent []float64 `json:"recent"`          // of the stopper
 	BestP  *float64  `json:"bestP,omitempty"` // nil: none, or not a number
+	Hacked bool      `json:"hacked,omitempty"`
 
 	Seconds float64 `json:"seconds"` // that it took so far
 }
@@ -63,8 +64,10 @@ func (d *distiller) save() (s *saved, err error) {
 		if p := d.stop.bestP; !math.IsNaN(p) {
 			s.progress.BestP = &p
 		}
+		s.progress.Hacked = d.stop.hacked
 		groups["best"] = d.stop.best.Params()
 	}
+	groups["anchor"] = d.anchor
 	for _, group := range savedGroups {
 		for k, t := range groups[group] {
 			made, err := safetensors.FromTensor(fmt.Sprintf("%s.%d", group, k), t)
@@ -201,7 +204,7 @@ func (d *distiller) restore(s *saved) error {
 		return err
 	}
 	for _, group := range savedGroups {
-		if group == "best" && s.groups[group] == nil {
+		if s.groups[group] == nil && (group == "best" || group == "anchor" && d.anchor == nil) {
 			continue
 		}
 		a, err := d.adapter.WithParams(s.groups[group]) // checks shapes and numbers
@@ -212,6 +215,7 @@ func (d *distiller) restore(s *saved) error {
 			d.stop.best = a
 		}
 	}
+	d.anchor = s.groups["anchor"]
 	if err := d.draws.goTo(s.progress.Draws); err != nil {
 		return fmt.Errorf("%w: %w", ErrCheckpoint, err)
 	}
@@ -219,7 +223,7 @@ func (d *distiller) restore(s *saved) error {
 	d.state = state{params: s.groups["params"], m: s.groups["m"], v: s.groups["v"], taken: p.Taken}
 	d.made, d.kept, d.judged, d.finished, d.skipped, d.skippedInRow = p.Made, p.Made, p.Judged, p.Finished, p.Skipped, p.SkippedInRow
 	d.place, d.stop.recent = p.Draws, p.Recent
-	d.stop.bestP = math.NaN()
+	d.stop.bestP, d.stop.hacked = math.NaN(), p.Hacked
 	if p.BestP != nil {
 		d.stop.bestP = *p.BestP
 	}

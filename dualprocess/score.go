@@ -26,7 +26,7 @@ func Score(ctx context.Context, rt *backends.Runtime, v Verifier, questions []Qu
 		questions[k].Prompts = nil
 	}
 	if err := firstError(
-		checkContext(ctx), checkRuntime(rt), checkModel("Verifier", rt, v), checkQuestions(questions), checkImages(images),
+		checkContext(ctx), checkRuntime(rt), checkModel("Verifier", rt, v), checkQuestions("Questions", questions), checkImages(images),
 	); err != nil {
 		return nil, err
 	}

@@ -77,7 +77,7 @@ func (d *distiller) preview(ctx context.Context) (ratings []Rating, err error) {
 			jobs = append(jobs, job{seed, int32(slices.Index(d.prompts, prompt))})
 		}
 	}
-	err = d.rated(ctx, jobs, func(jobs []job, pictures *tensors.Tensor, p [][]float64) error {
+	err = d.rated(ctx, d.adapted(), jobs, func(jobs []job, pictures *tensors.Tensor, p [][]float64) error {
 		images, err := toImages(pictures, len(jobs))
 		for k, img := range images {
 			r := Rating{Prompt: d.prompts[jobs[k].row], Seed: jobs[k].seed, Weight: d.Weight, P: p[k], Image: img}
@@ -93,12 +93,12 @@ func (d *distiller) preview(ctx context.Context) (ratings []Rating, err error) {
 	return ratings, err
 }
 
-// rated makes pictures in full with the adapter as it is now, rates them, and gives
-// both to each batch by batch; the pictures stay on the device and are freed.
-func (d *distiller) rated(ctx context.Context, jobs []job, each func(jobs []job, pictures *tensors.Tensor, p [][]float64) error) error {
+// rated makes pictures in full with an adapter, rates them, and gives both to each
+// batch by batch; the pictures stay on the device and are freed.
+func (d *distiller) rated(ctx context.Context, a *adapted, jobs []job, each func(jobs []job, pictures *tensors.Tensor, p [][]float64) error) error {
 	start := 0
 	return eachBatch(jobs, d.Batch, func(seeds []int64, rows []int32, used int) error {
-		clean, err := d.denoiser.fromSeeds(ctx, d.adapted(), seeds, rows, d.Generator.Steps())
+		clean, err := d.denoiser.fromSeeds(ctx, a, seeds, rows, d.Generator.Steps())
 		if err != nil {
 			return err
 		}
@@ -108,7 +108,7 @@ func (d *distiller) rated(ctx context.Context, jobs []job, each func(jobs []job,
 			return err
 		}
 		defer graphs.Release(pictures...)
-		p, err := d.exam.ask(ctx, d.programs.rate, pictures[0], used)
+		p, err := d.exam.rated(ctx, d.programs.rate, pictures[0], used)
 		if err != nil {
 			return err
 		}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/gomlx/gomlx/core/tensors"
-
 	"github.com/dualprocess/dualprocess-go/lora"
 )
 
@@ -13,8 +11,9 @@ import (
 type stopper struct {
 	StopAt
 	recent []float64     // mean P(answer) of the last updates
-	bestP  float64       // of the validations so far
-	best   *lora.Adapter // of that validation; nil without validations
+	best   *lora.Adapter // of the best validation so far; nil without validations
+	bestP  float64       // of that validation: what it is compared by
+	hacked bool          // reward hacking was suspected there
 }
 
 // shouldStop says whether training may end after this update, validating where
@@ -29,19 +28,29 @@ func (d *distiller) shouldStop(ctx context.Context, u *Update) (bool, error) {
 	case u.Number%s.Every != 0 && u.Number != u.Total:
 		return false, nil
 	}
-	d.clock.phase(Validating)
-	p, err := d.validate(ctx)
-	if err != nil {
+	if err := d.validate(ctx, u); err != nil {
 		return false, fmt.Errorf("validate after update %d: %w", u.Number, err)
 	}
-	u.Validated, u.Validation = true, p
-	if s.best == nil || !(p <= s.bestP) { // anything is better than NaN
-		if s.best, err = d.snapshot(); err != nil {
+	p, hacked := u.Validation, u.Findings != nil && u.Findings.Hacking.Suspected
+	if d.Judge.given() {
+		p = u.Findings.After.Judge
+	}
+	if s.better(p, hacked) {
+		best, err := d.snapshot()
+		if err != nil {
 			return false, err
 		}
-		s.bestP = p
+		s.best, s.bestP, s.hacked = best, p, hacked
 	}
-	return s.P > 0 && p >= s.P, nil
+	return s.P > 0 && u.Validation >= s.P || s.Hacking && hacked, nil
+}
+
+// better says by StopAt's rule whether a validation is better than the best so far.
+func (s *stopper) better(p float64, hacked bool) bool {
+	if s.best == nil || hacked != s.hacked {
+		return s.best == nil || s.hacked
+	}
+	return !(p <= s.bestP) // anything is better than NaN
 }
 
 // window adds an update to the window and says whether its mean is high enough.
@@ -54,27 +63,6 @@ func (s *stopper) window(u *Update) bool {
 		s.recent = s.recent[1:]
 	}
 	return len(s.recent) == s.Window && mean(s.recent) >= s.P
-}
-
-// validate returns the mean P(answer) of pictures made in full with the adapter
-// as it is now, over the questions that each is asked.
-func (d *distiller) validate(ctx context.Context) (float64, error) {
-	jobs := make([]job, len(d.StopAt.Seeds))
-	for k, seed := range d.StopAt.Seeds {
-		jobs[k] = job{seed, int32(k % len(d.Prompts))}
-	}
-	var all []float64
-	err := d.rated(ctx, jobs, func(jobs []job, _ *tensors.Tensor, p [][]float64) error {
-		for k := range jobs {
-			for q, question := range d.Questions {
-				if question.isFor(d.prompts[jobs[k].row]) {
-					all = append(all, p[k][q])
-				}
-			}
-		}
-		return nil
-	})
-	return mean(all), err
 }
 
 // job is one picture to make: a seed, and a row of the tables of conditions.

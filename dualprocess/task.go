@@ -48,12 +48,33 @@ type Task struct {
 	FirstStep int       // the step with gradient is drawn from [FirstStep, EndStep)
 	EndStep   int       // 0 = the generator's preset, else all; Renoise counts levels if there are any
 
+	// Unroll is the number of steps that the gradient goes through; 0 = 1, the drawn
+	// one, as in the paper. Alone it means the last steps, DRaFT-K (Clark et al. 2024):
+	// the picture rated is then the picture sampled. With FirstStep or EndStep they begin
+	// at the drawn step, and the picture is the estimate at the last of them. The
+	// activations of each step are recomputed in the backward pass, so that memory hardly
+	// grows; time does, by each step. Only with Subsample; the preset's steps do not count.
+	//
+	// What is settled early, such as a layout, the last steps cannot move alone. With the
+	// pocket generator in 8 steps, one run of 60 updates each, the horizon was 0.250 from
+	// its line before; 0.034 after single steps drawn from the first five, 0.025 after two
+	// from there; 0.058 after the last two and 0.035 after the last four.
+	Unroll int
+	// StepWeights are the factors of the loss where step, or level, k is drawn, one for
+	// each that there is; the guards' terms keep their weights. nil = all 1. Of use where
+	// the clean estimates of early steps are too blurred to be asked about, but a change
+	// of EndStep would leave them out altogether.
+	StepWeights []float64
+
 	// Drift is the weight of the mean squared distance between the prediction and
 	// the base model's at the same latents and prompt. 0 = no such term. It keeps
 	// pictures pictures: P(answer) alone rises easily on ruined ones.
 	Drift    float64
+	Anchor   Anchor   // a moving reference beside the base model; zero = none
 	Preserve Preserve // prompts that must not change; zero = none
 	StopAt   StopAt   // end early; zero = never
+	Judge    Judge    // a second opinion of StopAt's pictures; zero = none
+	Bounds   Bounds   // within which StopAt's pictures must stay; zero = none
 
 	Seed int64 // of everything random; the same task gives the same adapter, bit for bit
 
@@ -96,9 +117,27 @@ type Preserve struct {
 	Weight  float64  // of the mean squared distance, > 0 when there are prompts
 }
 
+// Anchor holds the prediction near that of the adapter of some updates ago, at the same
+// latents and prompt: a moving reference. Drift pulls back to the base model for good;
+// the anchor only slows down, and lets the training go as far as it wants.
+type Anchor struct {
+	Weight float64 // of the mean squared distance; 0 = no anchor
+	Every  int     // so many updates, the anchor becomes the adapter as it is; 0 = 10
+}
+
 // StopAt ends the training when the mean P(answer) is high enough, before
 // over-optimisation ruins the pictures. The measure is either the updates' own
 // P(answer) over a window, or that of full samples for validation seeds.
+//
+// With validation seeds the adapter returned is that of the best validation. Of two
+// validations, the better one is
+//
+//  1. the one where no reward hacking is suspected: the Judge's P(answer) has kept up
+//     with the verifier's, and the pictures are within every one of Bounds: Dark, Edges,
+//     Entropy and Spread (see Findings);
+//  2. else the one of the higher mean P(answer): the Judge's where there is one, and the
+//     verifier's where there is none;
+//  3. else the earlier.
 type StopAt struct {
 	// P in (0, 1) is the mean P(answer) that ends the training. 0 = none: with
 	// Seeds, all updates are made and the best adapter is returned.
@@ -107,11 +146,13 @@ type StopAt struct {
 	// 0 = 6.
 	Window int
 	// Seeds of the validation pictures, made in full with all the task's prompts
-	// in turn and asked what is for their prompts. The adapter returned is the one of
-	// the best validation.
+	// in turn and asked what is for their prompts.
 	Seeds []int64
 	// Every so many updates, and after the last, there is a validation; 0 = 5.
 	Every int
+	// Hacking ends the training, too, at the first validation where reward hacking is
+	// suspected. It needs Judge or Bounds.
+	Hacking bool
 }
 
 // Update is what Progress is told about one update.
@@ -119,14 +160,15 @@ type Update struct {
 	Number int // of this update, from 1
 	Total  int // most updates that there will be
 
-	Loss  float64   // mean over pictures and questions of -log P(answer), in nats; without the guards' terms
+	Loss  float64   // mean over pictures and questions of -log P(answer), in nats (see Question.Against); without the guards' terms
 	P     []float64 // P(answer) of each question, mean over its pictures, in [0, 1]; NaN where no picture is of its prompts
 	MeanP float64   // mean of P over the questions that were asked
 
 	Step         int     // of the generator, or its level, where the gradient was taken
 	GradientNorm float64 // before clipping
 	Drift        float64 // mean squared distance from the base model, not weighted; 0 when off
-	Preserved    float64 // the same on the preserved prompts
+	Anchored     float64 // the same from the Anchor; 0 when off
+	Preserved    float64 // the same as Drift on the preserved prompts
 	LearningRate float64 // of this update
 
 	// Skipped says that something was not finite, so that the adapter stayed as
@@ -140,6 +182,8 @@ type Update struct {
 	// seeds, was measured after this update.
 	Validated  bool
 	Validation float64
+	// Findings are what Judge and Bounds found at this validation; nil without them.
+	Findings *Findings
 
 	Elapsed time.Duration // since Distill began, compilation included
 }

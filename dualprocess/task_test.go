@@ -53,6 +53,34 @@ var spoilt = map[string]func(*dualprocess.Task){
 	"StopAt.Window":   func(k *dualprocess.Task) { k.StopAt = dualprocess.StopAt{Seeds: []int64{1}, Window: 3} },
 	"StopAt.Seeds":    func(k *dualprocess.Task) { k.StopAt.Seeds = []int64{} },
 	"StopAt.Every":    func(k *dualprocess.Task) { k.StopAt.Every = -1 },
+	"StopAt.Hacking":  func(k *dualprocess.Task) { k.StopAt = dualprocess.StopAt{Seeds: []int64{1}, Hacking: true} },
+	"Questions[0].Against": func(k *dualprocess.Task) {
+		k.Questions = []dualprocess.Question{{Text: "red", Answer: "Yes", Against: "Yes"}}
+	},
+	"Unroll":         func(k *dualprocess.Task) { k.Unroll = 5 },
+	"StepWeights":    func(k *dualprocess.Task) { k.StepWeights = []float64{1, 2, 3} },
+	"StepWeights[1]": func(k *dualprocess.Task) { k.StepWeights = []float64{1, -2, 3, 4} },
+	"Anchor":         func(k *dualprocess.Task) { k.Anchor.Every = 3 },
+	"Anchor.Weight":  func(k *dualprocess.Task) { k.Anchor.Weight = -1 },
+	"Anchor.Every":   func(k *dualprocess.Task) { k.Anchor = dualprocess.Anchor{Weight: 1, Every: -1} },
+	"Judge":          func(k *dualprocess.Task) { k.Judge.Scorer = other },
+	"Judge.Verifier": func(k *dualprocess.Task) { judged(k).Verifier = k.Verifier },
+	"Judge.Scorer":   func(k *dualprocess.Task) { judged(k).Scorer = (*eye)(nil) },
+	"Judge.Gap":      func(k *dualprocess.Task) { judged(k).Gap = -1 },
+	"Judge.Questions[0].Text": func(k *dualprocess.Task) {
+		judged(k).Questions = []dualprocess.Question{{Answer: "Yes"}}
+	},
+	"Bounds":         func(k *dualprocess.Task) { k.Bounds.Dark = .1 },
+	"Bounds.Dark":    func(k *dualprocess.Task) { judged(k); k.Bounds.Dark = 2 },
+	"Bounds.Edges":   func(k *dualprocess.Task) { judged(k); k.Bounds.Edges = .9 },
+	"Bounds.Spread":  func(k *dualprocess.Task) { judged(k); k.Bounds.Spread = 2 },
+	"Bounds.Entropy": func(k *dualprocess.Task) { judged(k); k.Bounds.Entropy = math.NaN() },
+}
+
+// judged gives a task a judge, which it returns, and the one seed that takes.
+func judged(k *dualprocess.Task) *dualprocess.Judge {
+	k.StopAt.Seeds, k.Judge.Scorer = []int64{1}, other
+	return &k.Judge
 }
 
 func TestTaskErrorsNameTheField(t *testing.T) {

@@ -113,6 +113,20 @@ func (d *distiller) apply(out []*tensors.Tensor, err error) ([]float32, error) {
 	return values, nil
 }
 
+// moveAnchor makes the anchor the adapter as it is now, where that is due.
+func (d *distiller) moveAnchor() error {
+	if d.Anchor.Weight == 0 || d.made%d.Anchor.Every != 0 {
+		return nil
+	}
+	now, err := d.snapshot()
+	if err != nil {
+		return err
+	}
+	graphs.Release(d.anchor...)
+	d.anchor = now.Params()
+	return nil
+}
+
 // fused is the graph of a whole update of a single micro-batch.
 func (d *distiller) fused(in *cursor) []*Node {
 	params, grads, values := d.gradients(in)

@@ -8,6 +8,8 @@
 //   - commonsense: winter lakes are frozen and lamps at night lit; summer and day stay.
 //   - latents: the same gradient spent on latents instead of weights.
 //   - custom: a generator, a verifier and an overlay of your own, in one file.
+//   - mine: pictures that the verifier is wrong about, found by reward hacking, as a data
+//     set for training it further.
 //
 // serve is another kind of program: a service over HTTP that trains what clients ask
 // for, shows pictures on the way, and makes pictures with every adapter.

@@ -59,10 +59,14 @@ func (r rowRecord) p() float64 { return float64(r.P[0].Mean) }
 const (
 	changeOfP   = .05 // a smaller change of P(answer) is none
 	lostVariety = .6  // share of the variety whose loss is a loss of quality
+	toldVariety = .3  // and whose loss is told
+	sureOf      = 2   // standard errors beyond which a fall of a quality is no chance
 )
 
 // judge passes the verdict on a group, gauge by gauge: what is asked for must
-// improve with P(answer), and nothing else may become worse.
+// improve with P(answer), and nothing else may become worse by more than its tolerance.
+// What became worse by less is told, unless it may be chance: nothing is said to be fine
+// that is not.
 func (c *Control) judge(g groupRecord) {
 	if g.Before.Pictures == 0 || g.After.Pictures == 0 {
 		return
@@ -73,11 +77,42 @@ func (c *Control) judge(g groupRecord) {
 	for k, gauge := range c.gauges() {
 		before, after := gauge.better(g.Before.Gauges[k]), gauge.better(g.After.Gauges[k])
 		what := fmt.Sprintf("%s went from %s to %s", gauge.Name, gauge.mean(g.Before.Gauges[k]), gauge.mean(g.After.Gauges[k]))
-		c.suspect(g, what, k == 0 && !gauge.Guard, before, after, gauge.Tolerance)
+		asked := k == 0 && !gauge.Guard
+		c.suspect(g, what, asked, before, after, gauge.Tolerance)
+		if !asked && g.fell(k, gauge.Less) {
+			c.record.Suffered = append(c.record.Suffered, what)
+		}
 	}
 	before, after := float64(g.Before.Variety), float64(g.After.Variety)
 	what := fmt.Sprintf("the variety of the pictures went from %.3f to %.3f", before, after)
 	c.suspect(g, what, false, before, after, lostVariety*before)
+	if before-after > toldVariety*before {
+		c.record.Suffered = append(c.record.Suffered, what)
+	}
+}
+
+// fell tells whether a gauge became worse, picture by picture of the same prompt and
+// seed, by more than chance.
+func (g groupRecord) fell(gauge int, less bool) bool {
+	type key struct {
+		prompt string
+		seed   int64
+	}
+	before := map[key]float64{}
+	for _, p := range g.Pictures {
+		if p.Weight == 0 {
+			before[key{p.Prompt, p.Seed}] = float64(p.Gauges[gauge])
+		}
+	}
+	var falls []float64
+	for _, p := range g.Pictures {
+		if was, known := before[key{p.Prompt, p.Seed}]; known && p.Weight != 0 {
+			fall := was - float64(p.Gauges[gauge])
+			falls = append(falls, choose(less, -fall, fall))
+		}
+	}
+	s := sumUp(falls)
+	return float64(s.Mean) > sureOf*float64(s.Spread)/math.Sqrt(float64(s.Count))
 }
 
 // suspect asks for a judgement about one gauge, what was asked for or a quality,

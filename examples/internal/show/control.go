@@ -29,6 +29,9 @@ type Control struct {
 func (r *Run) Control(name string, t dualprocess.Task, measure Gauge, quality ...Gauge) *Control {
 	r.adjust(&t)
 	c := &Control{name: name, run: r, measure: measure, quality: quality}
+	if r.flags.guard {
+		c.guard(&t)
+	}
 	c.record = newControlRecord(name, t)
 	for _, g := range c.gauges() {
 		c.record.Gauges = append(c.record.Gauges, g.Name)
@@ -45,7 +48,7 @@ func (r *Run) Control(name string, t dualprocess.Task, measure Gauge, quality ..
 		r.printf("  question %d: %s → %s\n", k+1, q.Text, q.Answer)
 	}
 	if r.flags.hack {
-		r.printf("  -hack: learning rate %g and no guard; expect the verifier to be fooled\n", t.LearningRate)
+		r.printf("  -hack: learning rate %g and no guard%s; expect the verifier to be fooled\n", t.LearningRate, choose(r.flags.guard, " but those that watch", ""))
 	}
 	return c
 }
@@ -124,6 +127,7 @@ func (c *Control) Keep(a *lora.Adapter, err error) (*lora.Adapter, error) {
 	}
 	c.record.Adapter = path
 	c.run.printf("  %d updates in %.1f s (%s): %s\n", last.Number, last.Seconds, c.record.Ended, path)
+	c.printFindings()
 	return a, c.run.write()
 }
 

@@ -29,6 +29,7 @@ type flags struct {
 	drift           float64
 	stop            float64
 	short, hack     bool
+	guard           bool
 
 	given map[string]bool // names of the flags on the command line
 }
@@ -91,6 +92,7 @@ func (f *flags) register(set *flag.FlagSet, example string) {
 	set.StringVar(&f.backend, "backend", "", "xla:cuda, xla:cpu or go (the fastest here unless given)")
 	set.StringVar(&f.out, "out", filepath.Join("out", example), "folder for the results")
 	set.BoolVar(&f.short, "short", false, "a few updates and seeds, to see that everything works")
+	set.BoolVar(&f.guard, "guard", false, "validate on the way, with the measurement as a judge and bounds on the pictures, and keep the best adapter that they do not suspect")
 	set.BoolVar(&f.hack, "hack", false, "show reward hacking: ten times the learning rate and no guard")
 }
 

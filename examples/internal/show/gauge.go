@@ -25,6 +25,9 @@ type Gauge struct {
 	Guard bool
 	// Share prints means as percentages; Of gives 1 or 0.
 	Share bool
+	// Half is the value at which a judge would be of two minds whether the picture is as
+	// asked; 0 where the value is itself a probability.
+	Half float64
 }
 
 // Stat sums up numbers; those that are NaN do not count.

@@ -34,7 +34,7 @@ func captioned(g Gauge, of func(p *world.Picture, caption world.Scene) float64, 
 // in its colours, a readable drawing of the right thing, both objects, the lake,
 // the lamp.
 func Subject() Gauge {
-	g := Gauge{Name: "subject there", Share: true, Tolerance: .1}
+	g := Gauge{Name: "subject there", Share: true, Tolerance: .05}
 	return captioned(g, func(p *world.Picture, caption world.Scene) float64 {
 		return truth(measuring.SubjectThere(p, caption))
 	}, world.Families()...)
@@ -42,7 +42,7 @@ func Subject() Gauge {
 
 // Horizon measures how far the horizon is from a row, in heights of the picture.
 func Horizon(row float64) Gauge {
-	return Gauge{Name: "distance", Less: true, Tolerance: .01, Of: func(p image.Image, _ string) float64 {
+	return Gauge{Name: "distance", Less: true, Tolerance: .01, Half: .08, Of: func(p image.Image, _ string) float64 {
 		at, confidence := measuring.Horizon(world.FromImage(p))
 		if confidence < measuring.HorizonSure {
 			return math.NaN()
@@ -60,7 +60,7 @@ func Palette() Gauge {
 // Stroke measures the width of a drawing's lines in pixels of a picture of 64;
 // thinner is better or wider is. There is no width on empty paper.
 func Stroke(thinner bool) Gauge {
-	return Gauge{Name: "stroke width", Less: thinner, Tolerance: .1, Of: func(p image.Image, _ string) float64 {
+	return Gauge{Name: "stroke width", Less: thinner, Tolerance: .1, Half: choose(thinner, 1.8, 2.6), Of: func(p image.Image, _ string) float64 {
 		if w := measuring.StrokeWidth(world.FromImage(p)); w > 0 {
 			return w
 		}
@@ -98,7 +98,7 @@ func Ice() Gauge { return amount("ice", world.Lake) }
 func Light() Gauge { return amount("light", world.Lamp) }
 
 func amount(name string, f world.Family) Gauge {
-	return captioned(Gauge{Name: name, Tolerance: .05}, func(p *world.Picture, _ world.Scene) float64 {
+	return captioned(Gauge{Name: name, Tolerance: .05, Half: .5}, func(p *world.Picture, _ world.Scene) float64 {
 		return measuring.Amount(p, f)
 	}, f)
 }

@@ -38,6 +38,7 @@ type controlRecord struct {
 	Learned   bool                      `json:"learned"` // P(answer) rose
 	Failed    bool                      `json:"failed"`  // P(answer) fell
 	Suspected []string                  `json:"suspected_reward_hacking"`
+	Suffered  []string                  `json:"suffered"` // qualities that fell, by more than chance
 	Groups    []groupRecord             `json:"groups"`
 }
 
@@ -72,6 +73,8 @@ type updateRecord struct {
 	LearningRate Number `json:"learning_rate"`
 	Skipped      bool   `json:"skipped,omitempty"`
 	Seconds      Number `json:"seconds"`
+
+	Findings *findingsRecord `json:"findings,omitempty"` // of -guard
 }
 
 type groupRecord struct {
@@ -98,7 +101,7 @@ type pictureRecord struct {
 }
 
 func newControlRecord(name string, t dualprocess.Task) *controlRecord {
-	r := &controlRecord{Name: name, Suspected: []string{}, Task: taskRecord{
+	r := &controlRecord{Name: name, Suspected: []string{}, Suffered: []string{}, Task: taskRecord{
 		Prompts: t.Prompts, Rank: t.Adapter.Rank, Weight: Number(t.Weight), LearningRate: Number(t.LearningRate),
 		Updates: t.Updates, Batch: t.Batch, Drift: Number(t.Drift), Preserve: t.Preserve.Prompts,
 		PreserveWeight: Number(t.Preserve.Weight), StopAt: Number(t.StopAt.P), Seed: t.Seed,
@@ -114,7 +117,7 @@ func newUpdateRecord(u dualprocess.Update) updateRecord {
 	return updateRecord{
 		Number: u.Number, Loss: Number(u.Loss), P: Number(u.MeanP), Step: u.Step, GradientNorm: Number(u.GradientNorm),
 		Drift: Number(u.Drift), Preserved: Number(u.Preserved), LearningRate: Number(u.LearningRate),
-		Skipped: u.Skipped, Seconds: Number(u.Elapsed.Seconds()),
+		Skipped: u.Skipped, Seconds: Number(u.Elapsed.Seconds()), Findings: newFindingsRecord(u.Findings),
 	}
 }
 

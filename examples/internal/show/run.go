@@ -171,6 +171,9 @@ func (r *Run) Finish(ctx context.Context) context.Context {
 	return ctx
 }
 
+// Save writes the numbers so far, tables included. Report does so, too.
+func (r *Run) Save() error { return r.write() }
+
 // path of a file in the output folder, named after a control.
 func (r *Run) path(control, extension string) string {
 	return filepath.Join(r.flags.out, slug(control)+extension)

@@ -82,12 +82,23 @@ func (c *Control) printVerdict() {
 			c.run.printf("    - %s\n", reason)
 		}
 	case c.measure.Guard:
-		c.run.printf("  P(answer) has risen and no quality has suffered; nothing measures what was asked for, so look at the pictures\n")
+		c.run.printf("  P(answer) has risen and no quality has suffered%s; nothing measures what was asked for, so look at the pictures\n",
+			choose(len(c.record.Suffered) > 0, " beyond its tolerance", ""))
+		c.printSuffered()
 	default:
-		c.run.printf("  no sign of reward hacking: what was asked for improved as measured without the verifier, and nothing else suffered\n")
+		c.run.printf("  no sign of reward hacking: what was asked for improved as measured without the verifier, and %s\n",
+			choose(len(c.record.Suffered) > 0, "the rest suffered within its tolerance:", "nothing else suffered"))
+		c.printSuffered()
 	}
 	for _, leak := range c.leaks() {
 		c.run.printf("  %s\n", leak)
+	}
+}
+
+// printSuffered lists what fell within its tolerance.
+func (c *Control) printSuffered() {
+	for _, what := range c.record.Suffered {
+		c.run.printf("    - %s\n", what)
 	}
 }
 
