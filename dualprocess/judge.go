@@ -28,9 +28,9 @@ type Judge struct {
 	// between its P(answer) and the judge's may have widened; beyond it, reward hacking is
 	// suspected. 0 = 0.75: the judge must have risen by a quarter as much. It is a share,
 	// as no two models are sure of the same to the same degree; rises up to 0.05 are none.
-	// With the pocket models and measurements as judges, the gap widened by 0.55 of the
-	// rise at most at the examples' defaults (horizon, thick lines, depth), and by 1.1 for a
-	// horizon at 30 times the learning rate, where the judge's P(answer) fell.
+	// With the pocket models and measurements as judges, the gap widened by at most 0.7
+	// of the rise at the examples' defaults (horizon, thick lines, depth, frozen lake), early
+	// on, and by 1.1 for a horizon at 30 times the learning rate, where the judge's fell.
 	Gap float64
 }
 

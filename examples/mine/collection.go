@@ -21,19 +21,23 @@ import (
 )
 
 // opinion says P(Yes) of a question about pictures; NaN where it cannot tell.
-type opinion func(ctx context.Context, q dualprocess.Question, pictures []image.Image) ([]float64, error)
+type opinion func(ctx context.Context, q dualprocess.Question, pictures []dualprocess.Rating) ([]float64, error)
 
 // How far from the line, in heights, a horizon still lies on it, and from where on it
-// clearly does not: a person would not label what is between.
+// clearly does not: a person would not label what is between. Nor can be told what the
+// measurement is not sure of, or finds in colours that its landscapes do not have: there
+// it is the measurement that the picture fools.
 const (
-	onLine  = .035
-	offLine = .09
+	onLine   = .035
+	offLine  = .09
+	sureFrom = .9
+	nearTo   = .045
 )
 
 // secondOpinion is that of the vision-language model in a folder, or of the measurement.
 func secondOpinion(ctx context.Context, rt *backends.Runtime, row float64, folder string) (opinion, error) {
 	if folder == "" {
-		return func(_ context.Context, _ dualprocess.Question, pictures []image.Image) ([]float64, error) {
+		return func(_ context.Context, _ dualprocess.Question, pictures []dualprocess.Rating) ([]float64, error) {
 			return measured(pictures, row), nil
 		}, nil
 	}
@@ -41,9 +45,13 @@ func secondOpinion(ctx context.Context, rt *backends.Runtime, row float64, folde
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context, q dualprocess.Question, pictures []image.Image) ([]float64, error) {
+	return func(ctx context.Context, q dualprocess.Question, pictures []dualprocess.Rating) ([]float64, error) {
 		q.Answer = "Yes"
-		p, err := dualprocess.Score(ctx, rt, v, []dualprocess.Question{q}, pictures...)
+		images := make([]image.Image, len(pictures))
+		for k, r := range pictures {
+			images[k] = r.Image
+		}
+		p, err := dualprocess.Score(ctx, rt, v, []dualprocess.Question{q}, images...)
 		if err != nil {
 			return nil, err
 		}
@@ -56,12 +64,14 @@ func secondOpinion(ctx context.Context, rt *backends.Runtime, row float64, folde
 }
 
 // measured is the opinion of the measurement.
-func measured(pictures []image.Image, row float64) []float64 {
+func measured(pictures []dualprocess.Rating, row float64) []float64 {
 	yes := make([]float64, len(pictures))
-	for k, p := range pictures {
-		at, sure := measuring.Horizon(world.FromImage(p))
+	for k, r := range pictures {
+		picture := world.FromImage(r.Image)
+		caption, err := world.Parse(r.Prompt)
+		at, sure := measuring.Horizon(picture)
 		switch distance := math.Abs(at - row); {
-		case sure < measuring.HorizonSure:
+		case err != nil || sure < sureFrom || measuring.PaletteError(picture, caption) > nearTo:
 			yes[k] = math.NaN()
 		case distance <= onLine:
 			yes[k] = 1
@@ -104,11 +114,7 @@ type collection struct {
 // look asks for second opinions of pictures that a question was asked about after so
 // many updates.
 func (c *collection) look(ctx context.Context, q dualprocess.Question, update int, ratings ...dualprocess.Rating) error {
-	pictures := make([]image.Image, len(ratings))
-	for k, r := range ratings {
-		pictures[k] = r.Image
-	}
-	second, err := c.ask(ctx, q, pictures)
+	second, err := c.ask(ctx, q, ratings)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,7 @@
 //
 // The second opinion is the measurement on the picture unless -second names a folder
 // with a vision-language model. A first training makes pictures that the verifier shall
-// say Yes to, a second one pictures that it shall say No to.
+// say Yes to; a second goes on from there and makes pictures that it shall say No to.
 //
 // For every picture there is the PNG that the verifier saw, with the overlay, and one
 // line in mined.jsonl: question, the answer of the second opinion as the label, what the
@@ -60,9 +60,13 @@ func mine(ctx context.Context, run *show.Run, row float64, second string) error 
 		return err
 	}
 	found := &collection{line: line, ask: ask}
+	var adapter *lora.Adapter
 	for _, answer := range []string{"Yes", "No"} {
 		task := task(dualprocess.Task{Runtime: rt, Generator: g, Verifier: v}, line, answer, run.Seeds())
-		if err := found.please(ctx, run, task, show.Horizon(row)); err != nil {
+		if adapter != nil {
+			task.Start, task.Adapter = adapter, lora.Config{}
+		}
+		if adapter, err = found.please(ctx, run, task, show.Horizon(row)); err != nil {
 			return err
 		}
 		if ctx.Err() != nil || run.Short() {
@@ -76,7 +80,7 @@ func mine(ctx context.Context, run *show.Run, row float64, second string) error 
 }
 
 // please distils and looks at the pictures on the way, and before and after.
-func (c *collection) please(ctx context.Context, run *show.Run, task dualprocess.Task, measure show.Gauge) error {
+func (c *collection) please(ctx context.Context, run *show.Run, task dualprocess.Task, measure show.Gauge) (*lora.Adapter, error) {
 	control := run.Control("pictures for "+task.Questions[0].Answer, task, measure, show.Subject())
 	task = control.Task
 	task.Snapshots.Do = func(s *dualprocess.Snapshot) error {
@@ -84,7 +88,7 @@ func (c *collection) please(ctx context.Context, run *show.Run, task dualprocess
 	}
 	adapter, err := control.Keep(dualprocess.Distill(ctx, task))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ctx = run.Finish(ctx)
 	ratings, err := dualprocess.Evaluate(ctx, dualprocess.Evaluation{
@@ -92,26 +96,30 @@ func (c *collection) please(ctx context.Context, run *show.Run, task dualprocess
 		Questions: task.Questions, Prompts: task.Prompts, Seeds: task.Snapshots.Seeds, Batch: 16, Progress: control.Watch(),
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, r := range ratings {
 		if r.Weight == 0 { // the others have been looked at
 			if err := c.look(ctx, task.Questions[0], 0, r); err != nil {
-				return err
+				return nil, err
 			}
 		}
 	}
-	return control.Report(show.Group{Name: "the verifier's wish, without a guard", Ratings: ratings})
+	return adapter, control.Report(show.Group{Name: "the verifier's wish, without a guard", Ratings: ratings})
 }
 
 // task makes pictures that the verifier gives an answer to, whatever becomes of them:
-// the rate is far too high, and nothing guards.
+// the rate is twice what is good for them, and nothing guards. At a far higher one there
+// is soon nothing left to be measured.
 func task(task dualprocess.Task, line overlay.Solid, answer string, seeds []int64) dualprocess.Task {
 	task.Questions = []dualprocess.Question{{Text: "Does the horizon lie on the red line?", Answer: answer, Overlay: line}}
-	task.Prompts = []string{"a meadow by day", "a desert by day with a tree", "a sea at sunset", "a snowfield by day with a house"}
+	task.Prompts = []string{
+		"a meadow by day", "a desert by day with a tree", "a sea at sunset", "a snowfield by day with a house",
+		"a meadow at night", "a desert at night", "a sea by day with clouds", "a snowfield at sunset with a tree",
+	}
 	task.Adapter, task.Weight = lora.Config{Rank: 8, Init: lora.FanIn}, 1
-	task.LearningRate, task.Beta2 = 0.03, 0.99
-	task.Updates, task.Batch, task.EndStep = 40, 8, 6
-	task.Snapshots = dualprocess.Snapshots{Every: 5, Seeds: seeds[:min(len(seeds), 8)]}
+	task.LearningRate, task.Beta2 = 0.006, 0.99
+	task.Updates, task.Batch, task.EndStep = 24, 8, 6
+	task.Snapshots = dualprocess.Snapshots{Every: 3, Seeds: seeds} // most is found on the way
 	return task
 }

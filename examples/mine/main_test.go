@@ -30,8 +30,14 @@ func drawn(t *testing.T, row float64) *image.NRGBA {
 
 func TestMeasured(t *testing.T) {
 	blank := image.NewNRGBA(image.Rect(0, 0, 64, 64))
-	got := measured([]image.Image{drawn(t, .3), drawn(t, .7), drawn(t, .36), blank}, .3)
+	var ratings []dualprocess.Rating
+	for _, p := range []*image.NRGBA{drawn(t, .3), drawn(t, .7), drawn(t, .36), blank, drawn(t, .3)} {
+		ratings = append(ratings, dualprocess.Rating{Prompt: "a meadow by day", Image: p})
+	}
+	ratings[4].Prompt = "a desert at night"
+	got := measured(ratings, .3)
 	assert.Equal(t, []float64{1, 0}, got[:2])
+	assert.True(t, math.IsNaN(got[4]), "it has not the colours of its caption")
 	assert.True(t, math.IsNaN(got[2]), "a person would not label it")
 	assert.True(t, math.IsNaN(got[3]), "there is no horizon")
 }

@@ -12,7 +12,7 @@ import (
 // those that dualprocess.Bounds tells of.
 const guardedSeeds = 2
 
-var guardedBounds = dualprocess.Bounds{Dark: .075, Edges: 1.75, Entropy: .6, Spread: 2}
+var guardedBounds = dualprocess.Bounds{Dark: .075, Entropy: .6, Spread: 2.5}
 
 // guard puts the guards of -guard into a task: the measurement is the judge.
 func (c *Control) guard(t *dualprocess.Task) {
