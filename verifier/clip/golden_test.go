@@ -18,7 +18,7 @@ const tolerance = 1e-4 // of the largest element
 
 // about is golden.json.
 type about struct {
-	Prompts, Pictures []string
+	Captions, Pictures []string
 }
 
 // TestGolden compares what transformers' CLIPModel and torchmetrics' CLIPScore make of
@@ -41,7 +41,7 @@ func TestGolden(t *testing.T) {
 }
 
 func compareTexts(t *testing.T, m *Model, f *golden.Fixture, a about) {
-	for k, prompt := range a.Prompts {
+	for k, prompt := range a.Captions {
 		key := "text." + string(rune('0'+k))
 		ids, err := m.prompter.IDs(prompt)
 		require.NoError(t, err)
@@ -85,8 +85,8 @@ func compareScores(t *testing.T, m *Model, f *golden.Fixture, a about, pictures 
 	cosines, _ := f.Floats(t, "cosine")
 	scores, _ := f.Floats(t, "score")
 	for i, img := range pictures {
-		for j, prompt := range a.Prompts {
-			at := i*len(a.Prompts) + j
+		for j, prompt := range a.Captions {
+			at := i*len(a.Captions) + j
 			if prompt == "" {
 				continue // is refused
 			}

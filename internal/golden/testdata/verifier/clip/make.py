@@ -54,15 +54,15 @@ def picture(height, width, seed):
     return np.clip(127 + 100 * np.stack(waves, -1) + noise, 0, 255).astype(np.uint8)
 
 
-prompts = ["a photo of a lighthouse above the ocean", "", "a small robot, it's sitting on the 2 chairs!", "horse " * 100]
+captions = ["a photo of a lighthouse above the ocean", "", "a small robot, it's sitting on the 2 chairs!", "horse " * 100]
 pictures = {"own": picture(side, side, 1), "wide": picture(45, 61, 2), "small": picture(21, 20, 3)}
 tensors, about = {}, {
-    "name": "clip", "model": "model", "projection": projection, "prompts": prompts, "pictures": list(pictures),
+    "name": "clip", "model": "model", "projection": projection, "captions": captions, "pictures": list(pictures),
     "versions": {"torch": torch.__version__, "transformers": transformers.__version__, "torchmetrics": torchmetrics.__version__},
 }
 with torch.no_grad():
-    for k, prompt in enumerate(prompts):
-        ids = tokenizer(prompt, padding="max_length", truncation=True, return_tensors="pt").input_ids
+    for k, caption in enumerate(captions):
+        ids = tokenizer(caption, padding="max_length", truncation=True, return_tensors="pt").input_ids
         tensors[f"text.{k}.ids"] = ids[0].int()
         tensors[f"text.{k}.embeds"] = model.get_text_features(input_ids=ids).pooler_output[0]
     for name, img in pictures.items():
@@ -71,14 +71,14 @@ with torch.no_grad():
         tensors[f"image.{name}.resized"] = resized[0].permute(1, 2, 0).float()
         own = processor(images=Image.fromarray(img), return_tensors="pt").pixel_values
         tensors[f"image.{name}.embeds"] = model.get_image_features(pixel_values=own).pooler_output[0]
-    text = torch.stack([tensors[f"text.{k}.embeds"] for k in range(len(prompts))])
+    text = torch.stack([tensors[f"text.{k}.embeds"] for k in range(len(captions))])
     image = torch.stack([tensors[f"image.{name}.embeds"] for name in pictures])
     cosine = torch.nn.functional.normalize(image, dim=-1) @ torch.nn.functional.normalize(text, dim=-1).T
     tensors["cosine"] = cosine
     from torchmetrics.functional.multimodal.clip_score import _clip_score_update
     scores = torch.zeros_like(cosine)
     for i in range(len(pictures)):
-        for j in range(len(prompts)):
+        for j in range(len(captions)):
             # torchmetrics' own computation, given the numbers that the processors above make of picture and text.
             fake = lambda text=None, images=None, **_: transformers.BatchEncoding(
                 {"input_ids": tensors[f"text.{j}.ids"][None].long(), "attention_mask": torch.ones(1, 77)} if text else
