@@ -29,6 +29,9 @@ const matrixEnv = "DUALPROCESS_MATRIX"
 // at least once; DUALPROCESS_MATRIX=1 tries all pairs, for minutes. What is new joins by
 // its fixture.
 func TestDistillMatrix(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains")
+	}
 	rt, err := backends.Open(t.Context(), backends.Options{Backend: backend(), NoDownload: true})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, rt.Close()) })

@@ -72,6 +72,9 @@ func (s *scripted) Latents(seeds ...int64) (*tensors.Tensor, error) {
 // TestGoldenEndToEnd compares the distillation's losses, gradients, weights and
 // pictures.
 func TestGoldenEndToEnd(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains")
+	}
 	rt := golden.Runtime(t)
 	for _, f := range golden.Fixtures(t, golden.EndToEnd) {
 		t.Run(f.Name, func(t *testing.T) {

@@ -38,11 +38,14 @@ type examiner struct {
 
 // TestQuality is about the embedded weights, on the fastest backend here.
 func TestQuality(t *testing.T) {
+	if testing.Short() {
+		t.Skip("asks thousands of questions")
+	}
 	rt := golden.Fastest(t)
 	v, err := Open(t.Context(), rt, Options{})
 	require.NoError(t, err)
 	x := &examiner{v, newExam(t, v), 1200}
-	if testing.Short() || rt.Name == "go" {
+	if rt.Name == "go" {
 		x.scenes = 300
 	}
 	t.Run("answers", x.testAnswers)

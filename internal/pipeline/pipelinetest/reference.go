@@ -107,6 +107,9 @@ type Group struct {
 }
 
 func (g Group) belongs(part golden.Part) bool {
+	if g.Long && testing.Short() {
+		return false
+	}
 	return part == golden.Everything || part == golden.Essence && g.Essential || part == golden.Most && !g.Long
 }
 
@@ -133,7 +136,7 @@ func (r *Reference) finalize() {
 // Covered fails for keys that no test asked for, but for those with one of the
 // given beginnings.
 func (r *Reference) Covered(t *testing.T, elsewhere ...string) {
-	if r.part == golden.Most {
+	if r.part == golden.Most || testing.Short() {
 		elsewhere = append(elsewhere, r.long...)
 	}
 	for _, key := range r.Unread() {
