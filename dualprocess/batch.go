@@ -76,21 +76,18 @@ func (d *distiller) nextBatch(ctx context.Context, step, keptStep int) (b microB
 func (d *distiller) nextLearning(ctx context.Context, step int) (p *pictures, err error) {
 	seeds, rows := d.draws.next(d.Batch)
 	p = &pictures{i: d.index(step), rows: rows}
-	if d.Timesteps == Renoise {
-		latents, err := d.renoised(ctx, p.i, seeds, rows)
-		p.state = []*tensors.Tensor{latents}
+	if d.startSize() > 1 {
+		p.state, err = d.denoiser.stateFromSeeds(ctx, d.adapted(), seeds, rows, step)
 		return p, err
 	}
-	if p.state, err = d.denoiser.stateFromSeeds(ctx, d.adapted(), seeds, rows, step); err != nil {
-		return nil, err
+	var latents *tensors.Tensor
+	if d.Timesteps == Renoise {
+		latents, err = d.renoised(ctx, p.i, seeds, rows)
+	} else {
+		latents, err = d.denoiser.fromSeeds(ctx, d.adapted(), seeds, rows, step)
 	}
-	if n := d.startSize(); n < len(p.state) {
-		if step > 0 { // before it, all of the state are the same latents
-			graphs.Release(p.state[n:]...)
-		}
-		p.state = p.state[:n]
-	}
-	return p, nil
+	p.state = []*tensors.Tensor{latents}
+	return p, err
 }
 
 // startSize is the number of tensors of a state that the graph of gradients begins

@@ -70,7 +70,7 @@ func (b *Bench) Train(ctx context.Context, name string, t dualprocess.Task) (*lo
 	if err != nil {
 		return nil, err
 	}
-	file := filepath.Join(b.folder, adapters, b.study, slug(name)+".safetensors")
+	file := filepath.Join(b.folder, adapters, b.study, files.Slug(name)+".safetensors")
 	if _, err := os.Stat(file); err == nil {
 		return lora.Load(file, layers)
 	} else if !errors.Is(err, fs.ErrNotExist) {
@@ -130,7 +130,7 @@ func (b *Bench) samplerFor(t dualprocess.Task, pictures int) (*dualprocess.Sampl
 // Keep writes a picture of the cell at hand under a name that is the picture's alone in
 // it, and returns its file as samples have it.
 func (b *Bench) Keep(img image.Image, name string) (string, error) {
-	file := path.Join("pictures", b.study, fmt.Sprintf("%04d-%s.png", b.done, slug(name)))
+	file := path.Join("pictures", b.study, fmt.Sprintf("%04d-%s.png", b.done, files.Slug(name)))
 	full := filepath.Join(b.folder, filepath.FromSlash(file))
 	if err := os.MkdirAll(filepath.Dir(full), 0o777); err != nil {
 		return "", err
@@ -142,7 +142,7 @@ func (b *Bench) Keep(img image.Image, name string) (string, error) {
 // same study, and else makes it and keeps it in a file. It is for what may come out
 // otherwise the next time, such as the words of a model.
 func once[T any](b *Bench, name string, find func() (T, error)) (value T, err error) {
-	file := filepath.Join(b.folder, "written", b.study, slug(name)+".json")
+	file := filepath.Join(b.folder, "written", b.study, files.Slug(name)+".json")
 	if data, err := os.ReadFile(file); err == nil {
 		return value, json.Unmarshal(data, &value)
 	} else if !errors.Is(err, fs.ErrNotExist) {

@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"image"
 	"iter"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 
+	"github.com/dualprocess/dualprocess-go/internal/pixels"
 	"github.com/dualprocess/dualprocess-go/overlay"
 )
 
@@ -25,6 +28,8 @@ type Quality struct {
 	// negative = no intervals. Options.Bootstrap's level and seed count, its draws do not.
 	Resamples int
 	Short     bool // 8 pictures of each set, and 4 resamples
+
+	seen map[looked][][]float64 // features of the real pictures and of the last row's
 }
 
 // Pictures is a stream of pictures that can be gone through again.
@@ -96,6 +101,7 @@ func (s *Quality) Plan() (Plan, error) {
 	if s.Short {
 		s.Resamples = min(s.Resamples, 4)
 	}
+	s.seen = map[looked][][]float64{}
 	settings := qualitySettings{Real: s.Real.Name, Resamples: s.Resamples, Short: s.Short}
 	p := Plan{Name: "table5", Title: "Table 5: distance of generated pictures from real ones"}
 	for _, g := range s.Generated {
@@ -121,11 +127,12 @@ type qualitySettings struct {
 
 // Measure computes one distance, and those of sets that were drawn anew.
 func (s *Quality) Measure(ctx context.Context, b *Bench, c Cell) (m Measurement, err error) {
-	g := s.Generated[slices.IndexFunc(s.Generated, func(g NamedPictures) bool { return g.Row == c.Row })]
-	d := s.Distances[slices.IndexFunc(s.Distances, func(d Distance) bool { return d.Name == c.Column })]
+	row := slices.IndexFunc(s.Generated, func(g NamedPictures) bool { return g.Row == c.Row })
+	column := slices.IndexFunc(s.Distances, func(d Distance) bool { return d.Name == c.Column })
+	d, tower := s.Distances[column], s.tower(column)
 	var sets [2][][]float64
-	for k, pictures := range []Pictures{s.Real, g.Pictures} {
-		if sets[k], err = s.features(ctx, b, d.Features, pictures); err != nil {
+	for k, of := range []looked{{realRow, tower}, {row, tower}} {
+		if sets[k], err = s.look(ctx, b, of); err != nil {
 			return m, err
 		}
 	}
@@ -154,43 +161,87 @@ func (s *Quality) Measure(ctx context.Context, b *Bench, c Cell) (m Measurement,
 // resampled is the value of a sample: the distance of a set that was drawn anew.
 const resampled = "resampled distance"
 
-// featureBatch is how many pictures are looked at together.
-const featureBatch = 16
+// featureBatch is how many pictures are looked at together, and shortPictures how many
+// of each set in the short form.
+const (
+	featureBatch  = 16
+	shortPictures = 8
+)
+
+// looked says of which pictures features are, and by what.
+type looked struct {
+	row   int // of generated pictures, or realRow
+	tower int // the first column with these features
+}
+
+const realRow = -1
+
+// tower is the first column that has the features of one.
+func (s *Quality) tower(column int) int {
+	f := s.Distances[column].Features
+	if !reflect.ValueOf(f).Comparable() {
+		return column
+	}
+	return slices.IndexFunc(s.Distances, func(d Distance) bool {
+		return reflect.ValueOf(d.Features).Comparable() && d.Features == f
+	})
+}
+
+// look returns the features of a set of pictures, which it looks at unless a cell before
+// has: the real ones are those of all rows, and the columns of a row often have one tower.
+func (s *Quality) look(ctx context.Context, b *Bench, of looked) ([][]float64, error) {
+	if vectors, ok := s.seen[of]; ok {
+		return vectors, nil
+	}
+	pictures := s.Real
+	if of.row != realRow {
+		pictures = s.Generated[of.row].Pictures
+		maps.DeleteFunc(s.seen, func(old looked, _ [][]float64) bool { return old.row != realRow && old.row != of.row })
+	}
+	vectors, err := s.features(ctx, b, s.Distances[of.tower].Features, pictures)
+	if err == nil {
+		s.seen[of] = vectors
+	}
+	return vectors, err
+}
 
 // features looks at all pictures of a stream.
 func (s *Quality) features(ctx context.Context, b *Bench, f Features, pictures Pictures) ([][]float64, error) {
-	var out [][]float64
-	var batch []image.Image
-	flush := func() error {
-		if len(batch) == 0 {
-			return ctx.Err()
-		}
-		vectors, err := f.Features(ctx, batch...)
-		if err != nil {
-			return err
-		}
-		if len(vectors) != len(batch) {
-			return fmt.Errorf("%w: %T gave %d vectors for %d pictures", ErrSettings, f, len(vectors), len(batch))
-		}
-		out, batch = append(out, vectors...), batch[:0]
-		b.report("features of "+pictures.Name, len(out), 0)
-		return ctx.Err()
+	all := pictures.All
+	if s.Short {
+		all = first(all, shortPictures)
 	}
-	for img, err := range pictures.All {
+	var out [][]float64
+	for batch, err := range pixels.Batches(all, featureBatch) {
 		if err != nil {
 			return nil, err
 		}
-		if batch = append(batch, img); len(batch) == featureBatch {
-			if err := flush(); err != nil {
-				return nil, err
-			}
+		vectors, err := f.Features(ctx, batch...)
+		if err != nil {
+			return nil, err
 		}
-		if s.Short && len(out)+len(batch) >= 8 {
-			break
+		if len(vectors) != len(batch) {
+			return nil, fmt.Errorf("%w: %T gave %d vectors for %d pictures", ErrSettings, f, len(vectors), len(batch))
+		}
+		out = append(out, vectors...)
+		b.report("features of "+pictures.Name, len(out), 0)
+		if err := ctx.Err(); err != nil {
+			return nil, err
 		}
 	}
-	err := flush()
-	return out, err
+	return out, ctx.Err()
+}
+
+// first is the beginning of a stream.
+func first(pictures iter.Seq2[image.Image, error], n int) iter.Seq2[image.Image, error] {
+	return func(yield func(image.Image, error) bool) {
+		k := 0
+		for img, err := range pictures {
+			if k++; !yield(img, err) || k == n {
+				return
+			}
+		}
+	}
 }
 
 // Summarize makes the paper's Table 5. A set that is drawn anew has some pictures twice

@@ -179,16 +179,3 @@ func (r *Report) write(s Study, folder string, b Bootstrap) error {
 	}
 	return nil
 }
-
-// slug makes a name a file's: "line at 0.3" is line-at-0.3.
-func slug(name string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '.' || r == '-':
-			return r
-		case r >= 'A' && r <= 'Z':
-			return r - 'A' + 'a'
-		}
-		return '-'
-	}, name)
-}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"github.com/dualprocess/dualprocess-go/internal/files"
 )
 
 // Study is an experiment whose result is a table. The package has those of the paper;
@@ -163,7 +165,7 @@ func (r *Report) measure(ctx context.Context, s Study, b *Bench, cells []Cell, b
 
 // check looks for mistakes of a study.
 func (p Plan) check() error {
-	if p.Name == "" || slug(p.Name) != p.Name {
+	if p.Name == "" || files.Slug(p.Name) != p.Name {
 		return fmt.Errorf("%w: its name %q is not a file's", ErrSettings, p.Name)
 	}
 	if len(p.Cells) == 0 {

@@ -263,6 +263,41 @@ func TestQuality(t *testing.T) {
 	require.ErrorIs(t, err, study.ErrSettings, "no pictures")
 }
 
+// counting is brightness that counts the pictures it is shown.
+type counting struct {
+	brightness
+	shown int
+}
+
+func (c *counting) Features(ctx context.Context, images ...image.Image) ([][]float64, error) {
+	c.shown += len(images)
+	return c.brightness.Features(ctx, images...)
+}
+
+// TestQualityLooksOnce: a tower sees every picture once, whatever the number of rows and
+// of columns that have its features.
+func TestQualityLooksOnce(t *testing.T) {
+	folder := t.TempDir()
+	greys(t, filepath.Join(folder, "real"), 0, 255)
+	greys(t, filepath.Join(folder, "base"), 51, 153, 102)
+	greys(t, filepath.Join(folder, "ours"), 51, 204)
+	first := func(a, b [][]float64) (float64, error) { return a[0][0] - b[0][0], nil }
+	last := func(a, b [][]float64) (float64, error) { return a[len(a)-1][0] - b[len(b)-1][0], nil }
+	tower, other := &counting{}, &counting{}
+	r := run(t, &study.Quality{
+		Real: study.Folder(filepath.Join(folder, "real")),
+		Generated: []study.NamedPictures{
+			{Row: "", Pictures: study.Folder(filepath.Join(folder, "base"))}, {Row: "ours", Pictures: study.Folder(filepath.Join(folder, "ours"))},
+		},
+		Distances: []study.Distance{{Name: "first", Features: tower, Between: first}, {Name: "last", Features: tower, Between: last}, {Name: "other", Features: other, Between: last}},
+	}, t.TempDir())
+	for k, want := range []float64{-.2, .6, .6, -.2, .2, .2} {
+		assert.InDelta(t, want, float64(r.Cells[k].Value), 1e-12, "cell %d", k)
+	}
+	assert.Equal(t, 2+3+2, tower.shown)
+	assert.Equal(t, 2+3+2, other.shown)
+}
+
 func TestWrongSettings(t *testing.T) {
 	setup := toySetup(t)
 	for name, test := range map[string]struct {

@@ -1,4 +1,4 @@
-// Package files writes files that are whole or absent.
+// Package files writes files that are whole or absent, and names them.
 package files
 
 import (
@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 )
 
 // Write writes a file that either is complete or does not appear: it is made under a
@@ -40,6 +41,19 @@ func Write(path string, write func(w io.Writer) error) (err error) {
 		return err
 	}
 	return syncFolder(filepath.Dir(path))
+}
+
+// Slug makes the name of a file of a name in words: of "Line at 0.3", line-at-0.3.
+func Slug(name string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '.' || r == '-':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r - 'A' + 'a'
+		}
+		return '-'
+	}, name)
 }
 
 // Temporary matches, as filepath.Glob does, what a process that was killed has left

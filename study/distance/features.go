@@ -11,6 +11,7 @@ import (
 	"gonum.org/v1/gonum/mat"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/pixels"
 	"github.com/dualprocess/dualprocess-go/study"
 )
 
@@ -35,32 +36,21 @@ const batch = 16
 // the number of the picture; or the context's; or wrap ErrFeatures.
 func Collect(ctx context.Context, tower study.Features, pictures iter.Seq2[image.Image, error]) ([][]float64, error) {
 	var all [][]float64
-	some := make([]image.Image, 0, batch)
-	look := func() error {
+	for some, err := range pixels.Batches(pictures, batch) {
+		if err != nil {
+			return nil, fmt.Errorf("distance: picture %d: %w", len(all)+len(some), err)
+		}
 		vectors, err := tower.Features(ctx, some...)
 		if err == nil && len(vectors) != len(some) {
 			err = fmt.Errorf("%w: %T gives %d vectors for %d pictures", ErrFeatures, tower, len(vectors), len(some))
 		}
 		if err != nil {
-			return fmt.Errorf("distance: pictures from %d on: %w", len(all), err)
+			return nil, fmt.Errorf("distance: pictures from %d on: %w", len(all), err)
 		}
-		all, some = append(all, vectors...), some[:0]
-		return ctx.Err()
-	}
-	for img, err := range pictures {
-		if err != nil {
-			return nil, fmt.Errorf("distance: picture %d: %w", len(all)+len(some), err)
-		}
-		if some = append(some, img); len(some) == batch {
-			if err := look(); err != nil {
-				return nil, err
-			}
-		}
-	}
-	if len(some) > 0 {
-		if err := look(); err != nil {
+		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
+		all = append(all, vectors...)
 	}
 	return all, ctx.Err()
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
@@ -136,17 +135,4 @@ func (r *Run) write() error {
 		return fmt.Errorf("show: write the numbers: %w", err)
 	}
 	return nil
-}
-
-// slug makes a control's name a file's: "line at 0.3" is line-at-0.3.
-func slug(name string) string {
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '.' || r == '-':
-			return r
-		case r >= 'A' && r <= 'Z':
-			return r - 'A' + 'a'
-		}
-		return '-'
-	}, name)
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/files"
 	"github.com/dualprocess/dualprocess-go/lora"
 	"github.com/dualprocess/dualprocess-go/overlay"
 )
@@ -176,7 +177,7 @@ func (r *Run) Save() error { return r.write() }
 
 // path of a file in the output folder, named after a control.
 func (r *Run) path(control, extension string) string {
-	return filepath.Join(r.flags.out, slug(control)+extension)
+	return filepath.Join(r.flags.out, files.Slug(control)+extension)
 }
 
 // save writes an adapter.

@@ -23,6 +23,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	generator "github.com/dualprocess/dualprocess-go/generator/pocket"
+	"github.com/dualprocess/dualprocess-go/internal/files"
 	"github.com/dualprocess/dualprocess-go/lora"
 	"github.com/dualprocess/dualprocess-go/overlay"
 	verifier "github.com/dualprocess/dualprocess-go/verifier/pocket"
@@ -410,8 +411,8 @@ func TestPace(t *testing.T) {
 }
 
 func TestSlug(t *testing.T) {
-	assert.Equal(t, "line-at-0.3", slug("Line at 0.3"))
-	assert.NotContains(t, slug("a/b\\c d"), "/")
+	assert.Equal(t, "line-at-0.3", files.Slug("Line at 0.3"))
+	assert.NotContains(t, files.Slug("a/b\\c d"), "/")
 }
 
 func TestContrast(t *testing.T) {
