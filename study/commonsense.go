@@ -81,6 +81,19 @@ func (s *Commonsense) Plan() (Plan, error) {
 }
 
 func (s *Commonsense) resolve() error {
+	if err := s.resolveJudge(); err != nil {
+		return err
+	}
+	for k, r := range s.Rules {
+		if s.Writer == nil && (r.Sides[0].Question == "" || r.Sides[1].Question == "") {
+			return fmt.Errorf("%w: rule %d has no question and there is no Writer", ErrSettings, k+1)
+		}
+	}
+	return nil
+}
+
+// resolveJudge is resolve but for the questions that are trained with.
+func (s *Commonsense) resolveJudge() error {
 	if err := s.Setup.resolve(4); err != nil {
 		return err
 	}
@@ -99,11 +112,6 @@ func (s *Commonsense) resolve() error {
 	}
 	if s.Short {
 		s.Rules = s.Rules[:1]
-	}
-	for k, r := range s.Rules {
-		if s.Writer == nil && (r.Sides[0].Question == "" || r.Sides[1].Question == "") {
-			return fmt.Errorf("%w: rule %d has no question and there is no Writer", ErrSettings, k+1)
-		}
 	}
 	return nil
 }

@@ -61,10 +61,7 @@ type reliabilitySettings struct {
 }
 
 func (s *Reliability) resolve() error {
-	given := s.Writer
-	s.Writer = noWriter{} // the questions are this study's
-	defer func() { s.Writer = given }()
-	if err := s.Commonsense.resolve(); err != nil {
+	if err := s.Commonsense.resolveJudge(); err != nil { // the questions are this study's
 		return err
 	}
 	if s.Shares == nil {
@@ -93,9 +90,6 @@ func (s *Reliability) resolve() error {
 	}
 	return nil
 }
-
-// noWriter stands for a writer that is not asked.
-type noWriter struct{ Writer }
 
 // Measure makes and judges the pictures of a rule, without adapters or with those of one
 // kind of questions.

@@ -61,12 +61,7 @@ func Commonsense(t dualprocess.Task) *study.Commonsense {
 
 // Reliability is Table 4 by the same rules and judge.
 func Reliability(t dualprocess.Task) *study.Reliability {
-	return &study.Reliability{
-		Commonsense: *Commonsense(t),
-		Unreliable: func(side study.Side) dualprocess.Question {
-			return dualprocess.Question{Text: side.Vague, Answer: "Yes"}
-		},
-	}
+	return &study.Reliability{Commonsense: *Commonsense(t)}
 }
 
 // Latents is Table 2, with a line in a row; the example has it at 0.35.
