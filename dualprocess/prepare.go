@@ -16,41 +16,24 @@ import (
 // prepare makes prompts, questions, adapter and programs, once. What there is of them
 // is to be closed even if there is an error.
 func (d *distiller) prepare(ctx context.Context) (err error) {
-	d.clock.phase(Encoding)
 	d.draws, d.stop = newDraws(d.Task), stopper{StopAt: d.StopAt}
 	d.optimizer = optim.AdamW{Beta1: d.Beta1, Beta2: d.Beta2, Epsilon: d.Epsilon, WeightDecay: d.WeightDecay}
 	if d.Logger == nil {
 		d.Logger = slog.New(slog.DiscardHandler)
 	}
-	d.prompts = slices.Concat(d.Prompts, d.Preserve.Prompts)
-	for _, prompt := range d.Snapshots.Prompts {
-		if !slices.Contains(d.prompts, prompt) {
-			d.prompts = append(d.prompts, prompt)
-		}
-	}
-	if d.conditions, err = encode(ctx, d.Generator, d.prompts); err != nil {
-		return err
-	}
-	plan, err := trace(d.Runtime, d.Generator, d.conditions.shapes())
+	plan, err := d.encode(ctx)
 	if err != nil {
 		return err
 	}
 	if d.adapter, err = d.newAdapter(plan); err != nil {
 		return err
 	}
-	if d.exam, err = newExam(ctx, d.Verifier, d.Questions, plan.height, plan.width); err != nil {
+	if err = d.ask(ctx, &plan); err != nil {
 		return err
-	}
-	if d.Judge.given() {
-		if d.rater, err = newRaterOf(ctx, d.Runtime, d.Judge.Verifier, d.Judge.Scorer, d.Judge.Questions, &plan); err != nil {
-			d.rater = nil
-			return fmt.Errorf("judge: %w", err)
-		}
 	}
 	if err = freeEncoders(d.Generator, d.Verifier, d.Judge.Verifier); err != nil {
 		return err
 	}
-	d.shares = newShares(d.Questions, d.Prompts)
 	d.metrics = newMetrics(d.Questions, d.shares, d.Anchor.Weight > 0)
 	d.state = newState(d.adapter)
 	if d.Anchor.Weight > 0 {
@@ -67,6 +50,38 @@ func (d *distiller) prepare(ctx context.Context) (err error) {
 		return err
 	}
 	return d.resume()
+}
+
+// encode makes the conditions of all prompts, and from their shapes what the
+// generator is like.
+func (d *distiller) encode(ctx context.Context) (_ plan, err error) {
+	d.clock.phase(Encoding)
+	d.prompts = slices.Concat(d.Prompts, d.Preserve.Prompts)
+	for _, prompt := range d.Snapshots.Prompts {
+		if !slices.Contains(d.prompts, prompt) {
+			d.prompts = append(d.prompts, prompt)
+		}
+	}
+	if d.conditions, err = encode(ctx, d.Generator, d.prompts); err != nil {
+		return plan{}, err
+	}
+	return trace(d.Runtime, d.Generator, d.conditions.shapes())
+}
+
+// ask prepares the questions, to the verifier and to the judge.
+func (d *distiller) ask(ctx context.Context, p *plan) (err error) {
+	if d.exam, err = newExam(ctx, d.Verifier, d.Questions, p.height, p.width); err != nil {
+		return err
+	}
+	d.shares = newShares(d.Questions, d.Prompts)
+	if !d.Judge.given() {
+		return nil
+	}
+	if d.rater, err = newRaterOf(ctx, d.Runtime, d.Judge.Verifier, d.Judge.Scorer, d.Judge.Questions, p); err != nil {
+		d.rater = nil
+		return fmt.Errorf("judge: %w", err)
+	}
+	return nil
 }
 
 // freeEncoders lets go of weights that only preparing needs.

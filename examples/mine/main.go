@@ -53,15 +53,14 @@ func mine(ctx context.Context, run *show.Run, row float64, second string) error 
 	if err != nil {
 		return err
 	}
-	ask, err := secondOpinion(ctx, rt, row, second)
-	if err != nil {
-		return err
-	}
 	line, err := run.Overlay(overlay.Solid{Picture: overlay.HorizonLine{Row: row}})
 	if err != nil {
 		return err
 	}
-	found := &collection{line: line, ask: ask}
+	found := &collection{line: line}
+	if found.ask, err = secondOpinion(ctx, rt, row, second); err != nil {
+		return err
+	}
 	var adapter *lora.Adapter
 	for _, answer := range []string{"Yes", "No"} {
 		task := task(dualprocess.Task{Runtime: rt, Generator: g, Verifier: v}, line, answer, run.Seeds())

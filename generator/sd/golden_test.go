@@ -42,7 +42,9 @@ func TestGolden(t *testing.T) {
 			{Name: "text", Test: r.testText}, {Name: "sched", Test: r.testSchedule}, {Name: "fwd", Test: r.testForward},
 			{Name: "odd", Test: r.testOddSize}, {Name: "vae", Test: r.testAutoencoder}, {Name: "sample", Test: r.testSampling},
 			{Name: "latgrad", Test: r.testLatentGradients}, {Name: "lora", Test: r.testLora}, {Name: "train", Test: r.testTraining, Essential: true, Long: true},
-			{Name: "distill", Test: r.testDistill}, {Name: "every key", Test: func(t *testing.T) { r.Covered(t, "in.") }},
+			{Name: "distill", Test: func(t *testing.T) { r.testDistill(t, "subsample") }},
+			{Name: "distill with new noise", Test: func(t *testing.T) { r.testDistill(t, "full_intended") }, Long: true}, // of 50 steps each
+			{Name: "every key", Test: func(t *testing.T) { r.Covered(t, "in.") }},
 		}
 	})
 }

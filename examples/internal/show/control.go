@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/lora"
@@ -92,11 +91,6 @@ func (c *Control) Status() func(dualprocess.Status) {
 		}
 		c.run.bar.begin(what)
 	}
-}
-
-// Trained is how long the training took, compilation included.
-func (c *Control) Trained() time.Duration {
-	return time.Duration(float64(c.record.Seconds) * float64(time.Second))
 }
 
 // Keep takes what Distill returned, saves the adapter and says so. An adapter that

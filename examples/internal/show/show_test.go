@@ -15,12 +15,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	generator "github.com/dualprocess/dualprocess-go/generator/pocket"
 	"github.com/dualprocess/dualprocess-go/internal/files"
@@ -266,60 +264,6 @@ func TestNothingIsFineThatIsNot(t *testing.T) {
 	}
 }
 
-// The guards of -guard come with every control, and what they find is told and kept.
-func TestGuard(t *testing.T) {
-	r, out := newRun(t, "-guard", "-hack")
-	c := r.Control("guarded", task(), brightness)
-	got := c.Task
-	assert.Len(t, got.StopAt.Seeds, guardedSeeds)
-	assert.Equal(t, guardedBounds, got.Bounds)
-	require.Len(t, got.Judge.Questions, 1)
-	assert.Equal(t, []string{"a sea"}, got.Judge.Questions[0].Prompts)
-	p, err := got.Judge.Scorer.Score(t.Context(), rated("", 0, 0, 0, 204).Image, got.Judge.Questions[0])
-	require.NoError(t, err)
-	assert.InDelta(t, .8, p, 1e-9)
-
-	reason := dualprocess.Judgement{Suspected: true, Reasons: []string{"too dark"}}
-	c.Task.Progress(dualprocess.Update{Number: 10, Total: 20, Findings: &dualprocess.Findings{}})
-	c.Task.Progress(dualprocess.Update{Number: 20, Total: 20, Findings: &dualprocess.Findings{Hacking: reason}})
-	a, err := lora.New(lora.Config{Rank: 2}, []lora.Layer{{Name: "layer", In: 4, Out: 4}})
-	require.NoError(t, err)
-	_, err = c.Keep(a, nil)
-	require.NoError(t, err)
-	assert.Contains(t, out.String(), "SUSPECTED in 1 of 2 validations, first after update 20:\n    - too dark")
-	updates := readNumbers(t, r)["controls"].([]any)[0].(map[string]any)["training"].(map[string]any)["updates"].([]any)
-	assert.Equal(t, []any{"too dark"}, updates[1].(map[string]any)["findings"].(map[string]any)["suspected_reward_hacking"])
-
-	r, _ = newRun(t, "-guard")
-	assert.Nil(t, r.Control("unmeasured", task(), Contrast()).Task.Judge.Scorer)
-}
-
-func TestJudgeOfGauges(t *testing.T) {
-	value := func(v float64) func(image.Image, string) float64 {
-		return func(image.Image, string) float64 { return v }
-	}
-	for _, c := range []struct {
-		gauge Gauge
-		want  float64
-	}{
-		{Gauge{Of: value(.3)}, .3}, {Gauge{Of: value(1.4)}, 1}, {Gauge{Of: value(-.2)}, 0}, {Gauge{Of: value(math.NaN())}, 0},
-		{Gauge{Of: value(2), Half: 2}, .5}, {Gauge{Of: value(4), Half: 2}, 16. / 17}, {Gauge{Of: value(0), Half: 2}, 0},
-		{Gauge{Of: value(4), Half: 2, Less: true}, 1. / 17}, {Gauge{Of: value(0), Half: 2, Less: true}, 1}, {Gauge{Of: value(math.NaN()), Half: 2, Less: true}, 0},
-	} {
-		p, err := c.gauge.Score(t.Context(), nil, dualprocess.Question{})
-		require.NoError(t, err)
-		assert.InDelta(t, c.want, p, 1e-9)
-	}
-}
-
-// dimOnly cannot tell of bright pictures.
-func dimOnly(p image.Image) float64 {
-	if brightness.Of(p, "") > .8 {
-		return math.NaN()
-	}
-	return 1
-}
-
 func TestKeepOfWhatWasCutShort(t *testing.T) {
 	r, out := newRun(t)
 	c := r.Control("cut", task(), brightness)
@@ -347,67 +291,6 @@ func TestVariety(t *testing.T) {
 	apart := []dualprocess.Rating{rated("a", 0, 0, 1, 0), rated("a", 0, 0, 1, 255)}
 	assert.InDelta(t, .5, variety(apart), 1e-9)
 	assert.True(t, math.IsNaN(variety(same[:1])), "one picture has none")
-}
-
-func TestBar(t *testing.T) {
-	var out bytes.Buffer
-	lines := bar{out: &out}
-	for n := range 100 {
-		lines.show(n+1, 100, "x")
-	}
-	assert.Equal(t, barLines, strings.Count(out.String(), "\n"))
-
-	out.Reset()
-	live := bar{out: &out, live: true}
-	live.show(1, 2, "a long text")
-	live.show(2, 2, strings.Repeat("y", 200))
-	live.end()
-	for _, line := range strings.Split(strings.TrimSpace(out.String()), "\r") {
-		assert.LessOrEqual(t, len([]rune(line)), lineLimit)
-	}
-	live.show(0, 0, "of unknown length")
-}
-
-// Nobody waits for more than two seconds without a word, on a terminal or not.
-func TestBarReminds(t *testing.T) {
-	begin := time.Now()
-	for _, live := range []bool{true, false} {
-		var out bytes.Buffer
-		b := bar{out: &out, live: live, doing: "compiling gradient", since: begin, spoke: begin}
-		said := func(after time.Duration) string {
-			out.Reset()
-			b.remind(begin.Add(after))
-			return strings.Trim(out.String(), "\r\n ")
-		}
-		assert.Empty(t, said(time.Second))
-		assert.Equal(t, "… compiling gradient, 2 s", said(2*time.Second))
-		b.doing, b.since, b.line, b.spoke = "updating", begin.Add(3*time.Second), "a bar", begin
-		if got := said(4 * time.Second); live {
-			assert.Empty(t, got)
-		} else {
-			assert.Equal(t, "a bar", got)
-		}
-	}
-}
-
-// What a download drew is not drawn again while a control is trained.
-func TestControlEndsTheDownloadsBar(t *testing.T) {
-	r, out := newRun(t)
-	r.Backend().Progress(backends.Download{Name: "a plugin", Done: 1 << 20, Total: 1 << 20})
-	require.Contains(t, out.String(), "fetching a plugin")
-	r.Control("plain", task(), brightness)
-	out.Reset()
-	later := time.Now().Add(time.Minute)
-	r.bar.doing, r.bar.since = "updating", later
-	r.bar.remind(later)
-	require.Contains(t, out.String(), "updating")
-	require.NotContains(t, out.String(), "fetching")
-}
-
-func TestPace(t *testing.T) {
-	var p pace
-	assert.Empty(t, p.left(dualprocess.Update{Number: 1, Total: 11, Elapsed: 30 * time.Second}))
-	assert.Equal(t, ", 16 s left", p.left(dualprocess.Update{Number: 3, Total: 11, Elapsed: 34 * time.Second}))
 }
 
 func TestSlug(t *testing.T) {
