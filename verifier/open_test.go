@@ -33,12 +33,17 @@ func TestGoldenOpen(t *testing.T) {
 	rt := golden.Plain(t)
 	for _, f := range golden.Fixtures(t, golden.Verifier) {
 		t.Run(f.Name, func(t *testing.T) {
-			var about struct{ Name, Model string }
+			var about struct{ Name, Model, Processing string }
 			f.Decode(t, &about)
 			require.Contains(t, compared, about.Name, "nobody compares this model")
 			folder := f.Path(about.Model)
-			_, err := verifier.Open(t.Context(), rt, folder, verifier.Options{Paper: true, Checkpoint: backends.CheckpointOn})
+			paper := about.Processing != "official" // of the paper's models
+			_, err := verifier.Open(t.Context(), rt, folder, verifier.Options{Paper: paper, Checkpoint: backends.CheckpointOn})
 			require.NoError(t, err)
+			if !paper {
+				_, err = verifier.Open(t.Context(), rt, folder, verifier.Options{Paper: true})
+				requireOption(t, err, "Paper")
+			}
 			_, err = verifier.Open(t.Context(), rt, folder, verifier.Options{Split: true})
 			if about.Name == "idefics2" {
 				require.NoError(t, err)
@@ -46,7 +51,11 @@ func TestGoldenOpen(t *testing.T) {
 				requireOption(t, err, "Split")
 			}
 			_, err = verifier.Open(t.Context(), rt, folder, verifier.Options{Split: true, Paper: true})
-			requireOption(t, err, "Split")
+			if paper {
+				requireOption(t, err, "Split")
+			} else {
+				requireOption(t, err, "Paper")
+			}
 			_, err = verifier.Open(t.Context(), rt, folder, verifier.Options{Checkpoint: 7})
 			requireOption(t, err, "Checkpoint")
 		})
