@@ -64,27 +64,40 @@ func ReadPictures(fsys fs.FS, tower Patches) (Pictures, error) {
 	if err != nil {
 		return c, err
 	}
-	c.MinPixels = first(c.MinPixels, c.Size.Shortest, c.Size.Min, new(56*56))
-	c.MaxPixels = first(c.MaxPixels, c.Size.Longest, c.Size.Max, new(28*28*1280))
-	if err := c.check(tower); err != nil {
+	least := first(bound{"min_pixels", c.MinPixels}, bound{"size.shortest_edge", c.Size.Shortest}, bound{"size.min_pixels", c.Size.Min}, bound{"min_pixels", new(56 * 56)})
+	most := first(bound{"max_pixels", c.MaxPixels}, bound{"size.longest_edge", c.Size.Longest}, bound{"size.max_pixels", c.Size.Max}, bound{"max_pixels", new(28 * 28 * 1280)})
+	c.MinPixels, c.MaxPixels = least.pixels, most.pixels
+	if err := errors.Join(c.check(tower), least.check(most)); err != nil {
 		return c, fmt.Errorf("%s: %w", file, err)
 	}
 	return c, nil
 }
 
-// first returns the first value that is given.
-func first(values ...*int) *int {
-	return values[slices.IndexFunc(values, func(v *int) bool { return v != nil })]
+// bound of the number of pixels is a field that a file may have.
+type bound struct {
+	name   string
+	pixels *int // nil where it does not
+}
+
+// first returns the first bound that is given.
+func first(bounds ...bound) bound {
+	return bounds[slices.IndexFunc(bounds, func(b bound) bool { return b.pixels != nil })]
+}
+
+// check compares the bounds below and above.
+func (b bound) check(most bound) error {
+	return errors.Join(
+		hf.CheckSizes(
+			hf.Size{Name: b.name, Value: *b.pixels, Limit: 1 << 28},
+			hf.Size{Name: most.name, Value: *most.pixels, Limit: 1 << 28},
+		),
+		hf.Check(*b.pixels <= *most.pixels, "%s is %d, more than %s, %d", b.name, *b.pixels, most.name, *most.pixels),
+	)
 }
 
 func (c Pictures) check(tower Patches) error {
 	return errors.Join(
 		c.PictureConfig.Check(),
-		hf.CheckSizes(
-			hf.Size{Name: "min_pixels", Value: *c.MinPixels, Limit: 1 << 28},
-			hf.Size{Name: "max_pixels", Value: *c.MaxPixels, Limit: 1 << 28},
-		),
-		hf.Check(*c.MinPixels <= *c.MaxPixels, "min_pixels is %d, more than max_pixels, %d", *c.MinPixels, *c.MaxPixels),
 		hf.Equal("patch_size", c.Patch, "patch_size in config.json", tower.Side),
 		hf.Equal("temporal_patch_size", c.Frames, "temporal_patch_size in config.json", tower.Frames),
 		hf.Equal("merge_size", c.Merge, "spatial_merge_size in config.json", tower.Merge),
