@@ -16,6 +16,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/verifier/pixtral"
 	"github.com/dualprocess/dualprocess-go/verifier/pocket"
 	"github.com/dualprocess/dualprocess-go/verifier/qwen25vl"
+	"github.com/dualprocess/dualprocess-go/verifier/qwen3vl"
 )
 
 // LanguageModel is what all verifiers can do that Open opens. Several goroutines may
@@ -60,6 +61,7 @@ type model struct {
 func models() []model {
 	return []model{
 		{"Qwen2_5_VLForConditionalGeneration", "", with(qwen25vl.Open)},
+		{"Qwen3VLForConditionalGeneration", "", with(qwen3vl.Open)},
 		{"Idefics2ForConditionalGeneration", "", with(idefics2.Open)},
 		{"Gemma3ForConditionalGeneration", "", with(gemma3.Open)},
 		{"LlavaForConditionalGeneration", "pixtral", with(pixtral.Open)},

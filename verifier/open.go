@@ -9,6 +9,7 @@
 // documentation says how they look at pictures; they may be opened directly:
 //
 //   - qwen25vl: Qwen2.5-VL
+//   - qwen3vl: Qwen3-VL, without mixtures of experts
 //   - idefics2: Idefics2
 //   - llava: LLaVA-1.5
 //   - gemma3: Gemma 3, in the sizes that can see

@@ -21,6 +21,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/verifier/pixtral"
 	"github.com/dualprocess/dualprocess-go/verifier/pocket"
 	"github.com/dualprocess/dualprocess-go/verifier/qwen25vl"
+	"github.com/dualprocess/dualprocess-go/verifier/qwen3vl"
 )
 
 // pocketFolder holds the pocket verifier.
@@ -29,16 +30,21 @@ const pocketFolder = "pocket/weights"
 // TestGoldenOpen opens every fixture by its configuration, and fails for fixtures
 // of models that no folder of this package compares.
 func TestGoldenOpen(t *testing.T) {
-	compared := []string{"qwen2_5_vl", "idefics2", "llava", "gemma3", "pixtral"}
+	compared := []string{"qwen2_5_vl", "qwen3_vl", "idefics2", "llava", "gemma3", "pixtral"}
 	rt := golden.Plain(t)
 	for _, f := range golden.Fixtures(t, golden.Verifier) {
 		t.Run(f.Name, func(t *testing.T) {
-			var about struct{ Name, Model string }
+			var about struct{ Name, Model, Processing string }
 			f.Decode(t, &about)
 			require.Contains(t, compared, about.Name, "nobody compares this model")
 			folder := f.Path(about.Model)
-			_, err := verifier.Open(t.Context(), rt, folder, verifier.Options{Paper: true, Checkpoint: backends.CheckpointOn})
+			paper := about.Processing != "official" // of the paper's models
+			_, err := verifier.Open(t.Context(), rt, folder, verifier.Options{Paper: paper, Checkpoint: backends.CheckpointOn})
 			require.NoError(t, err)
+			if !paper {
+				_, err = verifier.Open(t.Context(), rt, folder, verifier.Options{Paper: true})
+				requireOption(t, err, "Paper")
+			}
 			_, err = verifier.Open(t.Context(), rt, folder, verifier.Options{Split: true})
 			if about.Name == "idefics2" {
 				require.NoError(t, err)
@@ -46,7 +52,11 @@ func TestGoldenOpen(t *testing.T) {
 				requireOption(t, err, "Split")
 			}
 			_, err = verifier.Open(t.Context(), rt, folder, verifier.Options{Split: true, Paper: true})
-			requireOption(t, err, "Split")
+			if paper {
+				requireOption(t, err, "Split")
+			} else {
+				requireOption(t, err, "Paper")
+			}
 			_, err = verifier.Open(t.Context(), rt, folder, verifier.Options{Checkpoint: 7})
 			requireOption(t, err, "Checkpoint")
 		})
@@ -125,6 +135,9 @@ func openings() map[string]opening {
 		"qwen25vl.Open": func(ctx context.Context, rt *backends.Runtime, folder string) (bool, error) {
 			return result(qwen25vl.Open(ctx, rt, folder, qwen25vl.Options{}))
 		},
+		"qwen3vl.Open": func(ctx context.Context, rt *backends.Runtime, folder string) (bool, error) {
+			return result(qwen3vl.Open(ctx, rt, folder, qwen3vl.Options{}))
+		},
 		"pocket.OpenFS": func(ctx context.Context, rt *backends.Runtime, folder string) (bool, error) {
 			return result(pocket.OpenFS(ctx, rt, os.DirFS(folder), pocket.Options{}))
 		},
@@ -182,6 +195,7 @@ func TestOpenNil(t *testing.T) {
 func TestRuntimeOfNoVerifier(t *testing.T) {
 	for _, v := range []dualprocess.Runtimer{
 		&gemma3.Verifier{}, &idefics2.Verifier{}, &llava.Verifier{}, &pixtral.Verifier{}, &pocket.Verifier{}, &qwen25vl.Verifier{},
+		&qwen3vl.Verifier{},
 	} {
 		assert.Nil(t, v.Runtime(), "%T", v)
 	}

@@ -65,9 +65,11 @@ func kinds() map[string]Config {
 	gemma3 := gemma2
 	gemma3.AttentionCap, gemma3.LogitCap, gemma3.QKNorm, gemma3.KVHeads, gemma3.HeadDim = 0, 0, true, 1, 10
 	gemma3.Rotary = []Rotary{{1e4, 1}, {1e6, 8}, {1e4, 1}}
+	qwen3 := plain
+	qwen3.QKNorm, qwen3.Sections, qwen3.Interleaved, qwen3.TiedHead = true, []int{2, 1, 1}, true, true
 	llama := plain
 	llama.QKVBias, llama.OutBias, llama.MLPBias = true, true, true
-	return map[string]Config{"llama": llama, "qwen": qwen, "windows": windows, "gemma2": gemma2, "gemma3": gemma3}
+	return map[string]Config{"llama": llama, "qwen": qwen, "qwen3": qwen3, "windows": windows, "gemma2": gemma2, "gemma3": gemma3}
 }
 
 // onEach runs a test with a random model of each kind on the pure Go backend,

@@ -88,6 +88,15 @@ func (f *common) tied(standard bool) (bool, error) {
 	return *own, nil
 }
 
+// tiedAlike is for families of which either of the two fields counts in some version of
+// transformers, whatever it says.
+func (f *common) tiedAlike() error {
+	if f.Tied == nil {
+		return nil
+	}
+	return hf.EqualIfGiven("tie_word_embeddings", f.outer.Tied, "that of text_config", *f.Tied)
+}
+
 // value is what a pointer points to, 0 for nil.
 func value[T any](p *T) (v T) {
 	if p != nil {

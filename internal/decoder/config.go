@@ -29,6 +29,11 @@ type Config struct {
 	Windows  []int    // per layer: how many tokens a token attends to, itself included; 0 for all
 	Rotary   []Rotary // per layer
 	Sections []int    // m-rope: how many of the HeadDim/2 frequencies each axis of positions has; nil for one axis
+
+	// Interleaved gives the axes turns in m-rope, frequency by frequency: 0, 1, 2, 0, 1,
+	// 2 and so on, until an axis has all of its section; axis 0 gets what is left.
+	// Otherwise they have their sections one after the other.
+	Interleaved bool
 }
 
 // Rotary are the frequencies of a layer's rotary embedding: number k of HeadDim/2

@@ -16,7 +16,7 @@ type Decoder struct {
 	config Config
 	words  *nn.Embedding
 	layers []*layer
-	norm   nn.Layer
+	norm   nn.Layer   // nil without
 	head   *nn.Linear // nil without
 }
 
@@ -37,6 +37,10 @@ type Span struct {
 	// still hold. A group may not reach into another span. nil is for none.
 	Groups *Node
 
+	// Deep are vectors [B, S, Hidden] that are added to the outputs of the first
+	// layers, one to each (DeepStack): zeros but for the tokens of pictures.
+	Deep []*Node
+
 	// Valid, bool [S] or [B, S], is false for padding, which is masked. nil: all
 	// tokens are real.
 	Valid *Node
@@ -45,12 +49,14 @@ type Span struct {
 // New reads a model without a head, as for encoding text. The cursor stands where
 // embed_tokens, layers and norm are, and reports what is wrong with the parameters.
 func New(c weights.Cursor, cfg Config) *Decoder {
-	m := &Decoder{
-		name:   c.Path(),
-		config: cfg,
-		words:  nn.NewEmbedding(c.In("embed_tokens"), cfg.Vocabulary, cfg.Hidden),
-		norm:   newNorm(c.In("norm"), cfg, cfg.Hidden),
-	}
+	m := newLayers(c, cfg)
+	m.norm = newNorm(c.In("norm"), cfg, cfg.Hidden)
+	return m
+}
+
+// newLayers reads all but what follows the layers.
+func newLayers(c weights.Cursor, cfg Config) *Decoder {
+	m := &Decoder{name: c.Path(), config: cfg, words: nn.NewEmbedding(c.In("embed_tokens"), cfg.Vocabulary, cfg.Hidden)}
 	m.words.Scale = cfg.EmbedScale
 	for i := range cfg.Layers {
 		m.layers = append(m.layers, newLayer(c.In("layers", i), cfg))
@@ -89,22 +95,45 @@ func (m *Decoder) Embed(f nn.Pass, ids *Node, dtype dtypes.DType) *Node {
 // hidden states after the last norm, [B, S, Hidden], and the past for the span
 // that comes next. Under Checkpoint each layer's activations are recomputed.
 func (m *Decoder) Apply(f nn.Pass, in Span, past *Past) (hidden *Node, next *Past) {
+	if m.norm == nil {
+		exceptions.Panicf("decoder: the model has no last norm; see NewFirst")
+	}
+	states, next := m.run(f, in, past, len(m.layers))
+	return m.norm.Apply(f, states[len(m.layers)]), next
+}
+
+// run runs the first n layers. It returns the hidden states before each and behind
+// the last.
+func (m *Decoder) run(f nn.Pass, in Span, past *Past, n int) (states []*Node, next *Past) {
 	m.checkSpan(in)
 	s := newSequence(m.config, in, past)
 	next = s.next()
 	x := in.Embeds
-	for i, l := range m.layers {
+	states = append(states, x)
+	for i, l := range m.layers[:n] {
 		var k, v *Node
 		x, k, v = l.apply(f, s, i, x)
+		if i < len(in.Deep) {
+			x = Add(x, in.Deep[i])
+		}
+		states = append(states, x)
 		next.Keys, next.Values = append(next.Keys, k), append(next.Values, v)
 	}
-	return m.norm.Apply(f, x), next
+	return states, next
 }
 
 func (m *Decoder) checkSpan(in Span) {
 	s := in.Embeds.Shape()
 	if s.Rank() != 3 || s.Dim(2) != m.config.Hidden {
 		exceptions.Panicf("decoder: embeds are %s, want [batch, tokens, %d]", s, m.config.Hidden)
+	}
+	if len(in.Deep) > m.config.Layers {
+		exceptions.Panicf("decoder: vectors for %d layers, the model has %d", len(in.Deep), m.config.Layers)
+	}
+	for _, x := range in.Deep {
+		if !x.Shape().Equal(s) {
+			exceptions.Panicf("decoder: vectors for a layer are %s, want %s as embeds", x.Shape(), s)
+		}
 	}
 }
 

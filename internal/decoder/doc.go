@@ -1,6 +1,7 @@
 // Package decoder is the one causal language model that all who need one share:
-// Qwen2.5-VL's text model, Mistral (of Idefics2 and Pixtral), Llama (of
-// LLaVA-1.5), Gemma 3's text model, and Gemma 2, which encodes Sana's prompts.
+// the text models of Qwen2.5-VL, Qwen3-VL and Gemma 3, Mistral (of Idefics2 and
+// Pixtral), Llama (of LLaVA-1.5), and those that encode prompts: Gemma 2 (Sana's)
+// and Qwen3 (FLUX.2 klein's and Z-Image's).
 // What tells them apart are the fields of Config, which ParseConfig fills from
 // the config.json of Hugging Face's transformers.
 //
@@ -13,6 +14,9 @@
 //	_, past := m.Apply(f, decoder.Span{Embeds: prefix}, nil)  // once per picture
 //	h, _ := m.Apply(f, decoder.Span{Embeds: x}, past)         // for each question
 //	logits := m.Logits(f, h)
+//
+// Where what is inside encodes a text, m.States gives the hidden states behind some
+// layers, and NewFirst reads no more layers than that takes.
 //
 // Tokens are counted by their place in the sequence, from 0, whatever positions
 // the caller gives the rotary embedding: a token attends to those at places up to

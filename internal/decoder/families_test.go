@@ -72,6 +72,22 @@ func TestFamilies(t *testing.T) {
 				"final_logit_softcapping", "use_bidirectional_attention", "sliding_window_pattern", "_sliding_window_pattern",
 				"rope_local_base_freq"},
 		},
+		"qwen3": {
+			object{"attention_bias": true, "sliding_window": 7, "use_sliding_window": true, "max_window_layers": 1},
+			changed(base, func(c *Config) { c.QKVBias, c.OutBias, c.QKNorm, c.Windows = true, true, true, []int{0, 7} }),
+			[]string{"mlp_bias", "hidden_activation", "query_pre_attn_scalar", "attn_logit_softcapping", "final_logit_softcapping",
+				"use_bidirectional_attention", "sliding_window_pattern", "_sliding_window_pattern", "rope_local_base_freq"},
+		},
+		"qwen3_vl_text": {
+			object{"attention_bias": true},
+			changed(base, func(c *Config) {
+				c.QKVBias, c.OutBias, c.QKNorm, c.Sections, c.Interleaved = true, true, true, []int{24, 20, 20}, true
+				c.Rotary = []Rotary{{5e6, 1}, {5e6, 1}}
+			}),
+			[]string{"mlp_bias", "hidden_activation", "query_pre_attn_scalar", "attn_logit_softcapping", "final_logit_softcapping",
+				"use_bidirectional_attention", "sliding_window", "use_sliding_window", "max_window_layers", "sliding_window_pattern",
+				"_sliding_window_pattern", "rope_local_base_freq"},
+		},
 		"gemma2": {
 			gemmaFields,
 			changed(gemma, func(c *Config) { c.Windows = []int{7, 0} }),

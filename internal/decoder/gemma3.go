@@ -35,11 +35,8 @@ func (f *gemma3) config() (Config, error) {
 		return c, err
 	}
 	c.QKNorm = true
-	if f.Tied != nil { // the versions of transformers that know Gemma 3 differ in either case
-		err = hf.EqualIfGiven("tie_word_embeddings", f.outer.Tied, "that of text_config", *f.Tied)
-	}
 	return c, errors.Join(
-		err,
+		f.tiedAlike(),
 		hf.Absent("attn_logit_softcapping", f.AttentionCap),
 		hf.Absent("final_logit_softcapping", f.LogitCap),
 		f.patterned(&c),

@@ -20,7 +20,7 @@ func (r *reference) testGenerate(t *testing.T) {
 	positions, compiled := r.positions(t, s, len(prefix)+len(want)), 0
 	first, step := r.generator(t, len(prefix)+len(want), &compiled)
 	embeds := r.prompt(t, s, prefix)
-	out, err := first.Call(embeds, positions(0, len(prefix)))
+	out, err := first.Call(append([]any{embeds, positions(0, len(prefix))}, anys(r.shorten(s.deep, len(prefix)))...)...)
 	require.NoError(t, err)
 	var ids []int32
 	for {
@@ -28,11 +28,7 @@ func (r *reference) testGenerate(t *testing.T) {
 		if len(ids) == len(want) {
 			break
 		}
-		args := []any{out[0], positions(len(prefix)+len(ids)-1, 1)}
-		for _, x := range out[1:] {
-			args = append(args, x)
-		}
-		out, err = step.Call(args...)
+		out, err = step.Call(append([]any{out[0], positions(len(prefix)+len(ids)-1, 1)}, anys(out[1:])...)...)
 		require.NoError(t, err)
 	}
 	require.Equal(t, want, ids)
@@ -53,7 +49,7 @@ func (r *reference) generator(t *testing.T, capacity int, compiled *int) (first,
 		return e
 	}
 	first = exec(func(in []*Node) (*Node, *Past) {
-		hidden, past := r.m.Apply(nn.Pass{}, Span{Embeds: in[0], Positions: in[1]}, nil)
+		hidden, past := r.m.Apply(nn.Pass{}, Span{Embeds: in[0], Positions: in[1], Deep: in[2:]}, nil)
 		return hidden, past.Cache(capacity)
 	})
 	step = exec(func(in []*Node) (*Node, *Past) {
@@ -73,8 +69,16 @@ func (r *reference) last(hidden *Node) *Node {
 func (r *reference) prompt(t *testing.T, s span, prefix []int32) *tensors.Tensor {
 	require.LessOrEqual(t, len(prefix), len(s.ids))
 	require.Equal(t, prefix, s.ids[:len(prefix)])
-	values := tensors.MustCopyFlatData[float32](s.embeds)
-	return tensors.FromFlatDataAndDimensions(values[:len(prefix)*r.m.config.Hidden], 1, len(prefix), r.m.config.Hidden)
+	return r.shorten([]*tensors.Tensor{s.embeds}, len(prefix))[0]
+}
+
+// shorten keeps the first n tokens of each.
+func (r *reference) shorten(vectors []*tensors.Tensor, n int) (short []*tensors.Tensor) {
+	for _, x := range vectors {
+		values := tensors.MustCopyFlatData[float32](x)
+		short = append(short, tensors.FromFlatDataAndDimensions(values[:n*r.m.config.Hidden], 1, n, r.m.config.Hidden))
+	}
+	return short
 }
 
 // positions returns a function that cuts the positions of some tokens.

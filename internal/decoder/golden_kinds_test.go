@@ -39,17 +39,16 @@ func TestGoldenKinds(t *testing.T) {
 				}
 			}))
 			got := golden.Run(t, rt, func(in []*Node) golden.Outputs {
-				s := Span{Embeds: m.Embed(nn.Pass{}, in[0], rt.DType), Valid: GreaterThan(in[1], ZerosLike(in[1]))}
-				if len(in) > 2 {
-					s.Positions = in[2]
-				}
-				h, _ := m.Apply(nn.Pass{}, s, nil)
+				h, _ := m.Apply(nn.Pass{}, kindSpan(m, in), nil)
 				if !headless {
 					h = m.Logits(nn.Pass{}, h)
 				}
 				return golden.Outputs{"out": h}
 			}, kindInputs(t, f)...)
 			near(t, got.Floats(t, "out"), floats(t, f, "out"))
+			if f.Has("hidden_states") {
+				testStates(t, rt, f, cfg, m)
+			}
 		})
 	}
 }

@@ -73,7 +73,7 @@ func read(t testing.TB, rt *backends.Runtime, f *golden.Fixture, folder string) 
 	return r
 }
 
-// TestGolden compares the text models of the five verifiers with transformers.
+// TestGolden compares the text models of the verifiers with transformers.
 func TestGolden(t *testing.T) {
 	rt := golden.Runtime(t)
 	for _, f := range golden.Fixtures(t, golden.Verifier) {
@@ -96,14 +96,22 @@ func TestGolden(t *testing.T) {
 type span struct {
 	embeds    *tensors.Tensor // [1, T, hidden]
 	ids       []int32
-	positions *tensors.Tensor // [axes, T]
-	groups    *tensors.Tensor // [T]
+	positions *tensors.Tensor   // [axes, T]
+	groups    *tensors.Tensor   // [T]
+	deep      []*tensors.Tensor // [1, T, hidden], for each of the first layers
 }
 
-func (s span) inputs() []any { return []any{s.embeds, s.positions, s.groups} }
+func (s span) inputs() []any { return append([]any{s.embeds, s.positions, s.groups}, anys(s.deep)...) }
+
+func anys(list []*tensors.Tensor) (out []any) {
+	for _, x := range list {
+		out = append(out, x)
+	}
+	return out
+}
 
 // of is the span as the inputs of a graph.
-func of(in []*Node) Span { return Span{Embeds: in[0], Positions: in[1], Groups: in[2]} }
+func of(in []*Node) Span { return Span{Embeds: in[0], Positions: in[1], Groups: in[2], Deep: in[3:]} }
 
 // span reads a case: its embeddings or, where the fixture leaves them out, those of
 // the words with the picture's features among them.
@@ -122,7 +130,29 @@ func (r *reference) span(t testing.TB, name string) span {
 		s.positions = r.extend(t, len(s.ids))
 	}
 	s.complete(name == "a_bidir", r.imageToken)
+	for _, key := range []string{name + ".deepstack_features", "a.deepstack_features"} {
+		if r.Has(key) {
+			s.deepen(t, r.Fixture, key, r.imageToken)
+			break
+		}
+	}
 	return s
+}
+
+// deepen puts a fixture's vectors for the first layers at the image tokens.
+func (s *span) deepen(t testing.TB, f *golden.Fixture, key string, imageToken int32) {
+	features, shape := f.Floats(t, key) // [layers, image tokens, hidden]
+	hidden := shape[2]
+	for range shape[0] {
+		all := make([]float32, len(s.ids)*hidden)
+		for i, id := range s.ids {
+			if id == imageToken {
+				features = features[copy(all[i*hidden:(i+1)*hidden], features):]
+			}
+		}
+		s.deep = append(s.deep, tensors.FromFlatDataAndDimensions(all, 1, len(s.ids), hidden))
+	}
+	require.Empty(t, features)
 }
 
 // embeds puts the picture's features, or those of a, whose picture is the same,
@@ -167,15 +197,15 @@ func (r *reference) testCase(t *testing.T, name string) {
 	s := r.span(t, name)
 	got := golden.Run(t, r.rt, func(in []*Node) golden.Outputs {
 		f := nn.Pass{Recorder: &nn.Recorder{}}
-		h, _ := r.m.Apply(f, of(in[:3]), nil)
-		out := golden.Outputs{"final_norm": h, "logits": r.m.Logits(f, h), "embeds": Sub(r.m.Embed(f, in[3], in[0].DType()), in[0])}
+		h, _ := r.m.Apply(f, of(in[1:]), nil)
+		out := golden.Outputs{"final_norm": h, "logits": r.m.Logits(f, h), "embeds": Sub(r.m.Embed(f, in[0], in[1].DType()), in[1])}
 		if r.Has(name + ".decoder_layers") {
 			for _, l := range r.m.layers {
 				out[l.name] = f.Recorder.Output(l.name)
 			}
 		}
 		return out
-	}, append(s.inputs(), [][]int32{s.ids})...)
+	}, append([]any{[][]int32{s.ids}}, s.inputs()...)...)
 	size := len(s.ids) * r.m.config.Hidden
 	if r.Has(name + ".decoder_layers") {
 		layers, _ := r.Floats(t, name+".decoder_layers")
@@ -254,6 +284,9 @@ func (r *reference) testOfficial(t *testing.T) {
 			s.positions = tensors.FromFlatDataAndDimensions(f.Ints(t, name+"/position_ids"), 3, shape[0])
 		}
 		s.complete(f.Has(name+"/token_type_ids"), r.imageToken)
+		if f.Has(name + "/deepstack_features") {
+			s.deepen(t, f, name+"/deepstack_features", r.imageToken)
+		}
 		got := golden.Run(t, r.rt, func(in []*Node) golden.Outputs {
 			h, _ := r.m.Apply(nn.Pass{}, of(in), nil)
 			return golden.Outputs{"logits": r.m.Logits(nn.Pass{}, h)}

@@ -22,6 +22,8 @@ var families = map[string]func() family{
 	"mistral":         newMistral,
 	"qwen2_5_vl":      newQwen2, // the whole model's, which version 4 of transformers gave its language model too
 	"qwen2_5_vl_text": newQwen2,
+	"qwen3":           newQwen3,
+	"qwen3_vl_text":   newQwen3VL,
 	"gemma2":          newGemma2,
 	"gemma3_text":     newGemma3,
 }
@@ -29,6 +31,7 @@ var families = map[string]func() family{
 // textTypes are the language models of composite models that need not name them.
 var textTypes = map[string]string{
 	"llava": "llama", "idefics2": "mistral", "gemma3": "gemma3_text", "qwen2_5_vl": "qwen2_5_vl_text",
+	"qwen3_vl": "qwen3_vl_text",
 }
 
 // ParseConfig reads a language model's configuration from a config.json of

@@ -3,6 +3,7 @@ package decoder
 import (
 	"encoding/json"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -25,6 +26,18 @@ const (
 		"num_key_value_heads": 4, "num_hidden_layers": 2, "layer_types": ["full_attention", "full_attention"], "sliding_window": null,
 		"use_sliding_window": false, "max_window_layers": 28, "rms_norm_eps": 1e-6, "pad_token_id": null,
 		"rope_parameters": {"mrope_section": [16, 24, 24], "rope_theta": 1000000.0, "rope_type": "default", "type": "mrope"}}}`
+	qwen3VL4B = `{"model_type": "qwen3_vl", "tie_word_embeddings": true, "vision_config": {}, "image_token_id": 151655, "text_config": {
+		"attention_bias": false, "attention_dropout": 0.0, "bos_token_id": 151643, "dtype": "bfloat16", "eos_token_id": 151645,
+		"head_dim": 128, "hidden_act": "silu", "hidden_size": 2560, "initializer_range": 0.02, "intermediate_size": 9728,
+		"max_position_embeddings": 262144, "model_type": "qwen3_vl_text", "num_attention_heads": 32, "num_hidden_layers": 36,
+		"num_key_value_heads": 8, "rms_norm_eps": 1e-06, "rope_scaling": {"mrope_interleaved": true, "mrope_section": [24, 20, 20],
+		"rope_type": "default"}, "rope_theta": 5000000, "tie_word_embeddings": true, "use_cache": true, "vocab_size": 151936}}`
+	qwen34B = `{"architectures": ["Qwen3ForCausalLM"], "attention_bias": false, "attention_dropout": 0.0, "bos_token_id": 151643,
+		"eos_token_id": 151645, "head_dim": 128, "hidden_act": "silu", "hidden_size": 2560, "initializer_range": 0.02,
+		"intermediate_size": 9728, "max_position_embeddings": 40960, "max_window_layers": 36, "model_type": "qwen3",
+		"num_attention_heads": 32, "num_hidden_layers": 36, "num_key_value_heads": 8, "rms_norm_eps": 1e-06, "rope_scaling": null,
+		"rope_theta": 1000000, "sliding_window": null, "tie_word_embeddings": true, "torch_dtype": "bfloat16",
+		"transformers_version": "4.51.0", "use_cache": true, "use_sliding_window": false, "vocab_size": 151936}`
 	llava7B = `{"model_type": "llava", "tie_word_embeddings": false, "vision_config": {}, "text_config": {
 		"_name_or_path": "lmsys/vicuna-7b-v1.5", "architectures": ["LlamaForCausalLM"], "max_position_embeddings": 4096,
 		"model_type": "llama", "rms_norm_eps": 1e-05, "torch_dtype": "float16", "vocab_size": 32064}, "vocab_size": 32064}`
@@ -84,6 +97,37 @@ func TestParseConfig(t *testing.T) {
 	c = parsed(t, idefics8B)
 	assert.Equal(t, 4096, c.Windows[31])
 	assert.Equal(t, 14336, c.Intermediate)
+}
+
+func TestParseQwen3(t *testing.T) {
+	c := parsed(t, qwen34B)
+	assert.Equal(t, []int{36, 2560, 9728, 32, 8, 128, 151936}, []int{c.Layers, c.Hidden, c.Intermediate, c.Heads, c.KVHeads, c.HeadDim, c.Vocabulary})
+	assert.Equal(t, []bool{true, true, false, false}, []bool{c.TiedHead, c.QKNorm, c.QKVBias, c.OutBias})
+	assert.Equal(t, make([]int, 36), c.Windows)
+	assert.Equal(t, Rotary{1e6, 1}, c.Rotary[35])
+
+	large := parsed(t, string(with(t, qwen34B, object{ // Qwen3-8B, as version 5 of transformers writes it
+		"hidden_size": 4096, "intermediate_size": 12288, "tie_word_embeddings": false, "rope_theta": nil, "dtype": "bfloat16",
+		"layer_types": slices.Repeat([]string{"full_attention"}, 36), "rope_parameters": object{"rope_theta": 1000000, "rope_type": "default"},
+	})))
+	assert.Equal(t, []int{4096, 12288, 128}, []int{large.Hidden, large.Intermediate, large.HeadDim})
+	assert.Equal(t, []any{false, Rotary{1e6, 1}}, []any{large.TiedHead, large.Rotary[0]})
+
+	for _, sizes := range [][3]int{{2048, 6144, 28}, {2560, 9728, 36}, {4096, 12288, 36}} { // Qwen3-VL 2B, 4B, 8B
+		tied := sizes[0] < 4096
+		c := parsed(t, string(with(t, qwen3VL4B, object{
+			"hidden_size": sizes[0], "intermediate_size": sizes[1], "num_hidden_layers": sizes[2],
+			"tie_word_embeddings": tied, ".tie_word_embeddings": tied,
+		})))
+		assert.Equal(t, sizes, [3]int{c.Hidden, c.Intermediate, c.Layers})
+		assert.Equal(t, []bool{tied, true, true}, []bool{c.TiedHead, c.QKNorm, c.Interleaved})
+		assert.Equal(t, []int{24, 20, 20}, c.Sections)
+		assert.Equal(t, Rotary{5e6, 1}, c.Rotary[0])
+	}
+	newer := parsed(t, string(with(t, qwen3VL4B, object{"rope_theta": nil, "rope_scaling": nil, "rope_parameters": object{
+		"mrope_interleaved": true, "mrope_section": []int{24, 20, 20}, "rope_theta": 7e6, "rope_type": "default",
+	}})))
+	assert.Equal(t, Rotary{7e6, 1}, newer.Rotary[0])
 }
 
 func TestParseGemma(t *testing.T) {
@@ -151,6 +195,11 @@ func TestParseConfigRefuses(t *testing.T) {
 		"scaling's field":    {llava7B, object{"rope_scaling": object{"type": "linear", "factor": 2, "tail": 1}}, `"tail"`},
 		"two scalings":       {llava7B, object{"rope_scaling": object{"type": "default"}, "rope_parameters": object{"type": "default"}}, "both given"},
 		"sections":           {qwen3B, object{"rope_scaling": object{"type": "mrope", "mrope_section": []int{16, 24, 25}}}, "mrope_section is [16 24 25]"},
+		"no turns":           {qwen3VL4B, object{"rope_scaling": object{"mrope_interleaved": false}}, "mrope_interleaved is false"},
+		"sum of sections":    {qwen3VL4B, object{"rope_scaling": object{"mrope_section": []int{24, 20, 21}}}, "mrope_section is [24 20 21]"},
+		"window of qwen3-vl": {qwen3VL4B, object{"layer_types": slices.Repeat([]string{"sliding_attention"}, 36)}, "layer_types has sliding_attention"},
+		"untied outside":     {qwen3VL4B, object{".tie_word_embeddings": false}, "tie_word_embeddings is false"},
+		"window of qwen3":    {qwen34B, object{"layer_types": slices.Repeat([]string{"sliding_attention"}, 36)}, "sliding_window is 0"},
 		"two sections":       {qwen3B, object{"rope_scaling": object{"type": "mrope", "mrope_section": []int{32, 32}}}, "mrope_section is [32 32]"},
 		"sections elsewhere": {llava7B, object{"rope_scaling": object{"mrope_section": []int{16, 24, 24}}}, `rope_scaling: unknown field "mrope_section"`},
 		"partial rotary":     {llava7B, object{"partial_rotary_factor": 0.5}, "partial_rotary_factor"},
@@ -210,7 +259,7 @@ func TestParseConfigVariants(t *testing.T) {
 
 // FuzzParseConfig: whatever comes, a configuration that is accepted makes sense.
 func FuzzParseConfig(f *testing.F) {
-	for _, data := range []string{qwen3B, qwen5, llava7B, pixtral12B, idefics8B, gemma4B, gemma5, gemma2B} {
+	for _, data := range []string{qwen3B, qwen5, qwen34B, qwen3VL4B, llava7B, pixtral12B, idefics8B, gemma4B, gemma5, gemma2B} {
 		f.Add([]byte(data))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

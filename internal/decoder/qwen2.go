@@ -2,7 +2,6 @@ package decoder
 
 import (
 	"errors"
-	"slices"
 
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
@@ -53,16 +52,11 @@ func (f *qwen2) config() (Config, error) {
 // mrope reads the rotary embedding and how its frequencies are divided among the
 // three axes of positions.
 func (f *qwen2) mrope(c *Config) error {
-	name, object, err := f.ropeObject()
-	if err != nil {
-		return err
-	}
 	var fields struct {
 		rope
 		Sections []int `json:"mrope_section"`
 	}
-	r, err := readRope(name, object, f.Theta, &fields, "mrope")
-	c.Rotary = slices.Repeat([]Rotary{r}, f.Layers)
+	err := f.rotaryTo(c, &fields, "mrope")
 	c.Sections = fields.Sections
 	if c.Sections == nil {
 		c.Sections = []int{16, 24, 24}

@@ -31,12 +31,15 @@ func (f *common) ropeObject() (name string, object json.RawMessage, err error) {
 }
 
 // rotary gives all layers the rotary embedding that the one object describes.
-func (f *common) rotary(c *Config) error {
+func (f *common) rotary(c *Config) error { return f.rotaryTo(c, new(rope)) }
+
+// rotaryTo is rotary for a family that has more in the object; see readRope.
+func (f *common) rotaryTo(c *Config, to interface{ own() *rope }, unscaled ...string) error {
 	name, object, err := f.ropeObject()
 	if err != nil {
 		return err
 	}
-	r, err := readRope(name, object, f.Theta, new(rope))
+	r, err := readRope(name, object, f.Theta, to, unscaled...)
 	c.Rotary = slices.Repeat([]Rotary{r}, f.Layers)
 	return err
 }

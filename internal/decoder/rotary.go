@@ -17,7 +17,7 @@ func (s *sequence) rotaries(cfg Config) []nn.Rotary {
 	byLayer := make([]nn.Rotary, cfg.Layers)
 	for i, r := range cfg.Rotary {
 		if _, ok := made[r]; !ok {
-			a := angles(positions, r.frequencies(cfg.HeadDim), cfg.Sections)
+			a := angles(positions, r.frequencies(cfg.HeadDim), cfg)
 			made[r] = nn.Rotary{Cos: Cos(a), Sin: Sin(a)}
 		}
 		byLayer[i] = made[r]
@@ -55,21 +55,49 @@ func (r Rotary) frequencies(headDim int) []float32 {
 }
 
 // angles returns position times frequency, [B or 1, S, 1, D/2] in float32. In
-// m-rope the first section of the frequencies goes by the first axis of the
-// positions, and so on.
-func angles(positions *Node, frequencies []float32, sections []int) *Node {
-	if positions.Shape().Dim(0) == 1 || len(sections) == 0 {
+// m-rope each axis of the positions has a part of the frequencies.
+func angles(positions *Node, frequencies []float32, cfg Config) *Node {
+	sections := cfg.Sections
+	switch {
+	case positions.Shape().Dim(0) == 1 || len(sections) == 0:
 		sections = []int{len(frequencies)}
+	case cfg.Interleaved:
+		return interleaved(positions, frequencies, sections)
 	}
 	var parts []*Node
 	for axis, n := range sections {
-		at := Squeeze(Slice(positions, AxisElem(axis)), 0) // [B, S]
-		own := Const(positions.Graph(), frequencies[:n])
-		parts = append(parts, Mul(InsertAxes(at, -1, -1), InsertAxes(own, 0, 0, 0)))
+		parts = append(parts, along(positions, axis, frequencies[:n]))
 		frequencies = frequencies[n:]
 	}
 	if len(parts) == 1 {
 		return parts[0]
 	}
 	return Concatenate(parts, -1)
+}
+
+// along is the positions of one axis times frequencies.
+func along(positions *Node, axis int, frequencies []float32) *Node {
+	at := Squeeze(Slice(positions, AxisElem(axis)), 0) // [B, S]
+	own := Const(positions.Graph(), frequencies)
+	return Mul(InsertAxes(at, -1, -1), InsertAxes(own, 0, 0, 0))
+}
+
+// interleaved is angles where the axes take turns.
+func interleaved(positions *Node, frequencies []float32, sections []int) *Node {
+	own := make([][]float32, len(sections)) // per axis, 0 where the frequency is another's
+	for axis := range own {
+		own[axis] = make([]float32, len(frequencies))
+	}
+	for k, frequency := range frequencies {
+		axis := k % len(sections)
+		if k/len(sections) >= sections[axis] {
+			axis = 0
+		}
+		own[axis][k] = frequency
+	}
+	sum := along(positions, 0, own[0])
+	for axis := 1; axis < len(own); axis++ {
+		sum = Add(sum, along(positions, axis, own[axis])) // of which all but one are 0
+	}
+	return sum
 }

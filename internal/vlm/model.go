@@ -29,6 +29,15 @@ type Model interface {
 	Features(f nn.Pass, image *Node) *Node
 }
 
+// Deep is a Model whose tower also gives vectors to the first layers of the language
+// model (DeepStack).
+type Deep interface {
+	// DeepFeatures returns Features and, for each of the first layers, what is added at
+	// the image tokens to its output, [B, T, hidden]. Verifiers call it in place of
+	// Features, and record what is added as deepstack_features.
+	DeepFeatures(f nn.Pass, image *Node) (features *Node, deep []*Node)
+}
+
 // Layout is what a picture becomes in the sequence.
 type Layout struct {
 	// Resized is the size that the picture is brought to, before any crop.

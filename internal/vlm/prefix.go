@@ -3,6 +3,7 @@ package vlm
 import (
 	"fmt"
 
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/support/exceptions"
 
@@ -66,7 +67,15 @@ func (v *Verifier) mustPrefix(image *Node) *prefix {
 // prefixSpan runs the vision tower and returns the prefix, ready for the decoder.
 func (v *Verifier) prefixSpan(f nn.Pass, image *Node, p *prefix) decoder.Span {
 	g := image.Graph()
-	s := decoder.Span{Embeds: v.embed(f, p, v.setup.Model.Features(f, image))}
+	features, deep := v.features(f, image)
+	s := decoder.Span{Embeds: v.place(p, features, func(ids []int) *Node {
+		return v.setup.Decoder.Embed(f, Const(g, int32s(ids)), features.DType())
+	})}
+	for _, x := range deep {
+		s.Deep = append(s.Deep, v.place(p, x, func(ids []int) *Node {
+			return Zeros(g, shapes.Make(x.DType(), 1, len(ids), x.Shape().Dim(2)))
+		}))
+	}
 	if p.positions != nil {
 		s.Positions = Const(g, int32s(p.positions...))
 	}
@@ -85,10 +94,23 @@ func (v *Verifier) prefixSpan(f nn.Pass, image *Node, p *prefix) decoder.Span {
 // isImage says whether a token of the prefix is one of the picture's vectors.
 func (v *Verifier) isImage(p *prefix, i int) bool { return i >= p.text && p.ids[i] == v.setup.Image }
 
-// embed puts features [B, T, hidden] in place of the image tokens, between the
-// vectors of the others: [B, P, hidden].
-func (v *Verifier) embed(f nn.Pass, p *prefix, features *Node) *Node {
-	d := features.Shape().Dimensions
+// features runs the vision tower.
+func (v *Verifier) features(f nn.Pass, image *Node) (features *Node, deep []*Node) {
+	m, ok := v.setup.Model.(Deep)
+	if !ok {
+		return v.setup.Model.Features(f, image), nil
+	}
+	features, deep = m.DeepFeatures(f, image)
+	if f.Recorder != nil && len(deep) > 0 {
+		f.Record("deepstack_features", Concatenate(deep, 0))
+	}
+	return features, deep
+}
+
+// place puts vectors [B, T, hidden] in place of the image tokens, between those of the
+// others, which text returns, [1, n, hidden]: [B, P, hidden].
+func (v *Verifier) place(p *prefix, vectors *Node, text func(ids []int) *Node) *Node {
+	d := vectors.Shape().Dimensions
 	var parts []*Node
 	used := 0
 	for i := 0; i < len(p.ids); {
@@ -100,11 +122,10 @@ func (v *Verifier) embed(f nn.Pass, p *prefix, features *Node) *Node {
 			if used+end-i > d[1] {
 				break
 			}
-			parts = append(parts, Slice(features, AxisRange(), AxisRange(used, used+end-i)))
+			parts = append(parts, Slice(vectors, AxisRange(), AxisRange(used, used+end-i)))
 			used += end - i
 		} else {
-			words := v.setup.Decoder.Embed(f, Const(features.Graph(), int32s(p.ids[i:end])), features.DType())
-			parts = append(parts, BroadcastToDims(words, d[0], end-i, d[2]))
+			parts = append(parts, BroadcastToDims(text(p.ids[i:end]), d[0], end-i, d[2]))
 		}
 		i = end
 	}

@@ -20,6 +20,9 @@ func Trace(v *Verifier, f nn.Pass, image *Node, question []*Node) *Node {
 		s.Positions = Concatenate([]*Node{s.Positions, BroadcastToDims(InsertAxes(suffix.Positions, 0), axes, q.ids.Shape().Dim(1))}, 1)
 		f.Record("position_ids", s.Positions)
 	}
+	for i, x := range s.Deep {
+		s.Deep[i] = nn.PadZeros(x, 0, q.ids.Shape().Size(), 1)
+	}
 	if s.Groups != nil {
 		s.Groups = nn.PadZeros(s.Groups, 0, q.ids.Shape().Size(), 0)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
+	"github.com/dualprocess/dualprocess-go/internal/vlm/qwen"
 )
 
 // architecture names Qwen2.5-VL in config.json.
@@ -19,37 +20,31 @@ const architecture = "Qwen2_5_VLForConditionalGeneration"
 type modelConfig struct {
 	Text       decoder.Config
 	Vision     visionConfig
-	Processor  processorConfig
+	Processor  qwen.Pictures
 	ImageToken int // id of the token that stands for a square of patches
 }
 
 // visionConfig sizes the vision tower. The fields are those of transformers'
 // config.json.
 type visionConfig struct {
-	Depth        int         `json:"depth"`
-	Hidden       int         `json:"hidden_size"`
-	Intermediate int         `json:"intermediate_size"`
-	Heads        int         `json:"num_heads"`
-	Channels     int         `json:"in_channels"`
-	OutHidden    int         `json:"out_hidden_size"`
-	Patch        int         `json:"patch_size"`          // side in pixels
-	Frames       int         `json:"temporal_patch_size"` // that a patch covers; a still picture is repeated
-	Merge        int         `json:"spatial_merge_size"`  // side, in patches, of what becomes one token
-	Window       int         `json:"window_size"`         // side in pixels
-	FullBlocks   []int       `json:"fullatt_block_indexes"`
-	Activation   string      `json:"hidden_act"`
-	Rope         *visionRope `json:"rope_parameters"`
+	Depth        int        `json:"depth"`
+	Hidden       int        `json:"hidden_size"`
+	Intermediate int        `json:"intermediate_size"`
+	Heads        int        `json:"num_heads"`
+	Channels     int        `json:"in_channels"`
+	OutHidden    int        `json:"out_hidden_size"`
+	Patch        int        `json:"patch_size"`          // side in pixels
+	Frames       int        `json:"temporal_patch_size"` // that a patch covers; a still picture is repeated
+	Merge        int        `json:"spatial_merge_size"`  // side, in patches, of what becomes one token
+	Window       int        `json:"window_size"`         // side in pixels
+	FullBlocks   []int      `json:"fullatt_block_indexes"`
+	Activation   string     `json:"hidden_act"`
+	Rope         *qwen.Rope `json:"rope_parameters"`
 
 	InChans         any `json:"in_chans"`           // never read by transformers, which reads in_channels
 	SpatialPatch    any `json:"spatial_patch_size"` // the same as patch_size, never read
 	TokensPerSecond any `json:"tokens_per_second"`  // of videos
 	hf.Pretrained
-}
-
-// visionRope is the rotary embedding of the tower.
-type visionRope struct {
-	Type  string   `json:"rope_type"`
-	Theta *float64 `json:"rope_theta"`
 }
 
 // readConfig reads the JSON files of a Qwen2.5-VL folder, in the layouts of
@@ -64,7 +59,7 @@ func readConfig(fsys fs.FS) (c modelConfig, err error) {
 	if err := c.read(fields); err != nil {
 		return c, fmt.Errorf("%s: %w", name, err)
 	}
-	c.Processor, err = readProcessor(fsys, c.Vision)
+	c.Processor, err = qwen.ReadPictures(fsys, c.Vision.patches())
 	return c, err
 }
 
@@ -131,11 +126,8 @@ func (c *visionConfig) check() error {
 		err = fmt.Errorf("%w: window_size %d is less than %d patches of patch_size %d", hf.ErrConfig, c.Window, c.Merge, c.Patch)
 	case slices.ContainsFunc(c.FullBlocks, func(i int) bool { return i < 0 }):
 		err = fmt.Errorf("%w: fullatt_block_indexes is %v", hf.ErrConfig, c.FullBlocks)
-	case c.Rope != nil:
-		err = hf.Require("rope_parameters: rope_type", c.Rope.Type, "axial", "default", "")
-	}
-	if theta := c.theta(); err == nil && !(theta >= 1 && theta <= 1e12) {
-		err = fmt.Errorf("%w: rope_parameters: rope_theta is %v", hf.ErrConfig, theta)
+	default:
+		err = c.Rope.Check()
 	}
 	if err != nil {
 		return fmt.Errorf("vision_config: %w", err)
@@ -146,10 +138,7 @@ func (c *visionConfig) check() error {
 // side is that of a window, in tokens.
 func (c visionConfig) side() int { return c.Window / c.Merge / c.Patch }
 
-// theta is the base of the rotary embedding's wavelengths.
-func (c visionConfig) theta() float64 {
-	if c.Rope != nil && c.Rope.Theta != nil {
-		return *c.Rope.Theta
-	}
-	return 10000
+// patches are what the image processor has to agree with.
+func (c visionConfig) patches() qwen.Patches {
+	return qwen.Patches{Side: c.Patch, Frames: c.Frames, Merge: c.Merge}
 }

@@ -1,149 +1,42 @@
 package qwen25vl
 
 import (
-	"errors"
 	"fmt"
-	"io/fs"
-	"math"
-	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
 
-	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
+	"github.com/dualprocess/dualprocess-go/internal/vlm/qwen"
 )
-
-// processorConfig says how pictures become patches. The fields are those of
-// transformers' image processor.
-type processorConfig struct {
-	MinPixels *int  `json:"min_pixels"` // of a resized picture; nil = Size
-	MaxPixels *int  `json:"max_pixels"`
-	Size      areas `json:"size"`
-	Patch     int   `json:"patch_size"`
-	Frames    int   `json:"temporal_patch_size"`
-	Merge     int   `json:"merge_size"`
-	hf.PictureConfig
-}
-
-// areas bounds the number of pixels. Two of the names that transformers gives the
-// bounds speak of edges, but they are areas.
-type areas struct {
-	Shortest *int `json:"shortest_edge"`
-	Longest  *int `json:"longest_edge"`
-	Min      *int `json:"min_pixels"`
-	Max      *int `json:"max_pixels"`
-}
-
-// readProcessor reads the settings of the image processor, which have to agree
-// with the tower's.
-func readProcessor(fsys fs.FS, tower visionConfig) (processorConfig, error) {
-	c := processorConfig{ // what transformers fills in
-		Patch: 14, Frames: 2, Merge: 2,
-		PictureConfig: hf.PictureConfig{
-			Resample: hf.Bicubic, RescaleFactor: 1. / 255,
-			Mean: []float64{0.48145466, 0.4578275, 0.40821073}, Std: []float64{0.26862954, 0.26130258, 0.27577711},
-		},
-	}
-	var others struct {
-		Video    any `json:"video_processor"`
-		Class    any `json:"processor_class"`
-		Template any `json:"chat_template"` // see Prompt
-	}
-	file, err := hf.ReadProcessor(fsys, &c, &others)
-	if err != nil {
-		return c, err
-	}
-	c.MinPixels = first(c.MinPixels, c.Size.Shortest, c.Size.Min, new(56*56))
-	c.MaxPixels = first(c.MaxPixels, c.Size.Longest, c.Size.Max, new(28*28*1280))
-	if err := c.check(tower); err != nil {
-		return c, fmt.Errorf("%s: %w", file, err)
-	}
-	return c, nil
-}
-
-// first returns the first value that is given.
-func first(values ...*int) *int {
-	return values[slices.IndexFunc(values, func(v *int) bool { return v != nil })]
-}
-
-func (c processorConfig) check(tower visionConfig) error {
-	return errors.Join(
-		c.PictureConfig.Check(),
-		hf.CheckSizes(
-			hf.Size{Name: "min_pixels", Value: *c.MinPixels, Limit: 1 << 28},
-			hf.Size{Name: "max_pixels", Value: *c.MaxPixels, Limit: 1 << 28},
-		),
-		hf.Check(*c.MinPixels <= *c.MaxPixels, "min_pixels is %d, more than max_pixels, %d", *c.MinPixels, *c.MaxPixels),
-		hf.Equal("patch_size", c.Patch, "patch_size in config.json", tower.Patch),
-		hf.Equal("temporal_patch_size", c.Frames, "temporal_patch_size in config.json", tower.Frames),
-		hf.Equal("merge_size", c.Merge, "spatial_merge_size in config.json", tower.Merge),
-	)
-}
-
-// maxRatio is the largest ratio of sides that the model's processor accepts.
-const maxRatio = 200
-
-// target returns the size that a picture is brought to: multiples of a token's
-// side, as near as possible to the picture's ratio, with an area within bounds
-// (transformers' smart_resize). The error wraps ErrPictureSize.
-func (c processorConfig) target(picture vision.Size) (vision.Size, error) {
-	if shortest := min(picture.Height, picture.Width); shortest < 1 || max(picture.Height, picture.Width) > maxRatio*shortest {
-		return vision.Size{}, fmt.Errorf("%w: %s, want sides whose ratio is at most %d", ErrPictureSize, picture, maxRatio)
-	}
-	h, w, unit := float64(picture.Height), float64(picture.Width), float64(c.Patch*c.Merge)
-	least, most := float64(*c.MinPixels), float64(*c.MaxPixels)
-	rows, cols := math.RoundToEven(h/unit), math.RoundToEven(w/unit)
-	switch area := rows * cols * unit * unit; {
-	case area > most:
-		shrink := math.Sqrt(h * w / most)
-		rows, cols = max(1, math.Floor(h/shrink/unit)), max(1, math.Floor(w/shrink/unit))
-	case area < least:
-		grow := math.Sqrt(least / (h * w))
-		rows, cols = math.Ceil(h*grow/unit), math.Ceil(w*grow/unit)
-	}
-	return vision.Size{Height: int(rows * unit), Width: int(cols * unit)}, nil
-}
 
 // paperTarget is the size that the paper's reference brings pictures to: each side
 // to the multiple of a token's side below, whatever the area. Where that leaves
 // more than one patch over the reference fails; here the nearest multiple is
 // taken.
-func (c processorConfig) paperTarget(picture vision.Size) (vision.Size, error) {
+func paperTarget(c qwen.Pictures, picture vision.Size) (vision.Size, error) {
 	if low, high := min(picture.Height, picture.Width), max(picture.Height, picture.Width); low < 1 || high > vlm.LongestSide {
 		return vision.Size{}, fmt.Errorf("%w: %s, want sides of 1 to %d", ErrPictureSize, picture, vlm.LongestSide)
 	}
-	unit := c.Patch * c.Merge
+	unit := c.Unit()
 	side := func(n int) int { return max(1, (n+unit/2)/unit) * unit }
 	return vision.Size{Height: side(picture.Height), Width: side(picture.Width)}, nil
 }
 
 // process maps pictures [B, H, W, 3] to the tower's float32 pixels of the target
 // size.
-func (c processorConfig) process(x *Node, to vision.Size, paper bool) *Node {
-	if paper {
-		return vision.ProcessPaper(x, to, c.PictureConfig)
+func (m *network) process(x *Node, to vision.Size) *Node {
+	c := m.config.Processor.PictureConfig
+	if m.paper {
+		return vision.ProcessPaper(x, to, c)
 	}
-	return vision.Process(x, to, c.PictureConfig)
-}
-
-// patches cuts pictures [B, H, W, 3] into [B, R, C, M, 3·frames·patch·patch]: the
-// patches of a token, rows first, each seen in as many frames, all equal, as a
-// video would have.
-func (c processorConfig) patches(x *Node) *Node {
-	d, m, p := x.Shape().Dimensions, c.Merge, c.Patch
-	rows, cols := d[1]/(m*p), d[2]/(m*p)
-	x = Reshape(x, d[0], rows, m, p, cols, m, p, d[3])
-	x = TransposeAllAxes(x, 0, 1, 4, 2, 5, 7, 3, 6) // [B, R, C, m, m, 3, p, p]
-	x = Reshape(x, d[0], rows, cols, m*m, d[3], 1, p*p)
-	x = BroadcastToDims(x, d[0], rows, cols, m*m, d[3], c.Frames, p*p)
-	return Reshape(x, d[0], rows, cols, m*m, -1)
+	return vision.Process(x, to, c)
 }
 
 // target is the size that pictures are brought to.
 func (m *network) target(picture vision.Size) (vision.Size, error) {
 	if m.paper {
-		return m.config.Processor.paperTarget(picture)
+		return paperTarget(m.config.Processor, picture)
 	}
-	return m.config.Processor.target(picture)
+	return m.config.Processor.Target(picture)
 }

@@ -28,31 +28,14 @@ func (m *network) Prompt(question string) vlm.Prompt {
 	return vlm.Prompt{Parts: vlm.Ask(beforeQuestion, question, afterQuestion), Template: true}
 }
 
-// Layout implements vlm.Model. A token of a picture stands, on the three axes of
-// positions (m-rope), at its row and column at one time; the text that follows goes on
-// after the greatest of them.
+// Layout implements vlm.Model.
 func (m *network) Layout(picture vision.Size) (vlm.Layout, error) {
 	size, err := m.target(picture)
 	if err != nil {
 		return vlm.Layout{}, err
 	}
-	unit := m.config.Processor.Patch * m.config.Processor.Merge
-	rows, cols := size.Height/unit, size.Width/unit
-	l := vlm.Layout{
-		Resized:     size,
-		Positions:   make([][]int, 3),
-		Next:        max(rows, cols),
-		Activations: m.vision.activations(rows, cols),
-	}
-	for row := range rows {
-		for col := range cols {
-			l.Tokens = append(l.Tokens, m.config.ImageToken)
-			for axis, at := range []int{0, row, col} {
-				l.Positions[axis] = append(l.Positions[axis], at)
-			}
-		}
-	}
-	return l, nil
+	p := m.config.Processor
+	return p.Layout(size, m.config.ImageToken, m.vision.activations(size.Height/p.Unit(), size.Width/p.Unit())), nil
 }
 
 // findTokens checks that the tokens of the prompt are the tokenizer's, and

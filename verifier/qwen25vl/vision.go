@@ -5,10 +5,10 @@ import (
 	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
-	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
+	"github.com/dualprocess/dualprocess-go/internal/vlm/qwen"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
@@ -19,8 +19,7 @@ func (m *network) Features(f nn.Pass, image *Node) *Node {
 	if err != nil {
 		panic(err)
 	}
-	pixels := m.config.Processor.process(image, size, m.paper)
-	patches := f.Record("pixel_values", m.config.Processor.patches(pixels))
+	patches := f.Record("pixel_values", m.config.Processor.Cut(m.process(image, size)))
 	return m.vision.Apply(f, ConvertDType(patches, m.dtype))
 }
 
@@ -34,7 +33,7 @@ const visionEpsilon = 1e-6
 // H heads, D head dimension.
 type visionTower struct {
 	config visionConfig
-	patch  *model.Variable // [hidden, channels, frames, height, width]: a convolution over patches that don't overlap
+	patch  *qwen.PatchEmbedding
 	blocks []*visionBlock
 	merger *merger
 }
@@ -43,7 +42,7 @@ type visionTower struct {
 func newVision(c weights.Cursor, cfg visionConfig) *visionTower {
 	v := &visionTower{
 		config: cfg,
-		patch:  c.In("patch_embed", "proj").Variable("weight", cfg.Hidden, cfg.Channels, cfg.Frames, cfg.Patch, cfg.Patch),
+		patch:  qwen.NewPatchEmbedding(c.In("patch_embed", "proj"), cfg.patches(), cfg.Channels, cfg.Hidden, nn.NoBias),
 		merger: newMerger(c.In("merger"), cfg),
 	}
 	for i := range cfg.Depth {
@@ -58,7 +57,7 @@ func newVision(c weights.Cursor, cfg visionConfig) *visionTower {
 func (v *visionTower) Apply(f nn.Pass, patches *Node) *Node {
 	d := patches.Shape().Dimensions // B R C M …
 	w := windows{rows: d[1], cols: d[2], side: v.config.side()}
-	x := f.Record("patch_embed", v.embed(patches)) // [B, R, C, M, width]
+	x := f.Record("patch_embed", v.patch.Apply(patches)) // [B, R, C, M, width]
 	x = Reshape(w.cut(Reshape(x, d[0], d[1], d[2], -1)), d[0], d[1]*d[2]*d[3], -1)
 
 	rotary := v.rotary(w).In(x.Graph())
@@ -93,24 +92,12 @@ func (v *visionTower) activations(rows, cols int) int {
 // rotary is the table of the 2-D rotary embedding in the order of the windows: the
 // first half of a head's angles is by row, the second by column, in patches.
 func (v *visionTower) rotary(w windows) nn.RotaryTable {
-	m := v.config.Merge
 	var positions [][]float64
 	for _, token := range w.order() {
-		row, col := token/w.cols, token%w.cols
-		for i := range m {
-			for j := range m {
-				positions = append(positions, []float64{float64(row*m + i), float64(col*m + j)})
-			}
-		}
+		positions = append(positions, qwen.Places(token/w.cols, token%w.cols, v.config.Merge)...)
 	}
 	half := v.config.Hidden / v.config.Heads / 2
-	return nn.NewRotaryTable(positions, []int{half, half}, v.config.theta())
-}
-
-// embed maps [..., channels·frames·height·width] to [..., width].
-func (v *visionTower) embed(patches *Node) *Node {
-	kernel := ConvertDType(v.patch.NodeValue(patches), patches.DType())
-	return Dot(patches, Reshape(kernel, v.config.Hidden, -1)).General([]int{patches.Rank() - 1}, nil, []int{1}, nil)
+	return nn.NewRotaryTable(positions, []int{half, half}, v.config.Rope.Base())
 }
 
 // visionBlock is a pre-norm transformer block: attention within windows and a gated

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/stretchr/testify/require"
 
@@ -55,10 +56,22 @@ type Case struct {
 // about is what the tests need of golden.json.
 type about struct {
 	Name, Model string
+	Processing  string // "official" for what the model's own processor gives, and not the paper's code
+	Split       bool   // the option of that name
 	Cases       map[string]struct {
 		Question, Answer, Prefix string
+		Prompt                   string // the same as Prefix, in official fixtures
 		Of                       []string
 	}
+	Answers []struct { // to a's question
+		Answer string
+		Labels []int32 `json:"label_ids"`
+		Mean   float32 `json:"log_prob_mean"`
+	}
+}
+
+func (a about) options() vlm.Options {
+	return vlm.Options{Paper: a.Processing != "official", Split: a.Split}
 }
 
 // reference is a fixture with the models opened from it.
@@ -68,7 +81,7 @@ type reference struct {
 	rt     *backends.Runtime
 	wanted func(name string) bool // cases
 	about  about
-	paper  *vlm.Verifier
+	opened *vlm.Verifier
 }
 
 // Golden compares everything that the fixtures hold about a model, as
@@ -90,7 +103,7 @@ func (m Model) golden(t *testing.T, rt *backends.Runtime, wanted func(name strin
 		}
 		found = true
 		t.Run(f.Name, func(t *testing.T) {
-			r.testPaper(t)
+			r.testCases(t)
 			if official := f.Beside(t, "official"); official != nil && f.Variant() == "" {
 				t.Run("official", func(t *testing.T) { newOfficial(t, r, official).test(t) })
 			}
@@ -111,9 +124,9 @@ func (r *reference) open(t *testing.T, o vlm.Options) *vlm.Verifier {
 
 func (r *reference) folder() string { return r.Path(r.about.Model) }
 
-// testPaper compares the keys of golden.safetensors: the paper's reference.
-func (r *reference) testPaper(t *testing.T) {
-	r.paper = r.open(t, vlm.Options{Paper: true})
+// testCases compares the keys of golden.safetensors.
+func (r *reference) testCases(t *testing.T) {
+	r.opened = r.open(t, r.about.options())
 	for name, c := range r.about.Cases {
 		if !r.wanted(name) {
 			continue
@@ -123,14 +136,17 @@ func (r *reference) testPaper(t *testing.T) {
 				r.testSeveral(t, name, c.Of)
 				return
 			}
-			if c.Prefix != "" {
-				require.Equal(t, c.Prefix, r.text(r.paper, c.Question))
+			if prompt := c.Prefix + c.Prompt; prompt != "" {
+				require.Equal(t, prompt, r.text(r.opened, c.Question))
 			}
 			r.testCase(t, name, dualprocess.Question{Text: c.Question, Answer: c.Answer, Bare: true})
 		})
 	}
 	if r.wanted("gen") {
 		t.Run("gen", r.testGenerate)
+	}
+	if r.wanted("answers") && len(r.about.Answers) > 0 {
+		t.Run("answers", r.testAnswers)
 	}
 	if !t.Failed() && r.wanted("") {
 		require.Empty(t, r.unread("image", "image_ns"), "nobody compares these keys")
@@ -170,17 +186,24 @@ func (r *reference) picture(t *testing.T, name string) *tensors.Tensor {
 }
 
 func (r *reference) testCase(t *testing.T, name string, q dualprocess.Question) {
-	v := r.paper
+	v := r.opened
 	if name == "a_bidir" {
 		require.NotNil(t, r.Bidirectional, "nobody opens the model for %s", name)
 		var err error
 		v, err = r.Bidirectional.Folder(t.Context(), r.rt, r.Model.Name, r.folder(), vlm.Options{Paper: true})
 		require.NoError(t, err)
 	}
+	r.ask(t, v, name, q)
+}
+
+// ask compares what a verifier gives for the questions of a case.
+func (r *reference) ask(t *testing.T, v *vlm.Verifier, name string, questions ...dualprocess.Question) {
 	picture := r.picture(t, name)
-	run := &run{of: r, verifier: v, fixture: r.Fixture, prefix: name + ".", paper: true}
-	run.start(t, picture, q)
-	run.loose = extremes(tensors.MustCopyFlatData[float32](picture))
+	run := &run{of: r, verifier: v, fixture: r.Fixture, prefix: name + ".", paper: r.about.options().Paper}
+	run.start(t, picture, questions...)
+	if run.paper {
+		run.loose = extremes(tensors.MustCopyFlatData[float32](picture))
+	}
 	run.compare(t)
 }
 
@@ -191,24 +214,45 @@ func (r *reference) testSeveral(t *testing.T, name string, of []string) {
 		c := r.about.Cases[k]
 		questions = append(questions, dualprocess.Question{Text: c.Question, Answer: c.Answer, Bare: true})
 	}
-	picture := r.picture(t, name)
-	run := &run{of: r, verifier: r.paper, fixture: r.Fixture, prefix: name + ".", paper: true}
-	run.start(t, picture, questions...)
-	run.loose = extremes(tensors.MustCopyFlatData[float32](picture))
-	run.compare(t)
+	r.ask(t, r.opened, name, questions...)
+}
+
+// testAnswers compares the probabilities of several answers to one question.
+func (r *reference) testAnswers(t *testing.T) {
+	picture := r.picture(t, "a")
+	size := sizeOf(picture)
+	inputs, want := []any{channelsLastTensor(picture)}, []float32(nil)
+	for _, a := range r.about.Answers {
+		q := dualprocess.Question{Text: r.about.Cases["a"].Question, Answer: a.Answer, Bare: true}
+		in, err := r.opened.Prepare(t.Context(), q, size.Height, size.Width)
+		require.NoError(t, err)
+		require.Equal(t, a.Labels, tensors.MustCopyFlatData[int32](in[2]), a.Answer)
+		for _, x := range in {
+			inputs = append(inputs, x)
+		}
+		want = append(want, a.Mean)
+	}
+	got := golden.Run(t, r.rt, func(in []*Node) golden.Outputs {
+		questions := make([][]*Node, len(want))
+		for k := range questions {
+			questions[k] = in[1+4*k : 5+4*k]
+		}
+		return golden.Outputs{"log_probs": Concatenate(r.opened.LogProbs(in[0], questions), 0)}
+	}, inputs...)
+	near(t, got.Floats(t, "log_probs"), want, of("loss", want), nil)
 }
 
 // testGenerate compares what the model goes on with.
 func (r *reference) testGenerate(t *testing.T) {
 	question := r.about.Cases["a"].Question
 	picture := r.picture(t, "a")
-	suffix, err := vlm.Suffix(r.paper, question)
+	suffix, err := vlm.Suffix(r.opened, question)
 	require.NoError(t, err)
-	prefix, err := vlm.Prefix(r.paper, sizeOf(picture))
+	prefix, err := vlm.Prefix(r.opened, sizeOf(picture))
 	require.NoError(t, err)
 	require.Equal(t, r.Ints(t, "gen.prefix_ids"), int32s(slices.Concat(prefix, suffix)))
 	want := r.Ints(t, "gen.new_ids")
-	got, err := vlm.Continue(t.Context(), r.paper, channelsLastTensor(picture), question, len(want))
+	got, err := vlm.Continue(t.Context(), r.opened, channelsLastTensor(picture), question, len(want))
 	require.NoError(t, err)
 	require.Equal(t, want, int32s(got))
 }

@@ -1,0 +1,91 @@
+// Package qwen3vl is the vision-language model Qwen3-VL (Alibaba, 2025), of 2, 4, 8 or
+// 32 billion parameters, as a verifier; not the models that are mixtures of experts.
+//
+// # The folder
+//
+// It is that of Qwen/Qwen3-VL-4B-Instruct or one like it, as versions 4 and 5 of
+// transformers write them: config.json, preprocessor_config.json or
+// processor_config.json, the tokenizer, and safetensors in float32, float16 or
+// bfloat16, in one file or several. A setting that this package does not have is an
+// error that names the file and the field, unless Options.Ignore names it.
+//
+// # Pictures
+//
+// A picture keeps its shape as nearly as sides of multiples of 32 pixels allow, and
+// its size unless its area is out of the bounds that the folder gives: published
+// folders enlarge what has less than 256 x 256 pixels. One side may be 200 times the
+// other. Every square of 32 pixels becomes a token, which has a row and a column
+// besides its place in the text; what the vision tower makes of it on the way is added
+// in the first layers of the language model (DeepStack).
+package qwen3vl
+
+import (
+	"context"
+	"io/fs"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/decoder"
+	"github.com/dualprocess/dualprocess-go/internal/vlm"
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+//go:generate go run ../../internal/vlm/face "Qwen3-VL"
+
+// name of the package, in errors.
+const name = "qwen3vl"
+
+// Options of Open. The zero value is the model as its makers use it.
+type Options struct {
+	// Checkpoint says whether activations are computed again in the backward pass
+	// instead of being kept: less memory for more time. The zero value decides by the
+	// memory that is free.
+	Checkpoint backends.Checkpointing
+
+	// Ignore names fields of the folder's JSON files that are passed over, at any depth,
+	// as if the files did not have them. A field that the library does not know is an
+	// error otherwise, unless it is null, a stamp or a default.
+	Ignore []string
+
+	// Variant chooses files of weights by the name that transformers' variant gives
+	// them, such as "fp16" for model.fp16.safetensors. "" = the plain files, or where
+	// there are none the only variant.
+	Variant string
+}
+
+func (o Options) frame() vlm.Options {
+	return vlm.Options{Checkpoint: o.Checkpoint, Ignore: o.Ignore, Variant: o.Variant}
+}
+
+// network is what Qwen3-VL has of its own.
+type network struct {
+	config modelConfig
+	dtype  dtypes.DType // that is computed in
+	vision *visionTower
+}
+
+var (
+	_ vlm.Model = (*network)(nil)
+	_ vlm.Deep  = (*network)(nil)
+)
+
+// open reads the folder of a checkpoint.
+func open(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o vlm.Options) (*vlm.Verifier, error) {
+	c, err := readConfig(fsys)
+	if err != nil {
+		return nil, err
+	}
+	m := &network{config: c, dtype: rt.DType}
+	opening := vlm.Opening{Name: name, Model: m, Image: c.ImageToken, Tokens: c.findTokens, Load: m.load, Surplus: c.surplus}
+	return opening.Open(ctx, rt, fsys, o)
+}
+
+// load reads the parameters.
+func (m *network) load(c weights.Cursor) *decoder.Decoder {
+	m.vision = newVision(c.In("model", "visual"), m.config.Vision)
+	return decoder.NewWithHead(c.In("model", "language_model"), c.In("lm_head"), m.config.Text)
+}
+
+// surplus accepts a head that is stored though it is the table of embeddings.
+func (c modelConfig) surplus(name string) bool { return c.Text.TiedHead && name == "lm_head.weight" }
