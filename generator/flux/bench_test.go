@@ -34,7 +34,7 @@ func benchGenerator(b *testing.B, rt *backends.Runtime) *Generator {
 	}
 	g.config.Scheduler = pipeline.FlowMatchEuler{TrainTimesteps: 1000, Shift: 1}
 	g.rows, g.cols = benchSide/g.pixels(), benchSide/g.pixels()
-	g.flow = newFlow(g.config.Scheduler, 1, g.rows*g.cols)
+	g.flow = g.config.Scheduler.Flow(1, 0)
 	c := pipelinetest.Random(rt)
 	g.transformer = newTransformer(c.In("transformer"), g.config.Transformer)
 	g.decoder = autoencoder.NewDecoder(c.In("vae"), g.config.Autoencoder)

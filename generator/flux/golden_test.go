@@ -12,6 +12,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline/pipelinetest"
 )
 
@@ -117,7 +118,7 @@ func (r *reference) testForward(t *testing.T) {
 			rotary := input.rotary.In(in[0].Graph())
 			out["model_pred"], out["pos_embed.0"], out["pos_embed.1"] = prediction, twice(rotary.Cos), twice(rotary.Sin)
 			return out
-		}, r.Tensor(t, "in.fwd_latents"), modelTime(time[0]), r.cond[0], r.cond[1])
+		}, r.Tensor(t, "in.fwd_latents"), pipeline.ModelTime(time[0]), r.cond[0], r.cond[1])
 		r.Compare(t, call+".model_pred", got.Floats(t, "model_pred"), tolerance)
 		if call == "fwd1" {
 			r.Modules(t, "fwd1.mod.", got, tolerance, nil)

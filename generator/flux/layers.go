@@ -58,29 +58,7 @@ func newEmbedder(c weights.Cursor, in, width int) *nn.MLP {
 	return nn.NewMLP(c, "linear_1", "linear_2", in, width, width, nn.SiLU)
 }
 
-// layerNames are those of an attention's layers.
-type layerNames struct{ q, k, v, out, normQ, normK string }
-
-// newAttention reads the layers at the cursor of the attention; a single block's
-// has none after it.
-func newAttention(c weights.Cursor, cfg transformerConfig, names layerNames) *nn.MultiHead {
-	width := cfg.width()
-	a := &nn.MultiHead{
-		Name:  c.Path(),
-		Heads: cfg.Heads,
-		Q:     nn.NewLinear(c.In(names.q), width, width, nn.Bias),
-		K:     nn.NewLinear(c.In(names.k), width, width, nn.Bias),
-		V:     nn.NewLinear(c.In(names.v), width, width, nn.Bias),
-		NormQ: nn.NewRMSNorm(c.In(names.normQ), cfg.HeadWidth, normEpsilon, nn.NoBias),
-		NormK: nn.NewRMSNorm(c.In(names.normK), cfg.HeadWidth, normEpsilon, nn.NoBias),
-	}
-	if names.out != "" {
-		a.Out = nn.NewLinear(c.In(names.out), width, width, nn.Bias)
-	}
-	return a
-}
-
-// attend rotates queries and keys by their positions, and attends: [B, S, width].
-func attend(c condition, q, k, v *Node) *Node {
-	return nn.Attention(c.rotary.RotateNeighbors(q), c.rotary.RotateNeighbors(k), v, nil)
+// heads sizes an attention.
+func (c transformerConfig) heads() nn.Heads {
+	return nn.Heads{Count: c.Heads, Width: c.HeadWidth, Epsilon: normEpsilon, Bias: nn.Bias}
 }

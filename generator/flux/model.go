@@ -76,7 +76,7 @@ func open(ctx context.Context, p *pipeline.Opening, o Options) (*Generator, erro
 	}
 	g.config.Scheduler.Dynamic = g.config.Scheduler.Dynamic && !o.StaticShift
 	g.rows, g.cols = g.options.Height/g.pixels(), g.options.Width/g.pixels()
-	g.flow = newFlow(g.config.Scheduler, g.options.Steps, g.rows*g.cols)
+	g.flow = g.config.Scheduler.Flow(g.options.Steps, g.config.Scheduler.Mu(g.rows*g.cols))
 	if g.encoder, err = newEncoder(ctx, p, g.config, g.options.TextTokens); err != nil {
 		return nil, err
 	}
@@ -199,10 +199,7 @@ func (g *Generator) Decode(latents *Node) *Node {
 
 // unpack maps tokens [B, L, C·2·2] to latents [B, H, W, C].
 func (g *Generator) unpack(tokens *Node) *Node {
-	batch, channels := tokens.Shape().Dim(0), g.config.Autoencoder.LatentChannels
-	x := Reshape(tokens, batch, g.rows, g.cols, channels, 2, 2)
-	x = TransposeAllAxes(x, 0, 1, 4, 2, 5, 3)
-	return Reshape(x, batch, 2*g.rows, 2*g.cols, channels)
+	return nn.PixelShuffle(Reshape(tokens, tokens.Shape().Dim(0), g.rows, g.cols, -1), 2)
 }
 
 // Preset suggests the paper's targets: attention and feed-forward layers of the

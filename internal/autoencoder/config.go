@@ -1,6 +1,6 @@
 // Package autoencoder holds the autoencoders between pictures and the latents
-// that generators work on: KL, the one of Stable Diffusion and FLUX, and the
-// deep-compression one (DC) of Sana.
+// that generators work on: KL, the one of Stable Diffusion and FLUX.1, that of FLUX.2,
+// and the deep-compression one (DC) of Sana.
 //
 // Pictures and latents are channels-last, [batch, height, width, channels], and
 // pictures nominally in [-1, 1]. Layers have the names of diffusers' modules.
@@ -59,8 +59,16 @@ func ReadKLConfig(fsys fs.FS, dir string) (KLConfig, error) {
 }
 
 func (c KLConfig) check() error {
-	errs := []error{
+	return errors.Join(
 		hf.Require("_class_name", c.Class, "AutoencoderKL"),
+		c.checkBlocks(),
+		hf.Check(c.Scaling > 0 && c.Scaling < 1e6, "scaling_factor is %v, want a positive number", c.Scaling),
+	)
+}
+
+// checkBlocks checks all but the class and the latents' scale.
+func (c KLConfig) checkBlocks() error {
+	errs := []error{
 		hf.Require("act_fn", c.Activation, "silu"),
 		hf.Require("in_channels", c.InChannels, 3),
 		hf.Require("out_channels", c.OutChannels, 3),
@@ -81,13 +89,18 @@ func (c KLConfig) check() error {
 	for _, kind := range c.UpBlocks {
 		errs = append(errs, hf.Require("up_block_types", kind, "UpDecoderBlock2D"))
 	}
-	for _, channels := range c.Channels {
-		errs = append(errs, hf.CheckSizes(hf.Size{Name: "block_out_channels", Value: channels, Limit: 1 << 14}))
+	return errors.Join(append(errs, c.checkChannels("block_out_channels", c.Channels))...)
+}
+
+// checkChannels checks the channels at each resolution, a field of a name.
+func (c KLConfig) checkChannels(name string, all []int) error {
+	var errs []error
+	for _, channels := range all {
+		errs = append(errs, hf.CheckSizes(hf.Size{Name: name, Value: channels, Limit: 1 << 14}))
 		if c.Groups > 0 && channels%c.Groups != 0 {
-			errs = append(errs, hf.Errorf("block_out_channels has %d, no multiple of norm_num_groups %d", channels, c.Groups))
+			errs = append(errs, hf.Errorf("%s has %d, no multiple of norm_num_groups %d", name, channels, c.Groups))
 		}
 	}
-	errs = append(errs, hf.Check(c.Scaling > 0 && c.Scaling < 1e6, "scaling_factor is %v, want a positive number", c.Scaling))
 	return errors.Join(errs...)
 }
 

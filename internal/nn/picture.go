@@ -23,6 +23,16 @@ func Unpatch(x *Node, p int) *Node {
 	return Reshape(x, d[0], d[1]*p, d[2]*p, c)
 }
 
+// PixelShuffle maps x [B, H, W, C·p·p], the channels' order being that of PyTorch's
+// layer of this name, to [B, H·p, W·p, C].
+func PixelShuffle(x *Node, p int) *Node {
+	d := x.Shape().Dimensions
+	c := d[3] / (p * p)
+	x = Reshape(x, d[0], d[1], d[2], c, p, p)
+	x = TransposeAllAxes(x, 0, 1, 4, 2, 5, 3)
+	return Reshape(x, d[0], d[1]*p, d[2]*p, c)
+}
+
 // Double repeats every pixel of x [B, H, W, C] twice along both axes: nearest
 // neighbour upsampling to [B, 2H, 2W, C].
 func Double(x *Node) *Node {

@@ -82,6 +82,22 @@ func (c FlowMatchEuler) Sigmas(n int, mu float64) []float32 {
 	return sigmas
 }
 
+// Flow is the grid of n steps, and of the levels of the training, which are shifted
+// alike. The network is told of a level what ModelTime makes of its timestep.
+func (c FlowMatchEuler) Flow(n int, mu float64) Flow {
+	return NewFlow(c.Sigmas(n, mu), c.Sigmas(c.TrainTimesteps, mu), func(sigma float32) float32 {
+		return ModelTime(sigma * float32(c.TrainTimesteps))
+	})
+}
+
+// ModelTime is a timestep as it arrives in the sine waves of FLUX's transformers: the
+// pipeline divides by 1000 and the transformer multiplies, in float32. The waves are so
+// fast that the rounding can be seen.
+func ModelTime(timestep float32) float32 {
+	t := timestep / 1000
+	return t * 1000
+}
+
 // Mu is the logarithm of the dynamic shift of FLUX.1: it grows linearly with the
 // number of tokens, as larger pictures need more noise to hide what they show.
 func (c FlowMatchEuler) Mu(tokens int) float64 {

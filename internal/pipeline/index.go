@@ -53,6 +53,20 @@ func CheckIndex(fsys fs.FS, parts map[string]Part) error {
 	return nil
 }
 
+// Setting reads a setting of the pipeline in its index, or returns the standard one
+// where the index has none. Errors name the file and the setting and wrap hf.ErrConfig.
+func Setting[T any](fsys fs.FS, name string, standard T) (T, error) {
+	var fields map[string]json.RawMessage
+	if err := hf.ReadConfig(fsys, Index, &fields); err != nil || hf.Null(fields[name]) {
+		return standard, err
+	}
+	var value T
+	if err := json.Unmarshal(fields[name], &value); err != nil {
+		return standard, hf.Within(Index, hf.Errorf("%s: %w", name, err))
+	}
+	return value, nil
+}
+
 // describe names a part as the index has it: a class of a library.
 func describe(part []*string) string {
 	if len(part) != 2 {
