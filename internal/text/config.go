@@ -146,6 +146,11 @@ func (c CLIPConfig) check() error {
 // ReadGemmaConfig reads dir/config.json, of a Gemma 2. Errors name the file and the
 // field; those about a value wrap hf.ErrConfig.
 func ReadGemmaConfig(fsys fs.FS, dir string) (decoder.Config, error) {
+	return readDecoderConfig(fsys, dir, "gemma2")
+}
+
+// readDecoderConfig reads dir/config.json, of a language model of this model_type.
+func readDecoderConfig(fsys fs.FS, dir, modelType string) (decoder.Config, error) {
 	file := path.Join(dir, "config.json")
 	var data json.RawMessage
 	if err := hf.ReadConfig(fsys, file, &data); err != nil {
@@ -157,7 +162,7 @@ func ReadGemmaConfig(fsys fs.FS, dir string) (decoder.Config, error) {
 	if err := json.Unmarshal(data, &kind); err != nil {
 		return decoder.Config{}, hf.Within(file, err)
 	}
-	if err := hf.Require("model_type", kind.ModelType, "gemma2"); err != nil {
+	if err := hf.Require("model_type", kind.ModelType, modelType); err != nil {
 		return decoder.Config{}, hf.Within(file, err)
 	}
 	c, err := decoder.ParseConfig(data)
