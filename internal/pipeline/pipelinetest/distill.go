@@ -56,10 +56,10 @@ func (s *scripted) Latents(seeds ...int64) (*tensors.Tensor, error) {
 	}
 	require.Len(s.t, seeds, 1)
 	if seeds[0] < 0 {
-		return s.r.Tensor(s.t, fmt.Sprintf("in.train.noise%d", -1-seeds[0])), nil
+		return s.r.start(s.t, fmt.Sprintf("in.train.noise%d", -1-seeds[0]), s.Steps()), nil
 	}
 	s.asked["renoise"]++
-	return s.r.Tensor(s.t, fmt.Sprintf("in.train.renoise%d", s.asked["renoise"]-1)), nil
+	return s.r.start(s.t, fmt.Sprintf("in.train.renoise%d", s.asked["renoise"]-1), s.Steps()), nil
 }
 
 func (s *scripted) Encode(context.Context, string) (dualprocess.Inputs, error) {

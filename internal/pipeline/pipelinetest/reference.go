@@ -39,6 +39,8 @@ type Reference struct {
 
 	Trimmed bool // the project's own copy is without some pictures
 
+	State State // what the generator's latents are to the fixture's
+
 	decode *model.Exec // of Picture
 	part   golden.Part // that is compared
 	long   []string    // beginnings of the keys that only one backend compares
@@ -58,12 +60,49 @@ type About struct {
 		Train4Steps   []int    `json:"train4_i"`
 		Targets       []string `json:"targets"`
 		LearningRate  float64  `json:"lr"`
+		Prompts       map[string]string
+		Size2         [2]int
 	}
 	Lora struct {
 		Alpha   float64 `json:"lora_alpha"`
 		Modules []string
 	}
 	LossScale float64 `json:"toy_loss_scale_training"`
+}
+
+// State says how a generator's latents, clean estimates and predictions differ from the
+// fixture's. The zero value says that they don't.
+type State struct {
+	Start func(t *testing.T, key string, steps int) *tensors.Tensor // noise by its key, as a generator of so many steps wants it
+	Part  func(x *tensors.Tensor) []float32                         // what the fixture has, too
+	Scale float32                                                   // what the fixture has, over that; 0 = 1
+}
+
+// start returns noise by its key.
+func (r *Reference) start(t *testing.T, key string, steps int) *tensors.Tensor {
+	if r.State.Start == nil {
+		return r.Tensor(t, key)
+	}
+	return r.State.Start(t, key, steps)
+}
+
+// piece returns what the fixture has of latents or of their gradient, too.
+func (r *Reference) piece(x *tensors.Tensor) []float32 {
+	if r.State.Part == nil {
+		return tensors.MustCopyFlatData[float32](x)
+	}
+	return r.State.Part(x)
+}
+
+// Shown returns latents, clean estimates or predictions as the fixture has them.
+func (r *Reference) Shown(x *tensors.Tensor) []float32 {
+	values := r.piece(x)
+	if r.State.Scale != 0 {
+		for k := range values {
+			values[k] *= r.State.Scale
+		}
+	}
+	return values
 }
 
 // Find returns the fixtures of a family of models, of which there is at least one.

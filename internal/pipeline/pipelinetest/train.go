@@ -117,7 +117,7 @@ func (tr *Trainer) Update(t *testing.T, k int, latents *tensors.Tensor, rate flo
 		at, tr.cond, tr.Params, tr.m, tr.v)...)
 	require.NoError(t, err)
 	values := func(x *tensors.Tensor) []float32 { return tensors.MustCopyFlatData[float32](x) }
-	u := Update{values(out[0]), values(out[1]), values(out[2]), values(out[3]), values(out[4]), nil}
+	u := Update{tr.r.Shown(out[0]), tr.r.Shown(out[1]), values(out[2]), values(out[3]), values(out[4]), nil}
 	out = out[5:]
 	n := len(tr.Params)
 	for _, g := range out[:n] {
@@ -129,7 +129,7 @@ func (tr *Trainer) Update(t *testing.T, k int, latents *tensors.Tensor, rate flo
 
 // Latents makes the latents that update k sees after some steps, without gradient.
 func (tr *Trainer) Latents(t *testing.T, k, end int) *tensors.Tensor {
-	latents := tr.r.Tensor(t, fmt.Sprintf("in.train.noise%d", k))
+	latents := tr.r.start(t, fmt.Sprintf("in.train.noise%d", k), tr.g.Steps())
 	if after := tr.Denoise(t, latents, end, TrainWeight, tr.Params); len(after) > 0 {
 		return after[len(after)-1]
 	}
@@ -140,7 +140,7 @@ func (tr *Trainer) Latents(t *testing.T, k, end int) *tensors.Tensor {
 // level, and the generator's index of that level.
 func (tr *Trainer) Renoised(t *testing.T, k, level int) (latents *tensors.Tensor, i int) {
 	i = tr.g.Steps() + level
-	out, err := tr.renoise.Call(tr.Latents(t, k, tr.g.Steps()), tr.r.Tensor(t, fmt.Sprintf("in.train.renoise%d", k)), int32(i))
+	out, err := tr.renoise.Call(tr.Latents(t, k, tr.g.Steps()), tr.r.start(t, fmt.Sprintf("in.train.renoise%d", k), tr.g.Steps()), int32(i))
 	require.NoError(t, err)
 	return out[0], i
 }
