@@ -22,6 +22,19 @@ var comfy = naming{
 	},
 }
 
+// comfyFile is how Save writes ComfyUI's naming. Nothing says an alpha, which diffusers
+// refuses beside these endings, so what it says is in the numbers.
+var comfyFile = fusedFile{
+	modules: func(layers []Layer) []fused {
+		list := covering(firstPublished(layers), layers)
+		for i := range list {
+			list[i].name = "diffusion_model." + list[i].name
+		}
+		return list
+	},
+	down: ".lora_A.weight", up: ".lora_B.weight",
+}
+
 // firstPublished lists the layers under the names of the models as first published;
 // none if it is no model that was published elsewhere.
 func firstPublished(layers []Layer) []fused {

@@ -42,7 +42,7 @@ func TestKohyaRoundTrip(t *testing.T) {
 		targets []string
 	}{
 		"all": {tinyFlux, nil}, "a part": {tinyFlux, []string{"to_k"}}, "one whole": {tinyFlux, []string{"to_out.0"}},
-		"swapped": {tinyFlux, []string{"norm_out.linear"}}, "U-Net": {tinyUnet, nil}, "another": {twoLayers, nil},
+		"swapped": {tinyFlux, []string{"norm_out.linear"}}, "FLUX.2": {tinyFlux2(), nil}, "U-Net": {tinyUnet, nil}, "another": {twoLayers, nil},
 	} {
 		for _, trained := range []bool{true, false} {
 			t.Run(name, func(t *testing.T) {

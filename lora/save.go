@@ -25,12 +25,17 @@ type SaveOptions struct {
 	// and others read: the layers of the generator, as for Load. The names there
 	// have no prefix; the file notes it for Load alone.
 	Kohya []Layer
+	// Comfy, where given, asks for ComfyUI's own naming in the same way: the layers of
+	// the model as first published, after "diffusion_model.". ai-toolkit writes it, and
+	// diffusers reads it of FLUX. It has no alpha, so the scale is multiplied into B,
+	// which costs a rounding.
+	Comfy []Layer
 }
 
 // Save writes the adapter as a safetensors file in the naming of diffusers,
 // <prefix>.<layer>.lora_A.weight and .lora_B.weight in float32, with PEFT's
-// settings in the header as diffusers has read them since 0.34; or, with Kohya, in
-// that of kohya's sd-scripts. Files are whole or absent, and equal adapters make
+// settings in the header as diffusers has read them since 0.34; or, with Kohya or Comfy, in
+// that of kohya's sd-scripts or of ComfyUI. Files are whole or absent, and equal adapters make
 // equal bytes.
 func (a *Adapter) Save(path string, o SaveOptions) error {
 	list, header, err := a.encode(o)
@@ -50,8 +55,13 @@ func (a *Adapter) encode(o SaveOptions) ([]safetensors.Tensor, map[string]string
 	}
 	o.Prefix = cmp.Or(strings.TrimSuffix(o.Prefix, "."), a.prefix, DefaultPrefix)
 	o.Weight = cmp.Or(o.Weight, a.weight)
-	if o.Kohya != nil {
-		return a.encodeKohya(o)
+	switch {
+	case o.Kohya != nil && o.Comfy != nil:
+		return nil, nil, fmt.Errorf("%w: Kohya and Comfy are two namings", ErrConfig)
+	case o.Kohya != nil:
+		return a.encodeFused(o, o.Kohya, kohyaFile)
+	case o.Comfy != nil:
+		return a.encodeFused(o, o.Comfy, comfyFile)
 	}
 	written, original, err := a.forFile(o)
 	if err != nil {
@@ -93,8 +103,11 @@ func (a *Adapter) forFile(o SaveOptions) (written, original []part, err error) {
 		}
 	}
 	for _, p := range a.parts {
-		if o.Baked {
-			p = p.folded(o.Weight).padded(rank)
+		if o.Baked || o.Comfy != nil {
+			p = p.folded(o.Weight)
+			if o.Baked {
+				p = p.padded(rank)
+			}
 			if err := checkFinite(p.b); err != nil {
 				return nil, nil, fmt.Errorf("matrix B of layer %q: %w", p.Name, err)
 			}

@@ -2,7 +2,7 @@ package lora
 
 import "strings"
 
-// xlabs' adapters of FLUX are the processors of its attentions: of the double
+// xlabs' adapters of FLUX.1 are the processors of its attentions: of the double
 // blocks' two streams, and of the single blocks, where the feed-forward layer that
 // shares linear1 is left out.
 var xlabs = naming{
@@ -10,7 +10,11 @@ var xlabs = naming{
 	begins: []string{"double_blocks.", "single_blocks."},
 	modules: func(layers []Layer) []fused {
 		var list []fused
-		for _, f := range fluxPublished(layers) {
+		known := byName(layers)
+		if !flux1.is(known) {
+			return nil
+		}
+		for _, f := range flux1.published(known) {
 			for _, rule := range []struct{ published, processor string }{
 				{".img_attn.qkv", ".processor.qkv_lora1"},
 				{".txt_attn.qkv", ".processor.qkv_lora2"},

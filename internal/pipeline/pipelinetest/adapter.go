@@ -37,12 +37,16 @@ func Layers(t testing.TB, rt *backends.Runtime, g Generator, cond dualprocess.In
 }
 
 // Adapter is the fixture's start adapter, on the targets that the generator
-// suggests.
+// suggests, and more if the fixture extends them.
 func (r *Reference) Adapter(t *testing.T, g Generator, cond dualprocess.Inputs) *lora.Adapter {
-	preset := g.Preset()
-	require.ElementsMatch(t, r.About.Spec.Targets, preset.Targets)
+	preset, targets := g.Preset(), r.About.Spec.Targets
+	if r.Extends {
+		require.Subset(t, targets, preset.Targets)
+	} else {
+		require.ElementsMatch(t, targets, preset.Targets)
+	}
 	layers := Layers(t, r.Runtime, g, cond)
-	a, err := lora.New(lora.Config{Rank: r.About.Spec.Rank, Alpha: r.About.Lora.Alpha, Targets: preset.Targets, Prefix: preset.Prefix}, layers)
+	a, err := lora.New(lora.Config{Rank: r.About.Spec.Rank, Alpha: r.About.Lora.Alpha, Targets: targets, Prefix: preset.Prefix}, layers)
 	require.NoError(t, err)
 	a, err = a.WithParams(r.tensorsOf(t, "in.lora/", a))
 	require.NoError(t, err)

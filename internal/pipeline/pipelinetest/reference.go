@@ -38,6 +38,7 @@ type Reference struct {
 	GradientTolerance float64
 
 	Trimmed bool // the project's own copy is without some pictures
+	Extends bool // its adapters have more targets than the generator suggests
 
 	State State // what the generator's latents are to the fixture's
 
