@@ -196,15 +196,15 @@ func (r *reference) addPositions(g *Generator, graph *Graph, out golden.Outputs)
 // comparePositions compares the ids from which the reference makes its rotary
 // embedding; ours are the angles themselves.
 func (r *reference) comparePositions(t *testing.T, g *Generator) {
-	var image, text []float32
+	var image, text []int32
 	for row := range g.rows {
 		for col := range g.cols {
-			image = append(image, 0, float32(row), float32(col), 0)
+			image = append(image, 0, int32(row), int32(col), 0)
 		}
 	}
 	for word := range g.options.TextTokens {
-		text = append(text, 0, 0, 0, float32(word))
+		text = append(text, 0, 0, 0, int32(word))
 	}
-	r.Compare(t, "fwd.img_ids", image, 0)
-	r.Compare(t, "text.txt_ids", text, 0)
+	require.Equal(t, r.Ints(t, "fwd.img_ids"), image)
+	require.Equal(t, r.Ints(t, "text.txt_ids"), text)
 }
