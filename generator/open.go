@@ -7,6 +7,7 @@
 // they may be opened directly, and then have options of their own:
 //
 //   - flux: FLUX.1, schnell and dev
+//   - flux2: FLUX.2 klein, 4B and 9B, distilled and base
 //   - sana: Sana
 //   - sd: Stable Diffusion 1
 //   - pocket: a small model that this project trained, embedded in the library
@@ -25,6 +26,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/generator/flux"
+	"github.com/dualprocess/dualprocess-go/generator/flux2"
 	"github.com/dualprocess/dualprocess-go/generator/pocket"
 	"github.com/dualprocess/dualprocess-go/generator/sana"
 	"github.com/dualprocess/dualprocess-go/generator/sd"
@@ -75,6 +77,8 @@ func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (
 	switch class {
 	case flux.Pipeline:
 		return open(ctx, rt, folder, o, flux.Open)
+	case flux2.Pipeline:
+		return open(ctx, rt, folder, o, flux2.Open)
 	case sana.Pipeline:
 		return open(ctx, rt, folder, o, sana.Open)
 	case sd.Pipeline:

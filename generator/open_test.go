@@ -14,6 +14,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/generator/flux"
+	"github.com/dualprocess/dualprocess-go/generator/flux2"
 	"github.com/dualprocess/dualprocess-go/generator/pocket"
 	"github.com/dualprocess/dualprocess-go/generator/sana"
 	"github.com/dualprocess/dualprocess-go/generator/sd"
@@ -21,7 +22,7 @@ import (
 )
 
 // families are the kinds of fixtures that the models' own tests compare.
-var families = map[string]any{"flux": &flux.Generator{}, "sana": &sana.Generator{}, "sd": &sd.Generator{}}
+var families = map[string]any{"flux": &flux.Generator{}, "flux2": &flux2.Generator{}, "sana": &sana.Generator{}, "sd": &sd.Generator{}}
 
 // TestGoldenFamilies sees to it that no fixture of a generator is passed over.
 func TestGoldenFamilies(t *testing.T) {
@@ -64,7 +65,7 @@ func folderOf(t *testing.T, class string) string {
 // interface that holds a nil pointer.
 func TestOpenNil(t *testing.T) {
 	rt := golden.Runtime(t)
-	for _, class := range []string{flux.Pipeline, sana.Pipeline, sd.Pipeline, pocket.Pipeline, "StableCascadePipeline"} {
+	for _, class := range []string{flux.Pipeline, flux2.Pipeline, sana.Pipeline, sd.Pipeline, pocket.Pipeline, "StableCascadePipeline"} {
 		g, err := Open(t.Context(), rt, folderOf(t, class), Options{})
 		require.Error(t, err, class)
 		require.True(t, g == nil, class)

@@ -10,6 +10,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/generator/flux"
+	"github.com/dualprocess/dualprocess-go/generator/flux2"
 	"github.com/dualprocess/dualprocess-go/generator/generatortest"
 	"github.com/dualprocess/dualprocess-go/generator/pocket"
 	"github.com/dualprocess/dualprocess-go/generator/sana"
@@ -24,6 +25,9 @@ type tiny func(ctx context.Context, rt *backends.Runtime, folder string, height,
 var families = map[string]tiny{
 	"flux": func(ctx context.Context, rt *backends.Runtime, folder string, height, width int) (dualprocess.Generator, error) {
 		return flux.Open(ctx, rt, folder, flux.Options{Height: height, Width: width, Steps: 2, TextTokens: 8})
+	},
+	"flux2": func(ctx context.Context, rt *backends.Runtime, folder string, height, width int) (dualprocess.Generator, error) {
+		return flux2.Open(ctx, rt, folder, flux2.Options{Height: height, Width: width, Steps: 2, TextTokens: 16})
 	},
 	"sana": func(ctx context.Context, rt *backends.Runtime, folder string, height, width int) (dualprocess.Generator, error) {
 		return sana.Open(ctx, rt, folder, sana.Options{Height: height, Width: width, Steps: 3, TextTokens: 32})
