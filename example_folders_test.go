@@ -20,18 +20,18 @@ func Example_folders() {
 		log.Fatal(err)
 	}
 	defer rt.Close()
-	flux, err := generator.Open(ctx, rt, "FLUX.1-schnell", generator.Options{})
+	klein, err := generator.Open(ctx, rt, "FLUX.2-klein-4B", generator.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	qwen, err := verifier.Open(ctx, rt, "Qwen2.5-VL-7B-Instruct", verifier.Options{})
+	qwen, err := verifier.Open(ctx, rt, "Qwen3-VL-4B-Instruct", verifier.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
 
 	line := overlay.Solid{Picture: overlay.HorizonLine{Row: 0.3}}
 	adapter, err := dualprocess.Distill(ctx, dualprocess.Task{
-		Runtime: rt, Generator: flux, Verifier: qwen,
+		Runtime: rt, Generator: klein, Verifier: qwen,
 		Prompts:   []string{"a photo of a wheat field", "a photo of the sea", "a photo of a desert road", "a photo of a snowy plain"},
 		Questions: []dualprocess.Question{{Text: "Is the horizon aligned with the red line?", Answer: "Yes", Overlay: line}},
 	})

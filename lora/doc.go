@@ -39,12 +39,13 @@
 //	PEFT                     base_model.model.… .lora_A.weight       yes   no       PEFT's source: scales
 //	                         and adapter_config.json
 //	kohya, Stable Diffusion  lora_unet_down_blocks_… .lora_down      yes   yes      diffusers: pictures
-//	kohya, FLUX              lora_unet_double_blocks_…               yes   yes      diffusers: pictures (applied
+//	kohya, FLUX.1            lora_unet_double_blocks_…               yes   yes      diffusers: pictures (applied
 //	                                                                                by hand) and numbers
+//	kohya, FLUX.2            the same                                yes   yes      diffusers: pictures, and numbers
 //	LyCORIS' LoCon           as kohya, or lycoris_…; convolutions    yes   in two   diffusers: pictures; in three:
 //	                         in two or in three (lora_mid)                          ComfyUI's source
-//	ComfyUI, ai-toolkit      diffusion_model.double_blocks.… and     yes   no       ComfyUI's key map
-//	                         ….input_blocks.…, A and B or up and down
+//	ComfyUI, ai-toolkit      diffusion_model.double_blocks.… and     yes   yes      ComfyUI's key map; of FLUX.2
+//	                         ….input_blocks.…, A and B or up and down               diffusers: pictures, and numbers
 //	xlabs                    double_blocks.0.processor.qkv_lora1.…   yes   no       diffusers: numbers
 //	OneTrainer               lora_transformer_… and                  yes   no       OneTrainer's source: names
 //	                         transformer.double_blocks.…qkv.0

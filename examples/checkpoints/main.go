@@ -1,7 +1,7 @@
 // Checkpoints distils a control of your own into a generator of your own, both
 // from folders in the layout of diffusers and Hugging Face:
 //
-//	go run ./examples/checkpoints -generator FLUX.1-schnell -verifier Qwen2.5-VL-7B-Instruct \
+//	go run ./examples/checkpoints -generator FLUX.2-klein-4B -verifier Qwen3-VL-4B-Instruct \
 //	    -prompt "a photo of a wheat field" -question "Is the horizon aligned with the red line?" -overlay line.png
 //
 // What it writes is a LoRA file that diffusers loads as it is. Without folders it

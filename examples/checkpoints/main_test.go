@@ -50,6 +50,7 @@ func TestAdapterFile(t *testing.T) {
 	}
 	for _, c := range []control{
 		{"generator/flux_schnell/model", "flux", "a photo of the sea", 64, 2, "transformer."},
+		{"generator/flux2_klein/model", "flux2", "a photo of the sea", 64, 2, "transformer."},
 		{"generator/sd14/model", "sd", "a photo of the sea", 64, 2, "unet."},
 		{"generator/sana/model", "sana", "a photo of the sea", 96, 2, "transformer."},
 	} {

@@ -1,7 +1,7 @@
 """Loads adapter files that this library wrote in diffusers, and compares pictures.
 
     export DUALPROCESS_ADAPTERS=/tmp/adapters
-    go test -count=1 -run 'TestGolden/.*/.*/lora' ./generator/flux ./generator/sd ./generator/sana
+    go test -count=1 -run 'TestGolden/.*/.*/lora' ./generator/flux ./generator/flux2 ./generator/sd ./generator/sana
     go test -count=1 -run TestAdapterFile ./examples/checkpoints
     go test -count=1 -run TestInputs ./lora
     python internal/golden/check_adapters.py internal/golden/testdata /tmp/adapters
@@ -17,7 +17,7 @@ them again; diffusers must find the same layers and numbers in the original. The
 needs what is in requirements.txt and exits with 1 if a picture or a number is another.
 check_adapters.sh does all of it, in an environment of its own.
 
-Two things are applied here by hand. One is kohya's file for FLUX, to the weights:
+Two things are applied here by hand. One is kohya's file for FLUX.1, to the weights:
 diffusers' converter takes the sizes of the real model for granted. The other is Sana's
 adapter of its depthwise convolutions, as hooks, after diffusers has loaded the rest of
 the file: since version 0.17 peft refuses that adapter as the paper's peft made it.
@@ -34,7 +34,8 @@ import numpy
 import torch
 import transformers
 from diffusers import (
-    DDIMScheduler, DiffusionPipeline, FlowMatchEulerDiscreteScheduler, FluxPipeline, SanaPipeline, StableDiffusionPipeline,
+    DDIMScheduler, DiffusionPipeline, FlowMatchEulerDiscreteScheduler, Flux2KleinPipeline, FluxPipeline, SanaPipeline,
+    StableDiffusionPipeline,
 )
 from PIL import Image
 from safetensors import safe_open
@@ -51,6 +52,10 @@ def open_flux(folder):
     return pipe, lambda spec: {"max_sequence_length": spec["seq"]}
 
 
+def open_flux2(folder):
+    return Flux2KleinPipeline.from_pretrained(folder), lambda spec: {"max_sequence_length": spec["seq"]}
+
+
 def open_sd(folder):
     pipe = StableDiffusionPipeline.from_pretrained(folder)
     pipe.scheduler = DDIMScheduler.from_config(pipe.scheduler.config)
@@ -65,11 +70,13 @@ def open_sana(folder):
     }
 
 
-FAMILIES = {"flux": open_flux, "sd": open_sd, "sana": open_sana}
+FAMILIES = {"flux": open_flux, "flux2": open_flux2, "sd": open_sd, "sana": open_sana}
 
 
 def paint(pipe, prompt, latents, **settings):
     pipe.set_progress_bar_config(disable=True)
+    if isinstance(pipe, Flux2KleinPipeline):  # which wants them unpacked
+        latents = latents.transpose(1, 2).unflatten(2, (settings["height"] // 16, settings["width"] // 16))
     pipe.to(torch.float32)
     with torch.no_grad():
         return pipe(prompt, latents=latents, output_type="pt", **settings).images
