@@ -292,7 +292,7 @@ func float16s(t *testing.T, data []byte) []byte {
 // TestIgnore passes over a field in every JSON file.
 func TestIgnore(t *testing.T) {
 	rt := golden.Plain(t)
-	for _, base := range []string{"sd14", "flux_schnell", "sana"} {
+	for _, base := range []string{"sd14", "flux_schnell", "flux2_klein", "sana"} {
 		f := fixture(t, base)
 		for _, name := range slices.Sorted(maps.Keys(f.Model(t, "model"))) {
 			if !strings.HasSuffix(name, "config.json") || strings.HasPrefix(name, "tokenizer") {

@@ -27,6 +27,16 @@ func TestPatches(t *testing.T) {
 	})
 }
 
+func TestPixelShuffle(t *testing.T) {
+	onEach(t, func(t *testing.T, rt *backends.Runtime, _ weights.Cursor, _ *rand.Rand) {
+		// Two channels at one place: each becomes a square.
+		x := tensors.FromFlatDataAndDimensions([]float32{1, 2, 3, 4, 5, 6, 7, 8}, 1, 1, 1, 8)
+		out := run(t, rt, func(in []*Node) []*Node { return []*Node{PixelShuffle(in[0], 2)} }, x)
+		assert.Equal(t, []int{1, 2, 2, 2}, out[0].Shape().Dimensions)
+		assert.Equal(t, []float32{1, 5, 2, 6, 3, 7, 4, 8}, flat(out[0]))
+	})
+}
+
 func TestDouble(t *testing.T) {
 	onEach(t, func(t *testing.T, rt *backends.Runtime, _ weights.Cursor, _ *rand.Rand) {
 		x := tensors.FromFlatDataAndDimensions([]float32{1, 2, 3, 4}, 1, 2, 2, 1)

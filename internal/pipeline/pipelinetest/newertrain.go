@@ -70,8 +70,8 @@ func (n *Newer) testSlow(t *testing.T, tr *Trainer, mode string) {
 	start, rate := tr.Reset(t), n.About.Spec.LearningRate
 	for k := range TrainUpdates {
 		latents, i := n.latentsAt(t, tr, mode, k)
-		u := tr.Update(t, k, latents, rate, int32(i))
 		prefix := fmt.Sprintf("train.%s.step%d.", mode, k)
+		u := tr.UpdateNearby(t, mode, k, latents, start, rate, int32(i))
 		n.Compare(t, prefix+"x_t", n.Shown(latents), n.Tolerance)
 		n.compareSchedule(t, prefix, tr.g, i)
 		index := i

@@ -40,6 +40,10 @@ type Reference struct {
 	Trimmed bool // the project's own copy is without some pictures
 	Extends bool // its adapters have more targets than the generator suggests
 
+	// Kinks says that the network has activations whose slope jumps at 0. Where one is
+	// nearly 0 there, rounding decides between two gradients, PyTorch's as well.
+	Kinks bool
+
 	State State // what the generator's latents are to the fixture's
 
 	decode *model.Exec // of Picture

@@ -1,6 +1,7 @@
 package pipelinetest
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -198,10 +199,35 @@ func (r *Reference) CompareUpdate(t *testing.T, prefix string, u Update) {
 
 // CompareGradients compares those of an update, by the adapter's parameters.
 func (r *Reference) CompareGradients(t *testing.T, prefix string, a *lora.Adapter, u Update) {
+	require.NoError(t, r.gradientError(t, prefix, a, u))
+}
+
+func (r *Reference) gradientError(t *testing.T, prefix string, a *lora.Adapter, u Update) error {
 	for j, want := range r.tensorsOf(t, prefix, a) {
-		require.NoError(t, golden.Close(u.grads[j], tensors.MustCopyFlatData[float32](want), r.GradientTolerance),
-			"gradient of %s", a.Layers()[j/2])
+		if err := golden.Close(u.grads[j], tensors.MustCopyFlatData[float32](want), r.GradientTolerance); err != nil {
+			return fmt.Errorf("gradient of %s: %w", a.Layers()[j/2], err)
+		}
 	}
+	return nil
+}
+
+// UpdateNearby is Update k of a mode, at the model's own learning rate and from the start
+// adapter a: from latents nearby where the fixture has a kink at these, so that its
+// gradient is another.
+func (tr *Trainer) UpdateNearby(t *testing.T, mode string, k int, latents *tensors.Tensor, a *lora.Adapter, rate float64, at ...any) (u Update) {
+	params, m, v, r := tr.Params, tr.m, tr.v, tr.r
+	prefix := "train." + mode + "."
+	norm, _ := r.Floats(t, fmt.Sprintf("%sstep%d.grad_norm", prefix, k))
+	r.nearby(latents, func(latents *tensors.Tensor) bool {
+		tr.Params, tr.m, tr.v = params, m, v
+		u = tr.Update(t, k, latents, rate, at...)
+		err := golden.Close(u.Norm, norm, r.GradientTolerance)
+		if k == 0 && r.HasAny(prefix+"grad/") {
+			err = errors.Join(err, r.gradientError(t, prefix+"grad/", a, u))
+		}
+		return err == nil
+	})
+	return u
 }
 
 // Moves says how the numbers of an adapter moved in a training, compared with the
