@@ -16,13 +16,17 @@ type Kernel int
 // The kernels, with the numbers that Pillow, and so preprocessor_config.json,
 // has for them.
 const (
+	Lanczos  Kernel = 1 // of three lobes; with Antialias only
 	Bilinear Kernel = 2
 	Bicubic  Kernel = 3
 )
 
 // radius is how far the kernel reaches, in pixels of the larger grid.
 func (k Kernel) radius() int {
-	if k == Bicubic {
+	switch k {
+	case Lanczos:
+		return 3
+	case Bicubic:
 		return 2
 	}
 	return 1
@@ -38,12 +42,25 @@ func height[T float](k Kernel, x, a T) T {
 	switch {
 	case k == Bilinear:
 		return max(0, 1-x)
+	case k == Lanczos && x < 3:
+		return sinc(x) * sinc(x/3)
+	case k == Lanczos:
+		return 0
 	case x < 1:
 		return ((a+2)*x-(a+3))*x*x + 1
 	case x < 2:
 		return (((x-5)*x+8)*x - 4) * a
 	}
 	return 0
+}
+
+// sinc is sin(πx) / πx.
+func sinc[T float](x T) T {
+	if x == 0 {
+		return 1
+	}
+	x *= math.Pi
+	return T(math.Sin(float64(x))) / x
 }
 
 // taps are the given pixels, from first on, that make one pixel, and their
@@ -108,14 +125,52 @@ func (f Filter) narrow(i, from int, scale float32) taps[float32] {
 	return t
 }
 
+// through are the taps of all pixels of the last of several lengths, which an axis is
+// brought to one after the other: the product of the steps.
+func (f Filter) through(from int, lengths ...int) []taps[float32] {
+	var all []taps[float32]
+	for _, to := range lengths {
+		step := make([]taps[float32], to)
+		for i := range step {
+			step[i] = f.taps(i, from, to)
+			if all != nil {
+				step[i] = step[i].of(all)
+			}
+		}
+		all, from = step, to
+	}
+	return all
+}
+
+// of returns the taps on what the pixels that t takes are made of.
+func (t taps[T]) of(pixels []taps[T]) taps[T] {
+	used := pixels[t.first : t.first+len(t.weights)]
+	last := used[len(used)-1]
+	sum := taps[T]{used[0].first, make([]T, last.first+len(last.weights)-used[0].first)}
+	for j, w := range t.weights {
+		for i, v := range used[j].weights {
+			sum.weights[used[j].first-sum.first+i] += w * v
+		}
+	}
+	return sum
+}
+
 // matrix holds the weights of all given pixels, [count][from], for count pixels
 // of the result from the one called first on.
 func (f Filter) matrix(from, to, first, count int) [][]float32 {
-	rows := make([][]float32, count)
+	rows := make([]taps[float32], count)
 	for i := range rows {
-		t := f.taps(first+i, from, to)
-		rows[i] = make([]float32, from)
-		copy(rows[i][t.first:], t.weights)
+		rows[i] = f.taps(first+i, from, to)
 	}
-	return rows
+	return dense(rows, from)
+}
+
+// dense holds the weights of all given pixels, [len(rows)][from].
+func dense(rows []taps[float32], from int) [][]float32 {
+	matrix := make([][]float32, len(rows))
+	for i, t := range rows {
+		matrix[i] = make([]float32, from)
+		copy(matrix[i][t.first:], t.weights)
+	}
+	return matrix
 }

@@ -10,6 +10,29 @@ import (
 // linear, with exact gradients.
 func Resize(x *Node, to Size, f Filter) *Node { return ResizeCrop(x, to, to, f) }
 
+// ResizeSteps is Resize to one size after the other, without the pictures between: of
+// the steps along an axis one matrix is made.
+func ResizeSteps(x *Node, f Filter, steps ...Size) *Node {
+	from := Size{x.Shape().Dim(1), x.Shape().Dim(2)}
+	var heights, widths []int // without steps that change nothing
+	for at, k := from, 0; k < len(steps); at, k = steps[k], k+1 {
+		if steps[k].Height != at.Height {
+			heights = append(heights, steps[k].Height)
+		}
+		if steps[k].Width != at.Width {
+			widths = append(widths, steps[k].Width)
+		}
+	}
+	x = ConvertDType(x, dtypes.Float32)
+	if widths != nil {
+		x = Einsum("bhwc,vw->bhvc", x, Const(x.Graph(), dense(f.through(from.Width, widths...), from.Width)))
+	}
+	if heights != nil {
+		x = Einsum("bhwc,uh->buwc", x, Const(x.Graph(), dense(f.through(from.Height, heights...), from.Height)))
+	}
+	return x
+}
+
 // ResizeCrop is Resize and then CenterCrop, without the pixels that would be cut
 // off. Of an elongated picture they may be very many.
 func ResizeCrop(x *Node, to, crop Size, f Filter) *Node {

@@ -63,6 +63,27 @@ func TestResizeCrop(t *testing.T) {
 	assert.Equal(t, out[1], out[0], "without a resize it is a crop alone, an odd pixel more at the end")
 }
 
+// TestResizeSteps: what the steps give one after the other, up, down and not at all.
+func TestResizeSteps(t *testing.T) {
+	values := make([]float32, 7*9*3)
+	for i := range values {
+		values[i] = float32(i*i%101) / 100
+	}
+	x, rt := tensors.FromFlatDataAndDimensions(values, 1, 7, 9, 3), golden.Plain(t)
+	for _, steps := range [][]Size{
+		{{20, 31}, {6, 6}}, {{7, 4}, {7, 11}}, {{3, 9}, {3, 9}}, {{7, 9}}, {{14, 18}, {24, 18}, {5, 8}},
+	} {
+		out := run(t, rt, func(in []*Node) []*Node {
+			f, y := Filter{Lanczos, true}, in[0]
+			for _, size := range steps {
+				y = Resize(y, size, f)
+			}
+			return []*Node{y, ResizeSteps(in[0], f, steps...)}
+		}, x)
+		assert.InDeltaSlice(t, out[0], out[1], 1e-6, "%v", steps)
+	}
+}
+
 func TestMisuse(t *testing.T) {
 	rt := golden.Plain(t)
 	g := NewGraph(rt.Backend, "misuse")

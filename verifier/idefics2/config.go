@@ -139,11 +139,16 @@ func (c visionConfig) check() error {
 		// The older of these is that of the whole model, which the first versions wrote here too.
 		hf.Require("model_type", c.ModelType, "idefics2", "idefics2_vision"),
 		c.Pretrained.Check(),
-		vision.TowerConfig{
-			Hidden: c.Hidden, Intermediate: c.Intermediate, Layers: c.Layers, Heads: c.Heads, Channels: c.Channels,
-			ImageSize: c.ImageSize, PatchSize: c.PatchSize, Epsilon: c.Epsilon,
-		}.Check(),
+		c.tower().Check(),
 	)
+}
+
+// tower describes the SigLIP.
+func (c visionConfig) tower() vision.TowerConfig {
+	return vision.TowerConfig{
+		Hidden: c.Hidden, Intermediate: c.Intermediate, Layers: c.Layers, Heads: c.Heads, Channels: c.Channels,
+		ImageSize: c.ImageSize, PatchSize: c.PatchSize, Epsilon: c.Epsilon,
+	}
 }
 
 func (c resamplerConfig) check() error {

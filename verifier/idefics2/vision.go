@@ -2,7 +2,6 @@ package idefics2
 
 import (
 	"math"
-	"sort"
 
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
@@ -44,7 +43,8 @@ func (m *network) look(f nn.Pass, image *Node, parts []part) *Node {
 // visionModel is all that comes before the language model: the tower, a projection
 // to the language model's width, and the resampler.
 type visionModel struct {
-	tower      *tower
+	side       int // learnt positions along an edge
+	tower      *vision.SigLIP
 	projection *nn.GatedMLP
 	resampler  *resampler
 }
@@ -53,7 +53,8 @@ type visionModel struct {
 func newVision(c weights.Cursor, cfg modelConfig) *visionModel {
 	connector := c.In("connector")
 	return &visionModel{
-		tower: newTower(c.In("vision_model"), cfg.Vision),
+		side:  cfg.Vision.side(),
+		tower: vision.NewSigLIP(c.In("vision_model"), cfg.Vision.tower(), cfg.Vision.encoder()),
 		projection: nn.NewGatedMLP(connector.In("modality_projection"), cfg.Vision.Hidden, cfg.Text.Intermediate, cfg.Text.Hidden,
 			nn.MustActivation(cfg.Text.Activation), nn.NoBias),
 		resampler: newResampler(connector.In("perceiver_resampler"), cfg.Resampler),
@@ -62,30 +63,9 @@ func newVision(c weights.Cursor, cfg modelConfig) *visionModel {
 
 // Apply maps normalised pictures [B, H, W, 3] to [B, latents, hidden], in their dtype.
 func (v *visionModel) Apply(f nn.Pass, x *Node) *Node {
-	x = f.Record("vision_output", v.tower.apply(f, x))
+	x = v.tower.Apply(f, x, func(grid vision.Size) []int32 { return positions(grid, v.side) })
 	x = f.Record("modality_projection", v.projection.Apply(f, x))
 	return f.Record("projector_output", v.resampler.apply(f, x))
-}
-
-// tower is a SigLIP whose positions are those of a square grid that pictures of
-// any shape are laid over.
-type tower struct {
-	patches   *vision.PatchEmbedding
-	positions *nn.Embedding // [side·side, hidden]
-	side      int
-	encoder   *vision.Encoder
-	norm      *nn.LayerNorm
-}
-
-func newTower(c weights.Cursor, cfg visionConfig) *tower {
-	embeddings := c.In("embeddings")
-	return &tower{
-		patches:   vision.NewPatchEmbedding(embeddings.In("patch_embedding"), cfg.Channels, cfg.Hidden, cfg.PatchSize, true),
-		positions: nn.NewEmbedding(embeddings.In("position_embedding"), cfg.side()*cfg.side(), cfg.Hidden),
-		side:      cfg.side(),
-		encoder:   vision.NewEncoder(c.In("encoder"), cfg.encoder()),
-		norm:      nn.NewLayerNorm(c.In("post_layernorm"), cfg.Hidden, cfg.Epsilon),
-	}
 }
 
 // encoder describes the blocks.
@@ -96,63 +76,19 @@ func (c visionConfig) encoder() nn.EncoderConfig {
 	}
 }
 
-// apply maps pictures [B, H, W, 3] to patches [B, T, hidden].
-func (t *tower) apply(f nn.Pass, x *Node) *Node {
-	d := x.Shape().Dimensions
-	grid := t.patches.Grid(vision.Size{Height: d[1], Width: d[2]})
-	x = t.patches.Apply(f, x)
-	places := t.positions.Apply(f, Const(x.Graph(), positions(grid, t.side)), x.DType())
-	x = f.Record("patch_embed", Add(x, InsertAxes(places, 0)))
-	return t.norm.Apply(f, t.encoder.Apply(f, x))
-}
-
 // positions is the place of each patch of a picture on the square grid of learnt
 // positions, row by row.
 func positions(grid vision.Size, side int) []int32 {
-	rows, cols := buckets(grid.Height, side), buckets(grid.Width, side)
-	ids := make([]int32, 0, grid.Area())
-	for _, row := range rows {
-		for _, col := range cols {
-			ids = append(ids, row*int32(side)+col)
-		}
-	}
-	return ids
+	return vision.Places(buckets(grid.Height, side), buckets(grid.Width, side), side)
 }
 
 // buckets lays patches along one edge over side learnt positions: about
-// ⌊i·side/patches⌋. Where the fractions meet, float32 decides, so this follows
-// torch step by step: for 58 patches of 70 positions, for one, it matters.
+// ⌊i·side/patches⌋. Where the fractions meet, float32 decides: for 58 patches of 70
+// positions, for one, it matters.
 // Source: transformers v4.50.0, Idefics2VisionEmbeddings.forward. (Version 5
 // multiplies where 4.50 calls arange, and differs for some counts.)
 func buckets(patches, side int) []int32 {
-	borders := arange(1/float64(side), 1, 1/float64(side))
-	fractions := arange(0, 1-1e-6, float64(1/float32(patches)))
-	places := make([]int32, patches)
-	for i := range places {
-		places[i] = int32(sort.Search(len(borders), func(k int) bool { return borders[k] > fractions[i] }))
-	}
-	return places
-}
-
-// arange is torch.arange in float32, to the last bit: two vectors of 8 at a time
-// count on from a rounded start, and what is left over is counted from the very
-// beginning.
-// The conversions keep Go from fusing products and sums.
-// Source: torch v2.9.1, RangeFactoriesKernel.cpp, for AVX2 (there is none for
-// AVX512).
-func arange(start, end, step float64) []float32 {
-	const lanes = 8
-	values := make([]float32, int(math.Ceil((end-start)/step)))
-	vectors := len(values) / (2 * lanes) * 2
-	for i := range values {
-		if i < vectors*lanes {
-			base := float64(float32(start + float64(step*float64(i/lanes*lanes))))
-			values[i] = float32(base + float64(step*float64(i%lanes)))
-		} else {
-			values[i] = float32(start + float64(step*float64(i)))
-		}
-	}
-	return values
+	return vision.Buckets(vision.Arange(0, 1-1e-6, float64(1/float32(patches))), side)
 }
 
 // resampler asks the patches with a fixed number of learnt vectors, layer after
