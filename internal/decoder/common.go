@@ -76,8 +76,10 @@ func (f *common) base(tied bool) (c Config, err error) {
 func (f *common) tied(standard bool) (bool, error) {
 	own, outer := f.Tied, f.outer.Tied
 	switch {
-	case f.outer.ModelType == "idefics2":
+	case f.outer.ModelType == "idefics2" || f.outer.ModelType == "smolvlm" || f.outer.ModelType == "idefics3":
 		return value(outer), nil
+	case f.outer.ModelType == "mistral3":
+		return outer == nil || *outer, nil
 	case own == nil && outer == nil:
 		return standard, nil
 	case own == nil:

@@ -34,6 +34,13 @@ type Config struct {
 	// 2 and so on, until an axis has all of its section; axis 0 gets what is left.
 	// Otherwise they have their sections one after the other.
 	Interleaved bool
+
+	YaRN *YaRN // stretches the rotary embedding of all layers; nil for none
+
+	// Queries are multiplied by 1 + QueryGrowth·ln(1 + ⌊place/QueryStep⌋), by their place
+	// in the sequence. 0 for none.
+	QueryGrowth float64
+	QueryStep   int
 }
 
 // Rotary are the frequencies of a layer's rotary embedding: number k of HeadDim/2
@@ -73,6 +80,8 @@ func (c Config) check() error {
 		return hf.Errorf("attn_logit_softcapping is %v", c.AttentionCap)
 	case !(c.LogitCap >= 0 && c.LogitCap <= 1e9):
 		return hf.Errorf("final_logit_softcapping is %v", c.LogitCap)
+	case c.QueryGrowth != 0 && !(c.QueryGrowth > 0 && c.QueryGrowth <= 1e3 && c.QueryStep > 0 && c.QueryStep <= 1<<30):
+		return hf.Errorf("llama_4_scaling_beta is %v, for every %d tokens", c.QueryGrowth, c.QueryStep)
 	case len(c.Windows) != c.Layers || len(c.Rotary) != c.Layers:
 		return hf.Errorf("layer_types are %d and rotary embeddings %d, num_hidden_layers is %d", len(c.Windows), len(c.Rotary), c.Layers)
 	}
@@ -90,6 +99,11 @@ func (c Config) checkPositions() error {
 		}
 		if c.Windows[i] < 0 || c.Windows[i] > 1<<30 {
 			return hf.Errorf("sliding_window is %d", c.Windows[i])
+		}
+	}
+	if c.YaRN != nil {
+		if err := c.YaRN.check(c.Rotary[0].Theta); err != nil {
+			return err
 		}
 	}
 	if c.Sections == nil {

@@ -62,6 +62,17 @@ func TestFamilies(t *testing.T) {
 				"final_logit_softcapping", "use_bidirectional_attention", "use_sliding_window", "max_window_layers",
 				"sliding_window_pattern", "_sliding_window_pattern", "rope_local_base_freq"},
 		},
+		"ministral3": {
+			object{"sliding_window": 7},
+			changed(base, func(c *Config) {
+				c.Epsilon, c.Windows, c.Rotary = 1e-5, []int{7, 7}, []Rotary{{1e6, 1}, {1e6, 1}}
+				c.YaRN = &YaRN{Factor: 16, Original: 16384, Fast: 32, Slow: 1, Attention: 1}
+				c.QueryGrowth, c.QueryStep = 0.1, 16384
+			}),
+			[]string{"attention_bias", "mlp_bias", "hidden_activation", "query_pre_attn_scalar", "attn_logit_softcapping",
+				"final_logit_softcapping", "use_bidirectional_attention", "use_sliding_window", "max_window_layers",
+				"sliding_window_pattern", "_sliding_window_pattern", "rope_local_base_freq"},
+		},
 		"qwen2_5_vl_text": {
 			object{"sliding_window": 7, "use_sliding_window": true, "max_window_layers": 1},
 			changed(base, func(c *Config) {

@@ -72,6 +72,9 @@ func (l *layer) apply(f nn.Pass, s *sequence, i int, x *Node) (y, k, v *Node) {
 func (l *layer) attend(f nn.Pass, s *sequence, i int, x *Node) (y, k, v *Node) {
 	q, k, v := l.attention.Project(f, x, x)
 	q, k = s.rotary[i].RotateHalves(q), s.rotary[i].RotateHalves(k)
+	if s.growth != nil {
+		q = Mul(q, ConvertDType(s.growth, q.DType()))
+	}
 	k, v = s.extend(k, v, i)
 	h := nn.GroupedAttention(q, k, v, s.masks[i], l.config.AttentionScale, l.config.AttentionCap)
 	return l.attention.Output(f, h), k, v

@@ -1,9 +1,7 @@
 package decoder
 
-import "errors"
-
 // mistral are the fields of Mistral (Jiang et al., 2023), the language model of
-// Idefics2 and Pixtral.
+// Idefics2, Pixtral and Mistral Small 3.
 type mistral struct {
 	common
 	SlidingWindow *int `json:"sliding_window"` // of all layers
@@ -20,10 +18,19 @@ func newMistral() family {
 }
 
 func (f *mistral) config() (Config, error) {
+	c, err := f.windowed()
+	if err != nil {
+		return c, err
+	}
+	return c, f.rotary(&c)
+}
+
+// windowed is what Ministral 3 has too.
+func (f *mistral) windowed() (Config, error) {
 	c, err := f.base(false)
 	if err != nil {
 		return c, err
 	}
 	all := func(int) bool { return f.SlidingWindow != nil }
-	return c, errors.Join(f.windowsByRule(&c, f.SlidingWindow, all), f.rotary(&c))
+	return c, f.windowsByRule(&c, f.SlidingWindow, all)
 }

@@ -20,6 +20,7 @@ type family interface {
 var families = map[string]func() family{
 	"llama":           newLlama,
 	"mistral":         newMistral,
+	"ministral3":      newMinistral3,
 	"qwen2_5_vl":      newQwen2, // the whole model's, which version 4 of transformers gave its language model too
 	"qwen2_5_vl_text": newQwen2,
 	"qwen3":           newQwen3,
@@ -31,7 +32,7 @@ var families = map[string]func() family{
 // textTypes are the language models of composite models that need not name them.
 var textTypes = map[string]string{
 	"llava": "llama", "idefics2": "mistral", "gemma3": "gemma3_text", "qwen2_5_vl": "qwen2_5_vl_text",
-	"qwen3_vl": "qwen3_vl_text",
+	"qwen3_vl": "qwen3_vl_text", "mistral3": "mistral", "smolvlm": "llama", "idefics3": "llama",
 }
 
 // ParseConfig reads a language model's configuration from a config.json of

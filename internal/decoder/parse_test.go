@@ -259,7 +259,7 @@ func TestParseConfigVariants(t *testing.T) {
 
 // FuzzParseConfig: whatever comes, a configuration that is accepted makes sense.
 func FuzzParseConfig(f *testing.F) {
-	for _, data := range []string{qwen3B, qwen5, qwen34B, qwen3VL4B, llava7B, pixtral12B, idefics8B, gemma4B, gemma5, gemma2B} {
+	for _, data := range []string{qwen3B, qwen5, qwen34B, qwen3VL4B, llava7B, pixtral12B, ministral3B, idefics8B, gemma4B, gemma5, gemma2B} {
 		f.Add([]byte(data))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

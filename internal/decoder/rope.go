@@ -62,7 +62,7 @@ func readRope(name string, object json.RawMessage, theta *float64, to interface{
 	if err := hf.DecodeFields(fields, to); err != nil {
 		return Rotary{}, hf.Errorf("%s: %w", name, err)
 	}
-	return to.own().rotary(name, theta, kind == "linear")
+	return to.own().rotary(name, theta, kind)
 }
 
 // kind is the type of scaling. The newer of its two names goes first.
@@ -76,7 +76,8 @@ func (r *rope) kind() string {
 }
 
 // rotary says what the fields mean. theta is the one beside the object.
-func (r *rope) rotary(name string, theta *float64, scaled bool) (Rotary, error) {
+func (r *rope) rotary(name string, theta *float64, kind string) (Rotary, error) {
+	scaled := kind == "linear"
 	if r.Theta != nil {
 		theta = r.Theta
 	}
@@ -89,7 +90,7 @@ func (r *rope) rotary(name string, theta *float64, scaled bool) (Rotary, error) 
 		return Rotary{}, hf.Errorf("%s.factor is missing", name)
 	case scaled:
 		return Rotary{Theta: *theta, Factor: *r.Factor}, nil
-	case r.Factor != nil && *r.Factor != 1:
+	case r.Factor != nil && *r.Factor != 1 && kind != yarn:
 		return Rotary{}, hf.Errorf("%s.factor is %v, which the type default does not have", name, *r.Factor)
 	}
 	return Rotary{Theta: *theta, Factor: 1}, nil

@@ -17,12 +17,21 @@ func (s *sequence) rotaries(cfg Config) []nn.Rotary {
 	byLayer := make([]nn.Rotary, cfg.Layers)
 	for i, r := range cfg.Rotary {
 		if _, ok := made[r]; !ok {
-			a := angles(positions, r.frequencies(cfg.HeadDim), cfg)
-			made[r] = nn.Rotary{Cos: Cos(a), Sin: Sin(a)}
+			made[r] = cfg.rotary(r, positions)
 		}
 		byLayer[i] = made[r]
 	}
 	return byLayer
+}
+
+// rotary is a layer's rotary embedding at positions.
+func (c Config) rotary(r Rotary, positions *Node) nn.Rotary {
+	if c.YaRN != nil {
+		a := angles(positions, c.YaRN.stretch(r, c.HeadDim), c)
+		return nn.Rotary{Cos: MulScalar(Cos(a), c.YaRN.Attention), Sin: MulScalar(Sin(a), c.YaRN.Attention)}
+	}
+	a := angles(positions, r.frequencies(c.HeadDim), c)
+	return nn.Rotary{Cos: Cos(a), Sin: Sin(a)}
 }
 
 // positions returns the span's positions as float32 [1 or 3, B or 1, S].

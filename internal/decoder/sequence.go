@@ -18,6 +18,7 @@ type sequence struct {
 	masks         []*Node     // per layer, [B or 1, 1, S, T]
 	queries, keys *Node       // places in the sequence, int32 [S] and [T]
 	valid         *Node       // bool [B, T], nil if all tokens are real
+	growth        *Node       // of queries, float32 [1, S, 1, 1], nil without
 }
 
 // masked is added to the scores of tokens that a token must not attend to. Where it
@@ -33,7 +34,17 @@ func newSequence(cfg Config, in Span, past *Past) *sequence {
 	s.join()
 	s.rotary = s.rotaries(cfg)
 	s.masks = s.byLayer(cfg)
+	if cfg.QueryGrowth != 0 {
+		s.growth = s.grow(cfg)
+	}
 	return s
+}
+
+// grow is what queries are multiplied by at their places.
+func (s *sequence) grow(cfg Config) *Node {
+	steps := Div(s.queries, Const(s.queries.Graph(), int32(cfg.QueryStep))) // of whole numbers, which rounds down
+	growth := OnePlus(MulScalar(Log(OnePlus(ConvertDType(steps, dtypes.Float32))), cfg.QueryGrowth))
+	return InsertAxes(growth, 0, -1, -1)
 }
 
 func (s *sequence) batch() int  { return s.in.Embeds.Shape().Dim(0) }
