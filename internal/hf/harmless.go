@@ -30,9 +30,10 @@ var stamps = set(
 	"torch_dtype", "dtype", "torchscript", "use_cache", "return_dict", "use_fast", "gradient_checkpointing",
 	"_gradient_checkpointing", "attn_implementation", "_attn_implementation", "_attn_implementation_internal",
 	"_attn_implementation_autoset", "_experts_implementation", "_flash_attn_2_enabled", "use_flash_attn",
-	"output_attentions", "output_hidden_states",
+	"output_attentions", "output_hidden_states", "transformers.js_config",
 	// How it was trained: dropout, the numbers before the first step, and diffusers' running mean of the weights.
 	"dropout", "attention_dropout", "hidden_dropout", "embd_pdrop", "attn_pdrop", "resid_pdrop", "layerdrop",
+	"neftune_noise_alpha", "use_reentrant_checkpointing", "is_llama_config",
 	"classifier_dropout", "initializer_range", "initializer_factor", "logit_scale_init_value",
 	"decay", "min_decay", "inv_gamma", "power", "optimization_step", "update_after_step", "use_ema_warmup",
 )
@@ -43,11 +44,11 @@ var stamps = set(
 var defaults = map[string]any{
 	"add_cross_attention": false, "is_decoder": false, "is_encoder_decoder": false,
 	"attention_bias": false, "mlp_bias": false, "use_bidirectional_attention": false,
-	"use_qk_norm": false, "qk_norm": false, "use_sliding_window": false, "partial_rotary_factor": 1.,
+	"use_qk_norm": false, "qk_norm": false, "qk_layer_norms": false, "rope_interleaved": false, "use_sliding_window": false, "partial_rotary_factor": 1.,
 	"chunk_size_feed_forward": 0., "pruned_heads": map[string]any{}, "pretraining_tp": 1.,
 	"residual_multiplier": 1., "embedding_multiplier": 1., "logits_scaling": 1.,
 	"do_center_crop": false, "do_pan_and_scan": false, "do_image_splitting": false, "do_pad": false,
-	"vision_use_head": false, "output_router_logits": false,
+	"vision_use_head": false, "use_base_siglip": false, "use_resampler": false, "output_router_logits": false,
 	"rescale_betas_zero_snr": false, "thresholding": false, "use_flow_sigmas": false, "use_dynamic_shifting": false,
 	"use_karras_sigmas": false, "use_exponential_sigmas": false, "use_beta_sigmas": false, "use_lu_lambdas": false,
 	"invert_sigmas": false, "stochastic_sampling": false,

@@ -9,6 +9,7 @@ import (
 
 // PIL's numbers of the filters that the library resizes by.
 const (
+	Lanczos  = 1
 	Bilinear = 2
 	Bicubic  = 3
 )
@@ -17,7 +18,7 @@ const (
 // how a picture is brought to the numbers that a vision tower reads. A model's own
 // configuration embeds it beside its own "size".
 type PictureConfig struct {
-	Resample      int       `json:"resample"`       // Bilinear or Bicubic
+	Resample      int       `json:"resample"`       // Bilinear or Bicubic, or what else the model's own may be
 	Mean          []float64 `json:"image_mean"`     // per colour
 	Std           []float64 `json:"image_std"`      // per colour
 	RescaleFactor float64   `json:"rescale_factor"` // 1/255: pictures here are in [0, 1] already
@@ -42,14 +43,15 @@ type PictureConfig struct {
 	Keys       any `json:"_valid_processor_keys"`
 }
 
-// Check names the first field whose value makes no sense or is not supported.
-func (c PictureConfig) Check() error {
+// Check names the first field whose value makes no sense or is not supported. filters
+// are those that the model has besides Bilinear and Bicubic.
+func (c PictureConfig) Check(filters ...int) error {
 	on := func(field *bool) bool { return field == nil || *field }
 	err := errors.Join(
 		Require("do_resize", on(c.Resize), true),
 		Require("do_rescale", on(c.Rescale), true),
 		Require("do_normalize", on(c.Normalize), true),
-		Require("resample", c.Resample, Bilinear, Bicubic),
+		Require("resample", c.Resample, append([]int{Bilinear, Bicubic}, filters...)...),
 		Check(math.Abs(255*c.RescaleFactor-1) < 1e-6, "rescale_factor is %v, supported: 1/255", c.RescaleFactor),
 		Check(len(c.Mean) == 3, "image_mean is %v, want three numbers", c.Mean),
 		Check(len(c.Std) == 3, "image_std is %v, want three numbers", c.Std),
