@@ -48,7 +48,7 @@ var defaults = map[string]any{
 	"chunk_size_feed_forward": 0., "pruned_heads": map[string]any{}, "pretraining_tp": 1.,
 	"residual_multiplier": 1., "embedding_multiplier": 1., "logits_scaling": 1.,
 	"do_center_crop": false, "do_pan_and_scan": false, "do_image_splitting": false, "do_pad": false,
-	"vision_use_head": false, "use_base_siglip": false, "use_resampler": false, "output_router_logits": false,
+	"vision_use_head": false, "use_resampler": false, "output_router_logits": false,
 	"rescale_betas_zero_snr": false, "thresholding": false, "use_flow_sigmas": false, "use_dynamic_shifting": false,
 	"use_karras_sigmas": false, "use_exponential_sigmas": false, "use_beta_sigmas": false, "use_lu_lambdas": false,
 	"invert_sigmas": false, "stochastic_sampling": false,

@@ -1,6 +1,8 @@
 package vlm
 
 import (
+	"slices"
+
 	. "github.com/gomlx/gomlx/core/graph"
 
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
@@ -88,4 +90,15 @@ type Setup struct {
 	Tokenizer *tokenizer.Tokenizer
 	Image     int   // the token of the prompt that Layout.Tokens replace, and among them the one whose vectors are Features'
 	Ends      []int // tokens that end a generated text
+}
+
+// Rows are the tokens of a grid of vectors, row by row: image for each vector, rowEnd
+// behind each row, and last behind the last one in its place. The grid is not empty.
+func Rows(grid vision.Size, image, rowEnd, last int) (tokens []int) {
+	for range grid.Height {
+		tokens = append(tokens, slices.Repeat([]int{image}, grid.Width)...)
+		tokens = append(tokens, rowEnd)
+	}
+	tokens[len(tokens)-1] = last
+	return tokens
 }

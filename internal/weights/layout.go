@@ -12,16 +12,21 @@ func (c *Checkpoint) Has(name string) bool {
 	return ok
 }
 
+// Has says whether the source holds a parameter called name below the cursor. One that
+// makes its parameters holds none.
+func (c Cursor) Has(name string) bool {
+	source, ok := c.source.(Holder)
+	return ok && source.Has(c.Path(name))
+}
+
 // Layout returns the first of several places, as dotted paths below the cursor,
 // that holds a parameter called name. Versions of transformers have put the same
 // parts of a model under different names. Where none holds it, as with a source
 // that makes its parameters, it is the first.
 func (c Cursor) Layout(name string, places ...string) Cursor {
-	if source, ok := c.source.(Holder); ok {
-		for _, place := range places {
-			if at := c.In(place); source.Has(at.Path(name)) {
-				return at
-			}
+	for _, place := range places {
+		if at := c.In(place); at.Has(name) {
+			return at
 		}
 	}
 	return c.In(places[0])

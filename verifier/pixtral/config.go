@@ -9,75 +9,40 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 )
 
-// architecture and visionModelType together name Pixtral in config.json: LLaVA's
-// class with another vision tower, the model_type of vision_config.
-const (
-	architecture    = "LlavaForConditionalGeneration"
-	visionModelType = "pixtral"
-)
+// architecture names Pixtral in config.json together with the model_type of
+// vision_config: LLaVA's class with another vision tower.
+const architecture = "LlavaForConditionalGeneration"
 
 // modelConfig of a Pixtral verifier: the JSON files of its folder.
 type modelConfig struct {
 	Text          decoder.Config // text_config: a Mistral
-	Vision        visionConfig
-	Picture       pictureConfig
-	Tokens        tokenConfig
+	Vision        vision.PixtralConfig
+	Picture       vision.PixtralPictures
+	Tokens        vision.PixtralTokens
 	ImageToken    int    // id of the tokens that a picture's vectors stand in for
 	Activation    string // of the projector between tower and language model
 	ProjectorBias bool
 }
 
-// visionConfig sizes the vision tower: vision_config.
-type visionConfig struct {
-	ModelType    string      `json:"model_type"`
-	Hidden       int         `json:"hidden_size"`
-	Intermediate int         `json:"intermediate_size"`
-	Layers       int         `json:"num_hidden_layers"`
-	Heads        int         `json:"num_attention_heads"`
-	HeadDim      *int        `json:"head_dim"` // says no more than the two above
-	Channels     int         `json:"num_channels"`
-	PatchSize    int         `json:"patch_size"`
-	Activation   string      `json:"hidden_act"`
-	Theta        *float64    `json:"rope_theta"`
-	Rope         *ropeFields `json:"rope_parameters"` // version 5's place for the former
-	ImageSize    any         `json:"image_size"`      // positions are computed, of pictures of any size
-	hf.Pretrained
-}
-
-type ropeFields struct {
-	Type  string   `json:"rope_type"`
-	Theta *float64 `json:"rope_theta"`
-}
-
-// theta is the base of the rotary embedding.
-func (c visionConfig) theta() float64 {
-	switch {
-	case c.Rope != nil && c.Rope.Theta != nil:
-		return *c.Rope.Theta
-	case c.Theta != nil:
-		return *c.Theta
-	}
-	return 10000
-}
-
 // modelFile is config.json.
 type modelFile struct {
-	Architectures []string        `json:"architectures"`
-	ModelType     string          `json:"model_type"`
-	ImageIndex    *int            `json:"image_token_index"`
-	ImageID       *int            `json:"image_token_id"` // another name of it
-	Activation    string          `json:"projector_hidden_act"`
-	ProjectorBias bool            `json:"multimodal_projector_bias"`
-	FeatureLayer  int             `json:"vision_feature_layer"`
-	Strategy      string          `json:"vision_feature_select_strategy"`
-	Tied          json.RawMessage `json:"tie_word_embeddings"`
-	Text          json.RawMessage `json:"text_config"`
-	Vision        visionConfig    `json:"vision_config"`
-	ImageTokens   any             `json:"image_seq_length"` // of LLaVA's square pictures
-	Ignored       any             `json:"ignore_index"`
+	Architectures []string             `json:"architectures"`
+	ModelType     string               `json:"model_type"`
+	ImageIndex    *int                 `json:"image_token_index"`
+	ImageID       *int                 `json:"image_token_id"` // another name of it
+	Activation    string               `json:"projector_hidden_act"`
+	ProjectorBias bool                 `json:"multimodal_projector_bias"`
+	FeatureLayer  int                  `json:"vision_feature_layer"`
+	Strategy      string               `json:"vision_feature_select_strategy"`
+	Tied          json.RawMessage      `json:"tie_word_embeddings"`
+	Text          json.RawMessage      `json:"text_config"`
+	Vision        vision.PixtralConfig `json:"vision_config"`
+	ImageTokens   any                  `json:"image_seq_length"` // of LLaVA's square pictures
+	Ignored       any                  `json:"ignore_index"`
 	hf.Pretrained
 }
 
@@ -88,9 +53,7 @@ func readConfig(fsys fs.FS) (modelConfig, error) {
 	const file = "config.json"
 	f := modelFile{ // what transformers fills in
 		ModelType: "llava", Activation: "gelu", ProjectorBias: true, FeatureLayer: -2, Strategy: "default",
-		Vision: visionConfig{
-			Hidden: 1024, Intermediate: 4096, Layers: 24, Heads: 16, Channels: 3, PatchSize: 16, Activation: "gelu",
-		},
+		Vision: vision.DefaultPixtralConfig(),
 	}
 	if err := hf.ReadConfig(fsys, file, &f); err != nil {
 		return modelConfig{}, err
@@ -106,7 +69,8 @@ func readConfig(fsys fs.FS) (modelConfig, error) {
 	if err != nil {
 		return c, fmt.Errorf("%s: %w", file, err)
 	}
-	return c, c.readProcessor(fsys)
+	c.Picture, c.Tokens, err = vision.ReadPixtralProcessor(fsys, c.Vision.PatchSize, 1)
+	return c, err
 }
 
 func (f modelFile) imageToken() int {
@@ -127,34 +91,6 @@ func (f modelFile) check() error {
 		hf.Require("vision_feature_layer", f.FeatureLayer, -1, f.Vision.Layers),
 		hf.Require("vision_feature_select_strategy", f.Strategy, "full"),
 		f.Pretrained.Check(),
-		hf.Within("vision_config", f.Vision.check()),
-	)
-}
-
-func (c visionConfig) check() error {
-	_, err := nn.Activation(c.Activation)
-	err = errors.Join(
-		hf.Within("hidden_act", err),
-		c.Pretrained.Check(),
-		hf.Require("model_type", c.ModelType, visionModelType),
-		hf.Require("num_channels", c.Channels, 3),
-		hf.Check(c.theta() > 0 && c.theta() < 1e15, "rope_theta is %v, want a positive number", c.theta()),
-		hf.CheckSizes(
-			hf.Size{Name: "hidden_size", Value: c.Hidden, Limit: 1 << 16},
-			hf.Size{Name: "intermediate_size", Value: c.Intermediate, Limit: 1 << 18},
-			hf.Size{Name: "num_hidden_layers", Value: c.Layers, Limit: 1 << 10},
-			hf.Size{Name: "num_attention_heads", Value: c.Heads, Limit: 1 << 10},
-			hf.Size{Name: "patch_size", Value: c.PatchSize, Limit: 1 << 10},
-		),
-	)
-	if err == nil && c.Rope != nil {
-		err = hf.Require("rope_parameters.rope_type", c.Rope.Type, "", "default", "axial")
-	}
-	if err != nil {
-		return err
-	}
-	return errors.Join(
-		hf.Check(c.Hidden%(2*c.Heads) == 0, "hidden_size is %d, no multiple of twice num_attention_heads, %d", c.Hidden, c.Heads),
-		hf.EqualIfGiven("head_dim", c.HeadDim, "hidden_size/num_attention_heads", c.Hidden/c.Heads),
+		hf.Within("vision_config", f.Vision.Check()),
 	)
 }

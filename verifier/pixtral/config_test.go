@@ -1,7 +1,6 @@
 package pixtral
 
 import (
-	"math"
 	"testing"
 	"testing/fstest"
 
@@ -58,7 +57,7 @@ func TestReadPublishedConfig(t *testing.T) {
 	require.Equal(t, []int{5120, 14336, 40, 32, 8, 128, 131072}, []int{x.Hidden, x.Intermediate, x.Layers, x.Heads, x.KVHeads, x.HeadDim, x.Vocabulary})
 	require.Equal(t, 0, x.Windows[0])
 	require.Equal(t, []int{1024, 4096, 24, 16, 16}, []int{v.Hidden, v.Intermediate, v.Layers, v.Heads, v.PatchSize})
-	require.Equal(t, sizeRule{Longest: 1024}, *c.Picture.Size)
+	require.Equal(t, vision.PixtralSize{Longest: 1024}, *c.Picture.Size)
 	require.True(t, c.ProjectorBias)
 }
 
@@ -71,7 +70,7 @@ func TestReadConfigOfEveryVersion(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, older.Text, same.Text)
 	require.Equal(t, *older.Picture.Size, *same.Picture.Size)
-	require.Equal(t, older.Vision.theta(), same.Vision.theta())
+	require.Equal(t, older.Vision.Base(), same.Vision.Base())
 	require.Equal(t, older.ImageToken, same.ImageToken)
 
 	files := vlmtest.Files(t, name) // by its other name
@@ -129,32 +128,4 @@ func TestReadConfigRefuses(t *testing.T) {
 		{processor, "image_tokens", 8},
 	})
 	vlmtest.TestFields(t, sound, readConfig, hf.ErrConfig, refused)
-}
-
-// TestSizeRule has bounds and patches that are not the published ones.
-func TestSizeRule(t *testing.T) {
-	for _, test := range []struct {
-		rule     sizeRule
-		patch    int
-		from, to vision.Size
-	}{
-		{sizeRule{Longest: 100}, 14, vision.Size{Height: 50, Width: 200}, vision.Size{Height: 28, Width: 112}},
-		{sizeRule{Height: 50, Width: 200}, 10, vision.Size{Height: 100, Width: 201}, vision.Size{Height: 50, Width: 100}},
-		{sizeRule{Longest: 100}, 16, vision.Size{Height: 1, Width: 3000}, vision.Size{Height: 0, Width: 112}},
-	} {
-		require.Equal(t, test.to, test.rule.target(test.from, test.patch))
-	}
-}
-
-// TestRotary has an odd number of frequencies: the row has one more than the column.
-func TestRotary(t *testing.T) {
-	c := visionConfig{Hidden: 20, Heads: 2, Theta: new(32.)}
-	r := c.rotary(vision.Size{Height: 2, Width: 3})
-	require.Len(t, r.Cos, 6)
-	for i, angle := range []float64{1, 0.25, 0.0625, 1, 0.25} { // 32^(-k/5) for k = 0, 2, 4; 1, 3, at row 1, column 2
-		if i >= 3 {
-			angle = []float64{0.5, 0.125}[i-3] * 2
-		}
-		require.InDelta(t, math.Sin(angle), r.Sin[5][i], 1e-6, i)
-	}
 }

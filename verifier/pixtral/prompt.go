@@ -23,15 +23,8 @@ func (m *network) Layout(picture vision.Size) (vlm.Layout, error) {
 		return vlm.Layout{}, fmt.Errorf("%w: a picture of %s would be looked at as %s, want %d to %d pixels a side",
 			vlm.ErrPictureSize, picture, size, patch, vlm.LongestSide)
 	}
-	l := vlm.Layout{Resized: size, Activations: m.config.activations(rows * cols)}
-	for range rows {
-		for range cols {
-			l.Tokens = append(l.Tokens, m.config.ImageToken)
-		}
-		l.Tokens = append(l.Tokens, m.rowEnd)
-	}
-	l.Tokens[len(l.Tokens)-1] = m.pictureEnd
-	return l, nil
+	tokens := vlm.Rows(vision.Size{Height: rows, Width: cols}, m.config.ImageToken, m.rowEnd, m.pictureEnd)
+	return vlm.Layout{Resized: size, Tokens: tokens, Activations: m.config.activations(rows * cols)}, nil
 }
 
 // findTokens finds the tokens that a picture needs, and the one that ends a text

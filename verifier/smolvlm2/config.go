@@ -41,8 +41,9 @@ type visionConfig struct {
 	Activation   string  `json:"hidden_act"`
 	Epsilon      float64 `json:"layer_norm_eps"`
 
-	Size any `json:"size"` // of pictures and of their tiles; those of the processor count
-	Tile any `json:"max_image_size"`
+	Size   any `json:"size"` // of pictures and of their tiles; those of the processor count
+	Tile   any `json:"max_image_size"`
+	SigLIP any `json:"use_base_siglip"` // from where the training began
 	hf.Pretrained
 }
 
