@@ -20,6 +20,15 @@ func ReadConfig(fsys fs.FS, name string, config any) error {
 		return err // which names the file
 	}
 	defer f.Close()
+	data, err := readText(f)
+	if err == nil {
+		err = Decode(reading(fsys).without(withoutPython(data)), config)
+	}
+	return Within(name, err)
+}
+
+// readText reads a file that is no larger than a configuration, and no pointer to one.
+func readText(f fs.File) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(f, maxConfig+1))
 	if err == nil && len(data) > maxConfig {
 		err = fmt.Errorf("larger than %d bytes", maxConfig)
@@ -27,10 +36,7 @@ func ReadConfig(fsys fs.FS, name string, config any) error {
 	if err == nil {
 		err = CheckPointer(data)
 	}
-	if err == nil {
-		err = Decode(reading(fsys).without(withoutPython(data)), config)
-	}
-	return Within(name, err)
+	return data, err
 }
 
 // ReadField decodes one field of the JSON file name of fsys: the one that says
