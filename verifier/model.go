@@ -13,10 +13,12 @@ import (
 	"github.com/dualprocess/dualprocess-go/verifier/gemma3"
 	"github.com/dualprocess/dualprocess-go/verifier/idefics2"
 	"github.com/dualprocess/dualprocess-go/verifier/llava"
+	"github.com/dualprocess/dualprocess-go/verifier/mistral3"
 	"github.com/dualprocess/dualprocess-go/verifier/pixtral"
 	"github.com/dualprocess/dualprocess-go/verifier/pocket"
 	"github.com/dualprocess/dualprocess-go/verifier/qwen25vl"
 	"github.com/dualprocess/dualprocess-go/verifier/qwen3vl"
+	"github.com/dualprocess/dualprocess-go/verifier/smolvlm2"
 )
 
 // LanguageModel is what all verifiers can do that Open opens. Several goroutines may
@@ -66,6 +68,9 @@ func models() []model {
 		{"Gemma3ForConditionalGeneration", "", with(gemma3.Open)},
 		{"LlavaForConditionalGeneration", "pixtral", with(pixtral.Open)},
 		{"LlavaForConditionalGeneration", "clip_vision_model", with(llava.Open)},
+		{"Mistral3ForConditionalGeneration", "", with(mistral3.Open)},
+		{"SmolVLMForConditionalGeneration", "", with(smolvlm2.Open)},
+		{"Idefics3ForConditionalGeneration", "", with(smolvlm2.Open)},
 		{"PocketForQuestionAnswering", "", with(openPocket)},
 	}
 }

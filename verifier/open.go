@@ -14,6 +14,8 @@
 //   - llava: LLaVA-1.5
 //   - gemma3: Gemma 3, in the sizes that can see
 //   - pixtral: Pixtral 12B
+//   - mistral3: Ministral 3 and Mistral Small 3
+//   - smolvlm2: SmolVLM, SmolVLM2 and Idefics3
 //   - pocket: a small model that this project trained, embedded in the library
 //
 // Package remote asks models behind an API, which rate pictures and cannot teach; nor
@@ -60,11 +62,13 @@ type Options struct {
 	// Paper processes pictures and writes prompts as the reference code of the paper,
 	// Dual-Process Image Generation, does, for those who want its numbers, in place of
 	// the model's own image processor and chat template. The packages of the models say
-	// what that comes to. The pocket verifier has no such mode.
+	// what that comes to. The pocket verifier and models that are newer than that code
+	// have no such mode.
 	Paper bool
 
-	// Split looks at the quarters of a picture besides the whole, for five times the
-	// image tokens. Only Idefics2 does, and not with Paper.
+	// Split looks at parts of a picture besides the whole, as the models' own processors
+	// do: Idefics2 at its quarters, for five times the image tokens, and not with Paper;
+	// SmolVLM and Idefics3 at its tiles, for up to 17 times as many.
 	Split bool
 
 	// Checkpoint says whether activations are computed again in the backward pass

@@ -18,10 +18,12 @@ import (
 	"github.com/dualprocess/dualprocess-go/verifier/gemma3"
 	"github.com/dualprocess/dualprocess-go/verifier/idefics2"
 	"github.com/dualprocess/dualprocess-go/verifier/llava"
+	"github.com/dualprocess/dualprocess-go/verifier/mistral3"
 	"github.com/dualprocess/dualprocess-go/verifier/pixtral"
 	"github.com/dualprocess/dualprocess-go/verifier/pocket"
 	"github.com/dualprocess/dualprocess-go/verifier/qwen25vl"
 	"github.com/dualprocess/dualprocess-go/verifier/qwen3vl"
+	"github.com/dualprocess/dualprocess-go/verifier/smolvlm2"
 )
 
 // pocketFolder holds the pocket verifier.
@@ -30,7 +32,7 @@ const pocketFolder = "pocket/weights"
 // TestGoldenOpen opens every fixture by its configuration, and fails for fixtures
 // of models that no folder of this package compares.
 func TestGoldenOpen(t *testing.T) {
-	compared := []string{"qwen2_5_vl", "qwen3_vl", "idefics2", "llava", "gemma3", "pixtral"}
+	compared := []string{"qwen2_5_vl", "qwen3_vl", "idefics2", "llava", "gemma3", "pixtral", "mistral3", "smolvlm2"}
 	rt := golden.Plain(t)
 	for _, f := range golden.Fixtures(t, golden.Verifier) {
 		t.Run(f.Name, func(t *testing.T) {
@@ -46,7 +48,7 @@ func TestGoldenOpen(t *testing.T) {
 				requireOption(t, err, "Paper")
 			}
 			_, err = verifier.Open(t.Context(), rt, folder, verifier.Options{Split: true})
-			if about.Name == "idefics2" {
+			if about.Name == "idefics2" || about.Name == "smolvlm2" {
 				require.NoError(t, err)
 			} else {
 				requireOption(t, err, "Split")
@@ -129,6 +131,9 @@ func openings() map[string]opening {
 		"llava.Open": func(ctx context.Context, rt *backends.Runtime, folder string) (bool, error) {
 			return result(llava.Open(ctx, rt, folder, llava.Options{}))
 		},
+		"mistral3.Open": func(ctx context.Context, rt *backends.Runtime, folder string) (bool, error) {
+			return result(mistral3.Open(ctx, rt, folder, mistral3.Options{}))
+		},
 		"pixtral.Open": func(ctx context.Context, rt *backends.Runtime, folder string) (bool, error) {
 			return result(pixtral.Open(ctx, rt, folder, pixtral.Options{}))
 		},
@@ -137,6 +142,9 @@ func openings() map[string]opening {
 		},
 		"qwen3vl.Open": func(ctx context.Context, rt *backends.Runtime, folder string) (bool, error) {
 			return result(qwen3vl.Open(ctx, rt, folder, qwen3vl.Options{}))
+		},
+		"smolvlm2.Open": func(ctx context.Context, rt *backends.Runtime, folder string) (bool, error) {
+			return result(smolvlm2.Open(ctx, rt, folder, smolvlm2.Options{}))
 		},
 		"pocket.OpenFS": func(ctx context.Context, rt *backends.Runtime, folder string) (bool, error) {
 			return result(pocket.OpenFS(ctx, rt, os.DirFS(folder), pocket.Options{}))
@@ -195,7 +203,7 @@ func TestOpenNil(t *testing.T) {
 func TestRuntimeOfNoVerifier(t *testing.T) {
 	for _, v := range []dualprocess.Runtimer{
 		&gemma3.Verifier{}, &idefics2.Verifier{}, &llava.Verifier{}, &pixtral.Verifier{}, &pocket.Verifier{}, &qwen25vl.Verifier{},
-		&qwen3vl.Verifier{},
+		&qwen3vl.Verifier{}, &mistral3.Verifier{}, &smolvlm2.Verifier{},
 	} {
 		assert.Nil(t, v.Runtime(), "%T", v)
 	}

@@ -211,7 +211,11 @@ func checkPrompt(t *testing.T, tok *Tokenizer, text string, addSpecial bool, wan
 	text = strings.Replace(text, "<start_of_image>", "\n\n<start_of_image><image_soft_token><end_of_image>\n\n", 1)
 	text = strings.Replace(text, "[IMG]", "[IMG][IMG_END]", 1)
 	if _, ok := tok.ID("<fake_token_around_image>"); ok {
-		text = strings.Replace(text, "<image>", "<fake_token_around_image><image><fake_token_around_image>", 1)
+		before := ""
+		if _, ok := tok.ID("<global-img>"); ok {
+			before = "<global-img>"
+		}
+		text = strings.Replace(text, "<image>", "<fake_token_around_image>"+before+"<image><fake_token_around_image>", 1)
 	}
 	encode := tok.Encode
 	if !addSpecial {
