@@ -3,11 +3,16 @@ package decoder
 import "errors"
 
 // llama are the fields of Llama (Touvron et al., 2023), the language model of
-// LLaVA-1.5.
+// LLaVA-1.5, Idefics3 and SmolVLM.
 type llama struct {
 	common
 	AttentionBias bool `json:"attention_bias"`
 	MLPBias       bool `json:"mlp_bias"`
+
+	// Of the code that Idefics3 and SmolVLM were trained by; transformers reads neither.
+
+	PixelShuffle any `json:"pixel_shuffle_factor"`
+	Perceiver    any `json:"perceiver_config"`
 }
 
 func newLlama() family {

@@ -91,24 +91,13 @@ func readConfig(fsys fs.FS) (modelConfig, error) {
 	return c, c.readProcessor(fsys)
 }
 
-// text reads the language model's configuration, less what the makers' own code has
-// there and transformers does not read. Whether the head is tied is said outside of it.
+// text reads the language model's configuration. Whether the head is tied is said
+// outside of it.
 func (f modelFile) text() (decoder.Config, error) {
 	if hf.Null(f.Text) { // what transformers fills in
 		f.Text = json.RawMessage(`{"rms_norm_eps": 1e-5}`)
 	}
-	var fields map[string]json.RawMessage
-	if err := json.Unmarshal(f.Text, &fields); err != nil {
-		return decoder.Config{}, hf.Errorf("text_config: %w", err)
-	}
-	for _, name := range []string{"pixel_shuffle_factor", "perceiver_config"} {
-		delete(fields, name)
-	}
-	text, err := json.Marshal(fields)
-	if err != nil {
-		return decoder.Config{}, err
-	}
-	c, err := vlm.TextConfig(text, nil, "llama", "llama")
+	c, err := vlm.TextConfig(f.Text, nil, "llama", "llama")
 	c.TiedHead = f.Tied
 	return c, err
 }
