@@ -8,8 +8,10 @@
 //
 //   - flux: FLUX.1, schnell and dev
 //   - flux2: FLUX.2 klein, 4B and 9B, distilled and base
-//   - sana: Sana
+//   - sana: Sana and Sana 1.5
+//   - sanasprint: SANA-Sprint, 0.6B and 1.6B
 //   - sd: Stable Diffusion 1
+//   - zimage: Z-Image-Turbo and Z-Image
 //   - pocket: a small model that this project trained, embedded in the library
 //
 // Package generatortest tests a generator of your own.
@@ -29,7 +31,9 @@ import (
 	"github.com/dualprocess/dualprocess-go/generator/flux2"
 	"github.com/dualprocess/dualprocess-go/generator/pocket"
 	"github.com/dualprocess/dualprocess-go/generator/sana"
+	"github.com/dualprocess/dualprocess-go/generator/sanasprint"
 	"github.com/dualprocess/dualprocess-go/generator/sd"
+	"github.com/dualprocess/dualprocess-go/generator/zimage"
 	"github.com/dualprocess/dualprocess-go/internal/arguments"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline"
@@ -81,8 +85,12 @@ func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (
 		return open(ctx, rt, folder, o, flux2.Open)
 	case sana.Pipeline:
 		return open(ctx, rt, folder, o, sana.Open)
+	case sanasprint.Pipeline:
+		return open(ctx, rt, folder, o, sanasprint.Open)
 	case sd.Pipeline:
 		return open(ctx, rt, folder, o, sd.Open)
+	case zimage.Pipeline:
+		return open(ctx, rt, folder, o, zimage.Open)
 	case pocket.Pipeline:
 		return open(ctx, rt, folder, o, openPocket)
 	}

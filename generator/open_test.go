@@ -17,12 +17,17 @@ import (
 	"github.com/dualprocess/dualprocess-go/generator/flux2"
 	"github.com/dualprocess/dualprocess-go/generator/pocket"
 	"github.com/dualprocess/dualprocess-go/generator/sana"
+	"github.com/dualprocess/dualprocess-go/generator/sanasprint"
 	"github.com/dualprocess/dualprocess-go/generator/sd"
+	"github.com/dualprocess/dualprocess-go/generator/zimage"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
 )
 
 // families are the kinds of fixtures that the models' own tests compare.
-var families = map[string]any{"flux": &flux.Generator{}, "flux2": &flux2.Generator{}, "sana": &sana.Generator{}, "sd": &sd.Generator{}}
+var families = map[string]any{
+	"flux": &flux.Generator{}, "flux2": &flux2.Generator{}, "sana": &sana.Generator{}, "sana_sprint": &sanasprint.Generator{},
+	"sd": &sd.Generator{}, "z_image": &zimage.Generator{},
+}
 
 // TestGoldenFamilies sees to it that no fixture of a generator is passed over.
 func TestGoldenFamilies(t *testing.T) {
@@ -65,7 +70,7 @@ func folderOf(t *testing.T, class string) string {
 // interface that holds a nil pointer.
 func TestOpenNil(t *testing.T) {
 	rt := golden.Runtime(t)
-	for _, class := range []string{flux.Pipeline, flux2.Pipeline, sana.Pipeline, sd.Pipeline, pocket.Pipeline, "StableCascadePipeline"} {
+	for _, class := range []string{flux.Pipeline, flux2.Pipeline, sana.Pipeline, sanasprint.Pipeline, sd.Pipeline, zimage.Pipeline, pocket.Pipeline, "StableCascadePipeline"} {
 		g, err := Open(t.Context(), rt, folderOf(t, class), Options{})
 		require.Error(t, err, class)
 		require.True(t, g == nil, class)
@@ -106,6 +111,7 @@ func TestOptions(t *testing.T) {
 		refuses(folderOf(t, pocket.Pipeline), field, o)
 	}
 	refuses(folderOf(t, flux.Pipeline), "NegativePrompt", all["NegativePrompt"])
+	refuses(folderOf(t, sanasprint.Pipeline), "NegativePrompt", all["NegativePrompt"])
 	refuses(folderOf(t, sd.Pipeline), "TextTokens", all["TextTokens"])
 	schnell := false
 	for _, f := range golden.Fixtures(t, golden.Generator) {

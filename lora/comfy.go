@@ -11,7 +11,7 @@ var comfy = naming{
 		for _, l := range layers {
 			list = append(list, alone("diffusion_model."+l.Name, l))
 		}
-		for _, f := range firstPublished(layers) {
+		for _, f := range append(firstPublished(layers), zImagePublished(layers)...) {
 			for _, word := range []string{"diffusion_model.", "", "transformer."} {
 				g := f
 				g.name = word + f.name

@@ -46,6 +46,10 @@
 //	                         in two or in three (lora_mid)                          ComfyUI's source
 //	ComfyUI, ai-toolkit      diffusion_model.double_blocks.… and     yes   yes      ComfyUI's key map; of FLUX.2
 //	                         ….input_blocks.…, A and B or up and down               diffusers: pictures, and numbers
+//	ComfyUI, Z-Image         diffusion_model.layers.…attention.to_q  yes   yes      diffusers: pictures; ComfyUI's
+//	                         and, as published, ….attention.qkv      yes   no       key map
+//	kohya, Z-Image           lora_unet_layers_0_attention_to_q       yes   yes      diffusers: pictures; ComfyUI
+//	                                                                                reads of kohya's only ….qkv
 //	xlabs                    double_blocks.0.processor.qkv_lora1.…   yes   no       diffusers: numbers
 //	OneTrainer               lora_transformer_… and                  yes   no       OneTrainer's source: names
 //	                         transformer.double_blocks.…qkv.0

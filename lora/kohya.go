@@ -11,7 +11,7 @@ var kohya = naming{
 		for _, l := range layers {
 			list = append(list, alone("lora_unet_"+undotted(l.Name), l), alone("lycoris_"+undotted(l.Name), l))
 		}
-		for _, f := range firstPublished(layers) {
+		for _, f := range append(firstPublished(layers), zImagePublished(layers)...) {
 			f.name = "lora_unet_" + undotted(f.name)
 			list = append(list, f)
 		}

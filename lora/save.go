@@ -26,9 +26,10 @@ type SaveOptions struct {
 	// have no prefix; the file notes it for Load alone.
 	Kohya []Layer
 	// Comfy, where given, asks for ComfyUI's own naming in the same way: the layers of
-	// the model as first published, after "diffusion_model.". ai-toolkit writes it, and
-	// diffusers reads it of FLUX. It has no alpha, so the scale is multiplied into B,
-	// which costs a rounding.
+	// the model as first published, after "diffusion_model.", or of Z-Image those of
+	// diffusers, which ComfyUI knows as well. ai-toolkit writes it, and diffusers reads it
+	// of FLUX and Z-Image. It has no alpha, so the scale is multiplied into B, which costs
+	// a rounding.
 	Comfy []Layer
 }
 

@@ -14,7 +14,9 @@ import (
 	"github.com/dualprocess/dualprocess-go/generator/generatortest"
 	"github.com/dualprocess/dualprocess-go/generator/pocket"
 	"github.com/dualprocess/dualprocess-go/generator/sana"
+	"github.com/dualprocess/dualprocess-go/generator/sanasprint"
 	"github.com/dualprocess/dualprocess-go/generator/sd"
+	"github.com/dualprocess/dualprocess-go/generator/zimage"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
 )
 
@@ -32,8 +34,14 @@ var families = map[string]tiny{
 	"sana": func(ctx context.Context, rt *backends.Runtime, folder string, height, width int) (dualprocess.Generator, error) {
 		return sana.Open(ctx, rt, folder, sana.Options{Height: height, Width: width, Steps: 3, TextTokens: 32})
 	},
+	"sana_sprint": func(ctx context.Context, rt *backends.Runtime, folder string, height, width int) (dualprocess.Generator, error) {
+		return sanasprint.Open(ctx, rt, folder, sanasprint.Options{Height: height, Width: width, TextTokens: 32})
+	},
 	"sd": func(ctx context.Context, rt *backends.Runtime, folder string, height, width int) (dualprocess.Generator, error) {
 		return sd.Open(ctx, rt, folder, sd.Options{Height: height, Width: width, Steps: 3})
+	},
+	"z_image": func(ctx context.Context, rt *backends.Runtime, folder string, height, width int) (dualprocess.Generator, error) {
+		return zimage.Open(ctx, rt, folder, zimage.Options{Height: height, Width: width, Steps: 2, TextTokens: 40})
 	},
 }
 

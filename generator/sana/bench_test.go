@@ -11,6 +11,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/autoencoder"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline/pipelinetest"
+	"github.com/dualprocess/dualprocess-go/internal/sanabase"
 )
 
 // Sizes of the benchmark: about a second per update on two cores. bench_update.py
@@ -26,7 +27,7 @@ func benchGenerator(b *testing.B, rt *backends.Runtime) *Generator {
 	const vit, res = "EfficientViTBlock", "ResBlock"
 	channels, scales := []int{16, 32, 64, 64, 128, 128}, [][]int{{}, {}, {}, {5}, {5}, {5}}
 	g := &Generator{runtime: rt}
-	g.config.Transformer = transformerConfig{
+	g.config.Transformer = sanabase.TransformerConfig{
 		InChannels: 32, Layers: 8, Heads: 16, HeadWidth: 32, CrossHeads: new(8), CrossHeadWidth: new(64), CrossWidth: new(512),
 		TextWidth: 256, Ratio: 2.5, Epsilon: 1e-6, TimeScale: 1, SampleSize: benchSide / 32,
 	}
@@ -41,7 +42,7 @@ func benchGenerator(b *testing.B, rt *backends.Runtime) *Generator {
 	require.NoError(b, err)
 	g.schedule = newSchedule(g.config.Scheduler, g.options.Solver, g.options.Steps)
 	c := pipelinetest.Random(rt)
-	g.transformer = newTransformer(c.In("transformer"), g.config.Transformer)
+	g.transformer = sanabase.NewTransformer(c.In("transformer"), g.config.Transformer)
 	g.decoder = autoencoder.NewDCDecoder(c.In("vae"), g.config.Autoencoder)
 	require.NoError(b, c.Err())
 	return g

@@ -100,12 +100,14 @@ func (r *reference) testRate(t *testing.T, tr *trainer, mode, lr string) {
 			r.Compare(t, at+"x_t", tensors.MustCopyFlatData[float32](latents), tolerance)
 			latents = r.Tensor(t, at+"x_t")
 		}
-		u := tr.Update(t, k, latents, rate, time[0], sigma[0])
 		if rate >= fastRate {
+			u := tr.Update(t, k, latents, rate, time[0], sigma[0])
 			r.Compare(t, fmt.Sprintf("%slr%s.step%d.loss", prefix, lr, k), u.Loss, fastTolerance)
-		} else {
-			r.compareStep(t, at, tr.g, u, mode)
+			r.compareAdapters(t, fmt.Sprintf("%slr%s.after%d/", prefix, lr, k+1), start, tr.Params, rate, k == 0)
+			continue
 		}
+		u := tr.UpdateNearby(t, mode, k, latents, start, rate, time[0], sigma[0])
+		r.compareStep(t, at, tr.g, u, mode)
 		if k == 0 && r.HasAny(prefix+"grad/") {
 			r.CompareGradients(t, prefix+"grad/", start, u)
 		}

@@ -1,6 +1,7 @@
-// Package sana is the text-to-image generator Sana (Xie et al., 2024): a
-// transformer with linear attention over the latents of an autoencoder that
-// compresses 32-fold, with classifier-free guidance. It loads folders in
+// Package sana is the text-to-image generator Sana (Xie et al., 2024), and Sana 1.5
+// (2025), which normalises queries and keys: a transformer with linear attention over
+// the latents of an autoencoder that compresses 32-fold, with classifier-free guidance.
+// It loads folders in
 // diffusers' layout and does what diffusers' SanaPipeline does:
 //
 //	g, err := sana.Open(ctx, rt, "Sana_600M_512px_diffusers", sana.Options{Steps: 14})
@@ -22,6 +23,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/autoencoder"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline"
+	"github.com/dualprocess/dualprocess-go/internal/sanabase"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 	"github.com/dualprocess/dualprocess-go/lora"
 )
@@ -34,8 +36,8 @@ type Generator struct {
 	options     Options // with every default filled in
 	runtime     *backends.Runtime
 	model       *backends.Model
-	encoder     *pipeline.Encoder[wording]
-	transformer *transformer
+	encoder     *pipeline.Encoder[sanabase.Wording]
+	transformer *sanabase.Transformer
 	decoder     *autoencoder.DCDecoder
 	schedule    schedule
 }
@@ -75,11 +77,14 @@ func open(ctx context.Context, p *pipeline.Opening, o Options) (*Generator, erro
 	}
 	g.config.Scheduler.Shift = g.options.Shift
 	g.schedule = newSchedule(g.config.Scheduler, g.options.Solver, g.options.Steps)
-	if g.encoder, err = newEncoder(ctx, p, g.config, g.options); err != nil {
+	negative := pipeline.Negative(*g.options.Guidance, sanabase.NewWording("", g.options.NegativePrompt))
+	if g.encoder, err = sanabase.NewEncoder(ctx, p, g.config.Config, g.options.TextTokens, *g.options.Instruction, negative); err != nil {
 		return nil, err
 	}
 	return g, p.Load(ctx,
-		pipeline.Weights{Folder: "transformer", Read: func(c weights.Cursor) { g.transformer = newTransformer(c, g.config.Transformer) }},
+		pipeline.Weights{Folder: "transformer", Read: func(c weights.Cursor) {
+			g.transformer = sanabase.NewTransformer(c, g.config.Transformer)
+		}},
 		pipeline.Weights{Folder: "vae", Surplus: autoencoder.DCEncoderSurplus, Read: func(c weights.Cursor) {
 			g.decoder = autoencoder.NewDCDecoder(c, g.config.Autoencoder)
 		}},
@@ -88,8 +93,7 @@ func open(ctx context.Context, p *pipeline.Opening, o Options) (*Generator, erro
 
 // size is the height and width of the latents.
 func (g *Generator) size() (height, width int) {
-	pixels := g.config.Autoencoder.Factor()
-	return g.options.Height / pixels, g.options.Width / pixels
+	return g.config.Latents(g.options.Height, g.options.Width)
 }
 
 // Encode returns Gemma's states of the prompt, float32 [1, TextTokens, width], and
@@ -105,11 +109,11 @@ func (g *Generator) Guides() bool { return g.encoder.Guides() }
 
 // EncodeGuided is Encode with another negative prompt than that of the options.
 func (g *Generator) EncodeGuided(ctx context.Context, prompt, negative string) (dualprocess.Inputs, error) {
-	return g.encoder.EncodeGuided(ctx, g.wording(prompt), wording{"", clean(negative)})
+	return g.encoder.EncodeGuided(ctx, g.wording(prompt), sanabase.NewWording("", negative))
 }
 
-func (g *Generator) wording(prompt string) wording {
-	return wording{*g.options.Instruction, clean(prompt)}
+func (g *Generator) wording(prompt string) sanabase.Wording {
+	return sanabase.NewWording(*g.options.Instruction, prompt)
 }
 
 // Runtime is the one that the generator was opened with.
@@ -150,25 +154,21 @@ func (g *Generator) Predict(d *lora.Delta, latents, i *Node, cond []*Node) *Node
 // of the network's batch.
 func (g *Generator) predict(f nn.Pass, latents, times *Node, cond []*Node) *Node {
 	g.model.In(latents.Graph())
+	times = MulScalar(times, g.config.Transformer.TimeScale)
 	network := func(d *lora.Delta, x *Node, cond []*Node) *Node {
 		f.Delta = d
-		in := inputs{latents: ConvertDType(x, g.runtime.DType), text: cond[0], mask: cond[1], time: times}
+		in := sanabase.Inputs{Latents: ConvertDType(x, g.runtime.DType), Text: cond[0], Mask: cond[1], Time: times}
 		f.Checkpoint = g.runtime.Checkpoints(g.options.Checkpoint, x.Shape().Dim(0)*g.activations())
-		return ConvertDType(g.transformer.apply(f, in), dtypes.Float32)
+		return ConvertDType(g.transformer.Apply(f, in), dtypes.Float32)
 	}
 	x := pipeline.ChannelsLast(latents)
 	return pipeline.ChannelsFirst(pipeline.Guided(*g.options.Guidance, f.Delta, x, cond, network))
 }
 
-// activations estimates the bytes that the backward pass of one row of the
-// transformer's batch keeps without checkpointing: per block and token some 20
-// vectors, 12 in the gated convolution's 2·Ratio times the width, and the weights
-// of the attention to the text in float32 twice.
+// activations estimates the bytes that the backward pass of one row keeps.
 func (g *Generator) activations() int {
-	c := g.config.Transformer
 	height, width := g.size()
-	numbers := (20*c.width() + 12*2*c.inner()) * g.runtime.DType.Size()
-	return c.Layers * height * width * (numbers + 8**c.CrossHeads*g.options.TextTokens)
+	return g.config.Transformer.Activations(height*width, g.options.TextTokens, g.runtime.DType)
 }
 
 // Clean returns x - σᵢ·v.
@@ -203,10 +203,4 @@ func (g *Generator) Decode(latents *Node) *Node {
 
 // Preset suggests the paper's targets, all attention and the gated convolutions,
 // and its learning rate for Sana.
-func (g *Generator) Preset() dualprocess.Preset {
-	return dualprocess.Preset{
-		LearningRate: 5e-6,
-		Prefix:       "transformer",
-		Targets:      []string{"to_k", "to_q", "to_v", "to_out.0", "ff.conv_inverted", "ff.conv_depth", "ff.conv_point"},
-	}
-}
+func (g *Generator) Preset() dualprocess.Preset { return sanabase.Preset() }

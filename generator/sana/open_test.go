@@ -1,8 +1,8 @@
 package sana
 
 import (
+	"fmt"
 	"io/fs"
-	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -39,7 +39,7 @@ func TestReadConfigRefuses(t *testing.T) {
 		{transformerJSON, `"caption_channels": 24`, `"caption_channels": 25`, "caption_channels"},
 		{transformerJSON, `"guidance_embeds": false`, `"guidance_embeds": true`, "guidance_embeds"},
 		{transformerJSON, `"interpolation_scale": null`, `"interpolation_scale": 2`, "interpolation_scale"},
-		{transformerJSON, `"qk_norm": null`, `"qk_norm": "rms_norm_across_heads"`, "qk_norm"},
+		{transformerJSON, `"qk_norm": null`, `"qk_norm": "rms_norm"`, "qk_norm"},
 		{transformerJSON, `"mlp_ratio": 2.5`, `"mlp_ratio": 0`, "mlp_ratio"},
 		{transformerJSON, `"norm_eps": 1e-06`, `"norm_eps": 0`, "norm_eps"},
 		{transformerJSON, `"timestep_scale": 1.0`, `"timestep_scale": -1.0`, "timestep_scale"},
@@ -69,6 +69,30 @@ func TestReadConfigRefusesChannels(t *testing.T) {
 	pipelinetest.Replace(t, files, "vae/config.json", `"latent_channels": 32`, `"latent_channels": 16`)
 	_, err := readConfig(files)
 	require.ErrorContains(t, err, "in_channels")
+}
+
+// TestPublished reads the configurations of Sana 1.5 as published, which are those that
+// diffusers' script makes of them.
+func TestPublished(t *testing.T) {
+	for name, layers := range map[string]int{"SANA1.5_1.6B_1024px_diffusers": 20, "SANA1.5_4.8B_1024px_diffusers": 60} {
+		t.Run(name, func(t *testing.T) {
+			files := checkpoint(t)
+			pipelinetest.Published(files, map[string]string{
+				transformerJSON: fmt.Sprintf(`{"_class_name": "SanaTransformer2DModel", "_diffusers_version": "0.33.0.dev0", "attention_bias": false,
+					"attention_head_dim": 32, "caption_channels": 2304, "cross_attention_dim": 2240, "cross_attention_head_dim": 112, "dropout": 0.0,
+					"guidance_embeds": false, "guidance_embeds_scale": 0.1, "in_channels": 32, "interpolation_scale": null, "mlp_ratio": 2.5,
+					"norm_elementwise_affine": false, "norm_eps": 1e-06, "num_attention_heads": 70, "num_cross_attention_heads": 20, "num_layers": %d,
+					"out_channels": 32, "patch_size": 1, "qk_norm": "rms_norm_across_heads", "sample_size": 32, "timestep_scale": 1.0}`, layers),
+				"vae/config.json":          pipelinetest.PublishedDC,
+				"text_encoder/config.json": pipelinetest.PublishedGemma,
+			})
+			c, err := readConfig(files)
+			require.NoError(t, err)
+			o, err := Options{}.resolved(c)
+			require.NoError(t, err)
+			require.Equal(t, []int{1024, 1024}, []int{o.Height, o.Width})
+		})
+	}
 }
 
 func TestReadEuler(t *testing.T) {
@@ -148,17 +172,4 @@ func TestLatents(t *testing.T) {
 	two, err := g.Latents(7, 8)
 	require.NoError(t, err)
 	require.Equal(t, []int{2, 32, 1, 3}, two.Shape().Dimensions)
-}
-
-// TestClean lists what Python's lower and strip give.
-func TestClean(t *testing.T) {
-	for prompt, want := range map[string]string{
-		"  A Cat\n":             "a cat",
-		"\x1c\u00a0ÉTÉ\u2003":   "été",
-		"ΟΔΟΣ ΣΑΝ":              "οδος σαν",
-		"İ":                     "i\u0307",
-		strings.Repeat("A ", 3): "a a a",
-	} {
-		require.Equal(t, want, clean(prompt))
-	}
 }

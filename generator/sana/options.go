@@ -7,11 +7,18 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline"
+	"github.com/dualprocess/dualprocess-go/internal/sanabase"
 )
 
 // ErrOptions says that the options make no sense, or not for this checkpoint; the
 // error names the field. It is generator.ErrOptions.
 var ErrOptions = pipeline.ErrOptions
+
+// DefaultInstruction is put before prompts unless another is given: Gemma, which
+// was trained to follow instructions, then reads more into short prompts ("complex
+// human instruction", section 3.1 of Sana's paper). The words are those of
+// diffusers' pipeline.
+const DefaultInstruction = sanabase.Instruction
 
 // Options of Open. The zero value suits the checkpoint.
 type Options struct {
@@ -64,9 +71,7 @@ const (
 
 // resolved fills in the defaults and checks what was given.
 func (o Options) resolved(c config) (Options, error) {
-	pixels := c.Autoencoder.Factor()
-	size := c.Transformer.SampleSize * pixels
-	o.Height, o.Width = cmp.Or(o.Height, size), cmp.Or(o.Width, size)
+	o.Height, o.Width = cmp.Or(o.Height, c.Size()), cmp.Or(o.Width, c.Size())
 	o.Steps = cmp.Or(o.Steps, 20)
 	o.Guidance = cmp.Or(o.Guidance, new(4.5))
 	o.Instruction = cmp.Or(o.Instruction, new(DefaultInstruction))
@@ -84,5 +89,5 @@ func (o Options) resolved(c config) (Options, error) {
 	}
 	return o, pipeline.Options{
 		Height: o.Height, Width: o.Width, Steps: o.Steps, Guidance: o.Guidance, TextTokens: o.TextTokens, Checkpoint: o.Checkpoint,
-	}.Check(pixels, 1000)
+	}.Check(c.Autoencoder.Factor(), 1000)
 }

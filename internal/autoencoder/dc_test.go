@@ -17,7 +17,7 @@ import (
 // TestGoldenDC compares every module's output of the decoder, and the encoder's,
 // with diffusers'.
 func TestGoldenDC(t *testing.T) {
-	each(t, "sana", func(t *testing.T, rt *backends.Runtime, f *golden.Fixture) {
+	test := func(t *testing.T, rt *backends.Runtime, f *golden.Fixture) {
 		fsys := os.DirFS(f.Path("model"))
 		cfg, err := ReadDCConfig(fsys, "vae")
 		require.NoError(t, err)
@@ -35,7 +35,9 @@ func TestGoldenDC(t *testing.T) {
 			}
 			return channelsFirst(x)
 		})
-	})
+	}
+	each(t, "sana", test)
+	each(t, "sana_sprint", test)
 }
 
 const dcConfig = `{"_class_name": "AutoencoderDC", "attention_head_dim": 4, "latent_channels": 4,

@@ -17,7 +17,7 @@ import (
 // TestGolden compares every module's output of the decoder, and the encoder's,
 // with diffusers'.
 func TestGolden(t *testing.T) {
-	each(t, "flux", func(t *testing.T, rt *backends.Runtime, f *golden.Fixture) {
+	test := func(t *testing.T, rt *backends.Runtime, f *golden.Fixture, latents string, tolerance float64) {
 		fsys := os.DirFS(f.Path("model"))
 		cfg, err := ReadKLConfig(fsys, "vae")
 		require.NoError(t, err)
@@ -26,10 +26,14 @@ func TestGolden(t *testing.T) {
 		require.NoError(t, weights.Load(fsys, "vae", rt.Store, weights.Root(rt.Store, "/vae"), nil, func(c weights.Cursor) {
 			decoder, encoder = NewDecoder(c, cfg), NewEncoder(c, cfg)
 		}))
-		c := coder{decoder.Apply, encoder.mean, "vae.unpacked_latents", 2e-5}
+		c := coder{decoder.Apply, encoder.mean, latents, tolerance}
 		got := c.run(t, rt, f)
 		f.Modules(t, "vae.mod.", got, c.tolerance, channelsFirst)
+	}
+	each(t, "flux", func(t *testing.T, rt *backends.Runtime, f *golden.Fixture) {
+		test(t, rt, f, "vae.unpacked_latents", 2e-5)
 	})
+	each(t, "z_image", func(t *testing.T, rt *backends.Runtime, f *golden.Fixture) { test(t, rt, f, "in.fwd_latents", 3e-5) })
 }
 
 // each runs a test of the fixtures of a family.

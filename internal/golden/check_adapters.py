@@ -1,7 +1,7 @@
 """Loads adapter files that this library wrote in diffusers, and compares pictures.
 
     export DUALPROCESS_ADAPTERS=/tmp/adapters
-    go test -count=1 -run 'TestGolden/.*/.*/lora' ./generator/flux ./generator/flux2 ./generator/sd ./generator/sana
+    go test -count=1 -run 'TestGolden/.*/.*/lora' ./generator/flux ./generator/flux2 ./generator/sd ./generator/sana ./generator/sanasprint ./generator/zimage
     go test -count=1 -run TestAdapterFile ./examples/checkpoints
     go test -count=1 -run TestInputs ./lora
     python internal/golden/check_adapters.py internal/golden/testdata /tmp/adapters
@@ -35,8 +35,9 @@ import torch
 import transformers
 from diffusers import (
     DDIMScheduler, DiffusionPipeline, FlowMatchEulerDiscreteScheduler, Flux2KleinPipeline, FluxPipeline, SanaPipeline,
-    StableDiffusionPipeline,
+    SanaSprintPipeline, StableDiffusionPipeline, ZImagePipeline,
 )
+from diffusers.schedulers import scheduling_scm
 from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
@@ -70,7 +71,19 @@ def open_sana(folder):
     }
 
 
-FAMILIES = {"flux": open_flux, "flux2": open_flux2, "sd": open_sd, "sana": open_sana}
+def open_sana_sprint(folder):
+    pipe = SanaSprintPipeline.from_pretrained(folder)
+    return pipe, lambda spec: {"use_resolution_binning": False, "max_sequence_length": spec["seq"]}
+
+
+def open_z_image(folder):
+    return ZImagePipeline.from_pretrained(folder), lambda spec: {"max_sequence_length": spec["seq"]}
+
+
+FAMILIES = {
+    "flux": open_flux, "flux2": open_flux2, "sd": open_sd, "sana": open_sana, "sana_sprint": open_sana_sprint,
+    "z_image": open_z_image,
+}
 
 
 def paint(pipe, prompt, latents, **settings):
@@ -84,7 +97,7 @@ def paint(pipe, prompt, latents, **settings):
 
 def load(pipe, file):
     """Loads a file as a user does, but for what peft refuses."""
-    if not isinstance(pipe, SanaPipeline):
+    if not isinstance(pipe, (SanaPipeline, SanaSprintPipeline)):
         pipe.load_lora_weights(file)
         return
     with safe_open(file, "pt") as opened:
@@ -176,6 +189,9 @@ def scene(fixture):
     steps = next(n for n in range(100) if f"sample.ref.n{n}.image01" in keys)
 
     def make(file=None):
+        if "in.step_noise" in keys:  # which the fixture has in place of what the scheduler draws
+            noise = golden.get_tensor("in.step_noise")
+            scheduling_scm.randn_tensor = lambda *args, **more: noise
         pipe, more = FAMILIES[spec["family"]](fixture / "model")
         if file and file.stem.startswith("kohya") and spec["family"] == "flux":
             apply_kohya(pipe, file)

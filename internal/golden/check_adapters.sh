@@ -64,7 +64,7 @@ check() {
     adapters=$(mktemp -d)
     trap 'rm -rf "'"$adapters"'"' EXIT
     export DUALPROCESS_FIXTURES='' DUALPROCESS_ADAPTERS=$adapters
-    go test -count=1 -run 'TestGolden/.*/.*/lora' ./generator/flux ./generator/flux2 ./generator/sd ./generator/sana
+    go test -count=1 -run 'TestGolden/.*/.*/lora' ./generator/flux ./generator/flux2 ./generator/sd ./generator/sana ./generator/sanasprint ./generator/zimage
     go test -count=1 -run TestAdapterFile ./examples/checkpoints
     go test -count=1 -run TestInputs ./lora
   fi

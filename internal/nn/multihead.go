@@ -11,6 +11,7 @@ type MultiHead struct {
 	Name         string
 	Q, K, V, Out *Linear
 	NormQ, NormK Layer // of queries and keys, per head; nil for none
+	AcrossHeads  bool  // the norms are of all heads together
 	Heads        int
 	KVHeads      int // of keys and values, which some heads share; 0 = Heads
 }
@@ -18,7 +19,7 @@ type MultiHead struct {
 // Project returns queries of x [B, S, width] and keys and values of context
 // [B, T, from]: [B, S, N, D] and [B, T, N or KVHeads, D].
 func (a *MultiHead) Project(f Pass, x, context *Node) (q, k, v *Node) {
-	q = optional(a.NormQ, f, SplitHeads(a.Q.Apply(f, x), a.Heads))
+	q = a.split(f, a.NormQ, a.Q.Apply(f, x), a.Heads)
 	k, v = a.KeysAndValues(f, context)
 	return q, k, v
 }
@@ -26,8 +27,16 @@ func (a *MultiHead) Project(f Pass, x, context *Node) (q, k, v *Node) {
 // KeysAndValues returns those of context [B, T, from], as Project does.
 func (a *MultiHead) KeysAndValues(f Pass, context *Node) (k, v *Node) {
 	heads := cmp.Or(a.KVHeads, a.Heads)
-	k = optional(a.NormK, f, SplitHeads(a.K.Apply(f, context), heads))
+	k = a.split(f, a.NormK, a.K.Apply(f, context), heads)
 	return k, SplitHeads(a.V.Apply(f, context), heads)
+}
+
+// split normalises x [B, S, N·D] and brings it to [B, S, N, D].
+func (a *MultiHead) split(f Pass, norm Layer, x *Node, heads int) *Node {
+	if a.AcrossHeads {
+		return SplitHeads(optional(norm, f, x), heads)
+	}
+	return optional(norm, f, SplitHeads(x, heads))
 }
 
 // optional applies a layer that not every model has.

@@ -30,12 +30,18 @@ func Guided(scale float64, d *lora.Delta, latents *Node, cond []*Node, network f
 	if !Guides(scale) {
 		return network(d, latents, cond)
 	}
+	positive, negative := Both(d, latents, cond, network)
+	return Add(negative, MulScalar(Sub(positive, negative), scale))
+}
+
+// Both returns the network's predictions for the conditions of the prompt and of the
+// negative prompt, as Guided makes them.
+func Both(d *lora.Delta, latents *Node, cond []*Node, network func(d *lora.Delta, latents *Node, cond []*Node) *Node) (positive, negative *Node) {
 	half := len(cond) / 2
 	both := make([]*Node, half)
 	for k := range both {
 		both[k] = Concatenate([]*Node{cond[half+k], cond[k]}, 0)
 	}
 	predictions := Split(network(d.Repeat(2), Concatenate([]*Node{latents, latents}, 0), both), 0, 2)
-	negative, positive := predictions[0], predictions[1]
-	return Add(negative, MulScalar(Sub(positive, negative), scale))
+	return predictions[1], predictions[0]
 }

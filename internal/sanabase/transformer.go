@@ -1,4 +1,4 @@
-package sana
+package sanabase
 
 import (
 	. "github.com/gomlx/gomlx/core/graph"
@@ -8,22 +8,24 @@ import (
 )
 
 const (
-	waves       = 256   // cosines and sines of a time
-	textEpsilon = 1e-5  // of the norm of the text
-	outEpsilon  = 1e-6  // of the last norm
-	paddingBias = -10e3 // is added to the scores of padding
+	waves        = 256   // cosines and sines of a time, or of a scale of guidance
+	textEpsilon  = 1e-5  // of the norm of the text
+	headsEpsilon = 1e-5  // of the norms of queries and keys
+	outEpsilon   = 1e-6  // of the last norm
+	paddingBias  = -10e3 // is added to the scores of padding
 )
 
-// transformer predicts the velocity ε - x₀ of a rectified flow. Latents attend to
+// Transformer predicts the velocity ε - x₀ of a rectified flow. Latents attend to
 // each other by linear attention and by convolutions, and to the text by attention;
 // the time modulates them. There are no positions: the convolutions' zeros at the
 // border tell the places.
 //
 // Layers have the names of diffusers' SanaTransformer2DModel.
-type transformer struct {
-	config   transformerConfig
+type Transformer struct {
+	config   TransformerConfig
 	in       *nn.Conv2D
 	time     *nn.MLP
+	guidance *nn.MLP    // nil where the transformer is told of none
 	shared   *nn.Linear // makes of the time what modulates all blocks
 	text     *nn.MLP
 	textNorm *nn.RMSNorm
@@ -32,12 +34,13 @@ type transformer struct {
 	out      *nn.Linear
 }
 
-// inputs of one pass of the transformer.
-type inputs struct {
-	latents *Node // [B, H, W, in]
-	text    *Node // [B, T, text]
-	mask    *Node // [B, T], float32: 1 for words, 0 for padding
-	time    *Node // [B] or [1], float32: 0 to 1000
+// Inputs of one pass of the transformer.
+type Inputs struct {
+	Latents  *Node // [B, H, W, in]
+	Text     *Node // [B, T, text]
+	Mask     *Node // [B, T], float32: 1 for words, 0 for padding
+	Time     *Node // [B] or [1], float32
+	Guidance *Node // [B] or [1], float32, before guidance_embeds_scale; nil where the transformer is told of none
 }
 
 // condition is what all blocks are conditioned on.
@@ -47,18 +50,23 @@ type condition struct {
 	height, width int   // of the latents
 }
 
-// newTransformer reads the transformer's parameters at the root of a checkpoint.
-func newTransformer(c weights.Cursor, cfg transformerConfig) *transformer {
-	width, time := cfg.width(), c.In("time_embed")
-	t := &transformer{
+// NewTransformer reads the transformer's parameters at the root of a checkpoint.
+func NewTransformer(c weights.Cursor, cfg TransformerConfig) *Transformer {
+	width, time := cfg.Width(), c.In("time_embed")
+	t := &Transformer{
 		config:   cfg,
 		in:       nn.NewConv2D(c.In("patch_embed", "proj"), cfg.InChannels, width, nn.Kernel{Size: 1}, nn.Bias),
-		time:     newEmbedder(time.In("emb", "timestep_embedder"), waves, width, nn.SiLU),
 		shared:   nn.NewLinear(time.In("linear"), width, 6*width, nn.Bias),
 		text:     newEmbedder(c.In("caption_projection"), cfg.TextWidth, width, nn.GELUTanh),
 		textNorm: nn.NewRMSNorm(c.In("caption_norm"), width, textEpsilon, nn.NoBias),
 		normOut:  newModulator(c, 2, width),
 		out:      nn.NewLinear(c.In("proj_out"), width, cfg.InChannels, nn.Bias),
+	}
+	if cfg.Guidance {
+		t.time = newEmbedder(time.In("timestep_embedder"), waves, width, nn.SiLU)
+		t.guidance = newEmbedder(time.In("guidance_embedder"), waves, width, nn.SiLU)
+	} else {
+		t.time = newEmbedder(time.In("emb", "timestep_embedder"), waves, width, nn.SiLU)
 	}
 	for i := range cfg.Layers {
 		t.blocks = append(t.blocks, newBlock(c.In("transformer_blocks", i), cfg))
@@ -66,14 +74,14 @@ func newTransformer(c weights.Cursor, cfg transformerConfig) *transformer {
 	return t
 }
 
-// apply returns the velocity, [B, H, W, in] in the dtype of the latents.
-func (t *transformer) apply(f nn.Pass, in inputs) *Node {
-	dims, width := in.latents.Shape().Dimensions, t.config.width()
-	x := Reshape(t.in.Apply(f, in.latents), dims[0], dims[1]*dims[2], width)
+// Apply returns the velocity, [B, H, W, in] in the dtype of the latents.
+func (t *Transformer) Apply(f nn.Pass, in Inputs) *Node {
+	dims, width := in.Latents.Shape().Dimensions, t.config.Width()
+	x := Reshape(t.in.Apply(f, in.Latents), dims[0], dims[1]*dims[2], width)
 	f.Record("patch_embed", x)
 	embedded, time := t.embedTime(f, in)
 	c := condition{
-		text: t.embedText(f, in), mask: InsertAxes(MulScalar(OneMinus(in.mask), paddingBias), 1, 1),
+		text: t.embedText(f, in), mask: InsertAxes(MulScalar(OneMinus(in.Mask), paddingBias), 1, 1),
 		time: Reshape(time, -1, 6, width), height: dims[1], width: dims[2],
 	}
 	for _, b := range t.blocks {
@@ -85,19 +93,24 @@ func (t *transformer) apply(f nn.Pass, in inputs) *Node {
 	return Reshape(t.out.Apply(f, x), dims...)
 }
 
-// embedTime returns a vector of the time, [B or 1, width], and what modulates the
-// blocks, [B or 1, 6·width].
-func (t *transformer) embedTime(f nn.Pass, in inputs) (embedded, modulation *Node) {
-	time := MulScalar(in.time, t.config.TimeScale)
-	embedded = f.Record("time_embed.emb", t.time.Apply(f, nn.SineWaves(time, waves, in.latents.DType())))
+// embedTime returns a vector of the time, and of guidance, [B or 1, width], and what
+// modulates the blocks, [B or 1, 6·width].
+func (t *Transformer) embedTime(f nn.Pass, in Inputs) (embedded, modulation *Node) {
+	dtype := in.Latents.DType()
+	embedded = f.Record("time_embed.emb", t.time.Apply(f, nn.SineWaves(in.Time, waves, dtype)))
+	if t.guidance != nil {
+		scale := nn.SineWaves(MulScalar(in.Guidance, t.config.GuidanceScale), waves, dtype)
+		f.Record("time_embed.guidance_condition_proj", scale)
+		embedded = Add(embedded, t.guidance.Apply(f, scale))
+	}
 	modulation = t.shared.Apply(f, nn.SiLU(embedded))
 	f.RecordAll("time_embed", modulation, embedded)
 	return embedded, modulation
 }
 
 // embedText brings the text to the stream's width, [B, T, width].
-func (t *transformer) embedText(f nn.Pass, in inputs) *Node {
-	x := ConvertDType(in.text, in.latents.DType())
+func (t *Transformer) embedText(f nn.Pass, in Inputs) *Node {
+	x := ConvertDType(in.Text, in.Latents.DType())
 	return t.textNorm.Apply(f, t.text.Apply(f, x))
 }
 
@@ -105,21 +118,21 @@ func (t *transformer) embedText(f nn.Pass, in inputs) *Node {
 // neighbours.
 type block struct {
 	name      string
-	config    transformerConfig
+	config    TransformerConfig
 	modulator modulator
 	self      *nn.MultiHead
 	cross     *nn.MultiHead
 	feed      *nn.GatedConv
 }
 
-func newBlock(c weights.Cursor, cfg transformerConfig) *block {
-	width := cfg.width()
+func newBlock(c weights.Cursor, cfg TransformerConfig) *block {
+	width, normed := cfg.Width(), cfg.QKNorm != nil
 	return &block{
 		name:      c.Path(),
 		config:    cfg,
 		modulator: newModulator(c, 6, width),
-		self:      newAttention(c.In("attn1"), width, cfg.Heads, cfg.HeadWidth, cfg.AttentionBias),
-		cross:     newAttention(c.In("attn2"), width, *cfg.CrossHeads, *cfg.CrossHeadWidth, nn.Bias),
+		self:      newAttention(c.In("attn1"), width, cfg.Heads, cfg.HeadWidth, cfg.AttentionBias, normed),
+		cross:     newAttention(c.In("attn2"), width, *cfg.CrossHeads, *cfg.CrossHeadWidth, nn.Bias, normed),
 		feed:      nn.NewGatedConv(c.In("ff"), width, cfg.inner()),
 	}
 }

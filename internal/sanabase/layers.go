@@ -1,4 +1,4 @@
-package sana
+package sanabase
 
 import (
 	. "github.com/gomlx/gomlx/core/graph"
@@ -30,10 +30,11 @@ func newEmbedder(c weights.Cursor, in, width int, activation func(*Node) *Node) 
 }
 
 // newAttention reads an attention from a stream of width to itself or to another
-// of the same width; bias is that of queries, keys and values.
-func newAttention(c weights.Cursor, width, heads, headWidth int, bias bool) *nn.MultiHead {
+// of the same width; bias is that of queries, keys and values. normed says that
+// queries and keys are normalised, all heads together.
+func newAttention(c weights.Cursor, width, heads, headWidth int, bias, normed bool) *nn.MultiHead {
 	inner := heads * headWidth
-	return &nn.MultiHead{
+	a := &nn.MultiHead{
 		Name:  c.Path(),
 		Heads: heads,
 		Q:     nn.NewLinear(c.In("to_q"), width, inner, bias),
@@ -41,4 +42,10 @@ func newAttention(c weights.Cursor, width, heads, headWidth int, bias bool) *nn.
 		V:     nn.NewLinear(c.In("to_v"), width, inner, bias),
 		Out:   nn.NewLinear(c.In("to_out", 0), inner, width, nn.Bias),
 	}
+	if normed {
+		a.AcrossHeads = true
+		a.NormQ = nn.NewRMSNorm(c.In("norm_q"), inner, headsEpsilon, nn.NoBias)
+		a.NormK = nn.NewRMSNorm(c.In("norm_k"), inner, headsEpsilon, nn.NoBias)
+	}
+	return a
 }

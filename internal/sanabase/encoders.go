@@ -1,4 +1,4 @@
-package sana
+package sanabase
 
 import (
 	"context"
@@ -18,11 +18,11 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
-// DefaultInstruction is put before prompts unless another is given: Gemma, which
-// was trained to follow instructions, then reads more into short prompts ("complex
-// human instruction", section 3.1 of Sana's paper). The words are those of
-// diffusers' pipeline.
-const DefaultInstruction = `Given a user prompt, generate an 'Enhanced prompt' that provides detailed visual descriptions suitable for image generation. Evaluate the level of detail in the user prompt:
+// Instruction is put before prompts unless another is given: Gemma, which was trained
+// to follow instructions, then reads more into short prompts ("complex human
+// instruction", section 3.1 of Sana's paper). The words are those of diffusers'
+// pipelines.
+const Instruction = `Given a user prompt, generate an 'Enhanced prompt' that provides detailed visual descriptions suitable for image generation. Evaluate the level of detail in the user prompt:
 - If the prompt is simple, focus on adding specifics about colors, shapes, sizes, textures, and spatial relationships to create vivid and concrete scenes.
 - If the prompt is already detailed, refine and enhance the existing details slightly without overcomplicating.
 Here are examples of how to transform or refine prompts:
@@ -31,9 +31,11 @@ Here are examples of how to transform or refine prompts:
 Please generate only the enhanced description for the prompt below and avoid including any additional commentary or evaluations:
 User Prompt: `
 
-// wording is what the encoder reads: a prompt, as clean leaves it, and the instruction
-// before it, or "".
-type wording struct{ instruction, prompt string }
+// Wording is what the encoder reads: a prompt, and the instruction before it, or "".
+type Wording struct{ instruction, prompt string }
+
+// NewWording is a prompt as the pipeline cleans it, with an instruction before it.
+func NewWording(instruction, prompt string) Wording { return Wording{instruction, clean(prompt)} }
 
 // clean is what the pipeline makes of a prompt: small letters, no space around.
 func clean(prompt string) string {
@@ -58,19 +60,20 @@ func openPrompters(fsys fs.FS, tokens, vocabulary int, instruction string) (plai
 	return plain, plain.WithLength(max(plain.Length(), count+plain.Length()-2)), nil
 }
 
-// newEncoder opens Gemma, of whose states the transformer gets those of the prompt's
+// NewEncoder opens Gemma, of whose states the transformer gets those of the prompt's
 // words, [1, tokens, width], and a mask [1, tokens], 1 for words and 0 for padding.
-func newEncoder(ctx context.Context, p *pipeline.Opening, c config, o Options) (*pipeline.Encoder[wording], error) {
-	plain, instructed, err := openPrompters(p.Files, o.TextTokens, c.Gemma.Vocabulary, *o.Instruction)
+// negative is the Wording that guidance leads away from, or nil.
+func NewEncoder(ctx context.Context, p *pipeline.Opening, c Config, tokens int, instruction string, negative *Wording) (*pipeline.Encoder[Wording], error) {
+	plain, instructed, err := openPrompters(p.Files, tokens, c.Gemma.Vocabulary, instruction)
 	if err != nil {
 		return nil, err
 	}
 	var gemma *text.Gemma
-	return pipeline.NewEncoder(ctx, p, pipeline.Encoding[wording]{
+	return pipeline.NewEncoder(ctx, p, pipeline.Encoding[Wording]{
 		Weights: []pipeline.Weights{
 			{Folder: "text_encoder", Surplus: text.GemmaSurplus, Read: func(at weights.Cursor) { gemma = text.NewGemma(at, c.Gemma) }},
 		},
-		Inputs: func(w wording) ([]any, error) {
+		Inputs: func(w Wording) ([]any, error) {
 			prompter := plain
 			if w.instruction != "" {
 				prompter = instructed
@@ -90,7 +93,7 @@ func newEncoder(ctx context.Context, p *pipeline.Opening, c config, o Options) (
 			shapes.Make(dtypes.Float32, 1, plain.Length(), c.Gemma.Hidden),
 			shapes.Make(dtypes.Float32, 1, plain.Length()),
 		},
-		Negative: pipeline.Negative(*o.Guidance, wording{"", clean(o.NegativePrompt)}),
+		Negative: negative,
 	})
 }
 
