@@ -173,7 +173,7 @@ func (g *Generator) Clean(latents, prediction, i *Node) *Node {
 func (g *Generator) Step(latents, prediction, i *Node) *Node {
 	clean := g.schedule.clean(denoised(latents), denoised(prediction), i)
 	steps := latents.Shape().Dim(1)
-	following := ConvertDType(OneHot(AddScalar(i, 1), steps, dtypes.Float32), dtypes.Float32)
+	following := OneHot(AddScalar(i, 1), steps, dtypes.Float32)
 	noise := Einsum("bschw,s->bchw", latents, following) // none after the last
 	return with(latents, g.schedule.step(clean, noise, i))
 }
