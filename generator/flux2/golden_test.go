@@ -44,8 +44,8 @@ func TestGolden(t *testing.T) {
 			{Name: "modules", Test: r.testModules}, {Name: "prompts", Test: r.TestPrompts}, {Name: "sample", Test: r.TestSampling},
 			{Name: "steps", Test: r.TestSteps}, {Name: "size2", Test: r.TestSize}, {Name: "batch", Test: r.TestBatch},
 			{Name: "latgrad", Test: r.TestLatentGradients}, {Name: "lora", Test: r.testLora},
-			{Name: "train", Test: func(t *testing.T) { r.TestTraining(t, fastTolerance) }, Essential: true},
-			{Name: "distill", Test: func(t *testing.T) { r.TestDistill(t, fastTolerance, r.open) }},
+			{Name: "train", Test: func(t *testing.T) { r.TestTraining(t, fastTolerance) }, Essential: true, Long: true},
+			{Name: "distill", Test: r.testDistill},
 			{Name: "every key", Test: func(t *testing.T) {
 				r.Covered(t, "text.qwen.", "vae.", "in.") // the packages text and autoencoder, and inputs
 			}},
@@ -66,6 +66,14 @@ func newReference(t *testing.T, x *pipelinetest.Reference) *reference {
 		return r.schedule(g.(*Generator).flow, quantity, i)
 	}
 	return r
+}
+
+// testDistill makes the fixtures' trainings by Distill itself, where their losses are
+// not left out.
+func (r *reference) testDistill(t *testing.T) {
+	if r.HasAny("train.subsample.lr0.01.") {
+		r.TestDistill(t, fastTolerance, r.open)
+	}
 }
 
 // open opens the fixture's model.
@@ -143,6 +151,14 @@ func (r *reference) testText(t *testing.T) {
 			r.Compare(t, "text.negative_embeds", tensors.MustCopyFlatData[float32](cond[1]), r.Tolerance)
 		}
 	}
+	if r.Has("text.embeds512") {
+		r.testLongText(t)
+	}
+}
+
+// testLongText compares every 64th row of the states at the pipeline's own length.
+func (r *reference) testLongText(t *testing.T) {
+	spec := r.About.Spec
 	long, err := Open(t.Context(), r.Runtime, r.Path("model"), Options{Height: spec.Height, Width: spec.Width})
 	require.NoError(t, err)
 	cond, err := long.Encode(t.Context(), r.About.Prompt)

@@ -92,7 +92,7 @@ def paint(pipe, prompt, latents, **settings):
         latents = latents.transpose(1, 2).unflatten(2, (settings["height"] // 16, settings["width"] // 16))
     pipe.to(torch.float32)
     with torch.no_grad():
-        return pipe(prompt, latents=latents, output_type="pt", **settings).images
+        return pipe(prompt=prompt, latents=latents, output_type="pt", **settings).images
 
 
 def load(pipe, file):
