@@ -22,34 +22,37 @@ import (
 )
 
 // BenchmarkDay is a day of a service: every iteration a short distillation with
-// other prompts, questions and ranks, of which some are cancelled, and now and then
-// the models are closed and opened again. It reports resident memory and goroutines
-// after a tenth of the jobs and at the end.
+// other prompts, questions and ranks, of which some are cancelled. Every fifty jobs the
+// models are closed and opened again; it reports resident memory and goroutines while they
+// are closed, after a tenth of the jobs and at the end. (In between memory depends on what
+// the last job was.)
 //
 //	go test ./dualprocess -run '^$' -bench Day -benchtime 1000x -timeout 3h
 func BenchmarkDay(b *testing.B) {
 	rt := openRuntime(b, "")
 	random := rand.New(rand.NewPCG(1, 2))
 	var day opened
-	defer func() { day.close(b) }()
-	var early, last int
+	early := false
 	for n := 0; b.Loop(); n++ {
 		if n%50 == 0 {
 			day.close(b)
+			b.Logf("job %d: %d MiB, %d goroutines, %+v", n, resident(b)>>20, runtime.NumGoroutine(), dualprocess.Compiled(rt))
+			if !early && n >= max(b.N/10, 50) {
+				early = true
+				report(b, "early")
+			}
 			day.open(b, rt)
 		}
 		day.job(b, rt, random)
-		switch last = resident(b); {
-		case n == max(b.N/10, 10):
-			early = last
-			b.ReportMetric(float64(early)/(1<<20), "early-MiB")
-			b.ReportMetric(float64(runtime.NumGoroutine()), "early-goroutines")
-		case n%100 == 0:
-			b.Logf("job %d: %d MiB, %d goroutines, %+v", n, last>>20, runtime.NumGoroutine(), dualprocess.Compiled(rt))
-		}
 	}
-	b.ReportMetric(float64(last)/(1<<20), "late-MiB")
-	b.ReportMetric(float64(runtime.NumGoroutine()), "late-goroutines")
+	day.close(b)
+	report(b, "late")
+}
+
+// report adds what the process has now to what the benchmark prints.
+func report(b *testing.B, when string) {
+	b.ReportMetric(float64(resident(b))/(1<<20), when+"-MiB")
+	b.ReportMetric(float64(runtime.NumGoroutine()), when+"-goroutines")
 }
 
 // opened are the models of a day.
