@@ -67,12 +67,15 @@ func kinds() map[string]Config {
 	gemma3.Rotary = []Rotary{{1e4, 1}, {1e6, 8}, {1e4, 1}}
 	qwen3 := plain
 	qwen3.QKNorm, qwen3.Sections, qwen3.Interleaved, qwen3.TiedHead = true, []int{2, 1, 1}, true, true
+	qwen35 := qwen3
+	qwen35.OutputGate, qwen35.UnitOffset, qwen35.RotaryDim, qwen35.Sections = true, true, 6, []int{1, 1, 1}
+	qwen35.Recurrent, qwen35.Delta = []bool{true, true, false}, Delta{KeyHeads: 2, ValueHeads: 4, KeyDim: 6, ValueDim: 5, Kernel: 4}
 	ministral := plain
 	ministral.YaRN = &YaRN{Factor: 8, Original: 4, Fast: 1, Slow: 0.1, Attention: 1.1}
 	ministral.QueryGrowth, ministral.QueryStep = 0.3, 2
 	llama := plain
 	llama.QKVBias, llama.OutBias, llama.MLPBias = true, true, true
-	return map[string]Config{"llama": llama, "qwen": qwen, "qwen3": qwen3, "windows": windows, "gemma2": gemma2, "gemma3": gemma3, "ministral": ministral}
+	return map[string]Config{"llama": llama, "qwen": qwen, "qwen3": qwen3, "qwen35": qwen35, "windows": windows, "gemma2": gemma2, "gemma3": gemma3, "ministral": ministral}
 }
 
 // onEach runs a test with a random model of each kind on the pure Go backend,

@@ -1,7 +1,9 @@
 package decoder
 
 import (
+	"cmp"
 	"errors"
+	"slices"
 
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
@@ -20,15 +22,20 @@ type Config struct {
 	UnitOffset bool // the norms' gains are 1 plus the parameter
 	PostNorms  bool // attention and feed-forward are normed before and after
 	QKNorm     bool // queries and keys are normed per head
+	OutputGate bool // the attention's output is gated by the layer's input
+
+	Recurrent []bool // which layers have a gated delta network in place of attention; nil for none
+	Delta     Delta  // of those
 
 	EmbedScale     float64 // of the tokens' embeddings, not of the caller's vectors; 1 for none
 	AttentionScale float64 // of the scores
 	AttentionCap   float64 // soft cap of the scores, 0 for none
 	LogitCap       float64 // soft cap of the logits, 0 for none
 
-	Windows  []int    // per layer: how many tokens a token attends to, itself included; 0 for all
-	Rotary   []Rotary // per layer
-	Sections []int    // m-rope: how many of the HeadDim/2 frequencies each axis of positions has; nil for one axis
+	Windows   []int    // per layer: how many tokens a token attends to, itself included; 0 for all
+	Rotary    []Rotary // per layer
+	RotaryDim int      // how many numbers of a head, the first, are rotated; 0 for all
+	Sections  []int    // m-rope: how many of the frequencies, of which there are half of what is rotated, each axis of positions has; nil for one axis
 
 	// Interleaved gives the axes turns in m-rope, frequency by frequency: 0, 1, 2, 0, 1,
 	// 2 and so on, until an axis has all of its section; axis 0 gets what is left.
@@ -72,6 +79,8 @@ func (c Config) check() error {
 		return hf.Errorf("num_attention_heads %d is no multiple of num_key_value_heads %d", c.Heads, c.KVHeads)
 	case c.HeadDim%2 != 0:
 		return hf.Errorf("head_dim is %d, want an even number", c.HeadDim)
+	case c.rotated()%2 != 0 || c.rotated() < 2 || c.rotated() > c.HeadDim:
+		return hf.Errorf("partial_rotary_factor gives %d numbers of %d, want an even number", c.RotaryDim, c.HeadDim)
 	case !(c.Epsilon > 0 && c.Epsilon < 1):
 		return hf.Errorf("rms_norm_eps is %v", c.Epsilon)
 	case !(c.AttentionScale > 0 && c.AttentionScale <= 1e3):
@@ -85,8 +94,40 @@ func (c Config) check() error {
 	case len(c.Windows) != c.Layers || len(c.Rotary) != c.Layers:
 		return hf.Errorf("layer_types are %d and rotary embeddings %d, num_hidden_layers is %d", len(c.Windows), len(c.Rotary), c.Layers)
 	}
-	return c.checkPositions()
+	return errors.Join(c.checkDelta(), c.checkPositions())
 }
+
+// checkDelta checks the layers without attention, of which a model has to have others.
+func (c Config) checkDelta() error {
+	if c.Recurrent == nil {
+		return nil
+	}
+	d := c.Delta
+	err := hf.CheckSizes(
+		hf.Size{Name: "linear_num_key_heads", Value: d.KeyHeads, Limit: 1 << 10},
+		hf.Size{Name: "linear_num_value_heads", Value: d.ValueHeads, Limit: 1 << 10},
+		hf.Size{Name: "linear_key_head_dim", Value: d.KeyDim, Limit: 1 << 12},
+		hf.Size{Name: "linear_value_head_dim", Value: d.ValueDim, Limit: 1 << 12},
+		hf.Size{Name: "linear_conv_kernel_dim", Value: d.Kernel, Limit: 1 << 6},
+	)
+	switch {
+	case err != nil:
+		return err
+	case d.Kernel < 2:
+		return hf.Errorf("linear_conv_kernel_dim is %d, want at least 2", d.Kernel)
+	case d.ValueHeads%d.KeyHeads != 0:
+		return hf.Errorf("linear_num_value_heads %d is no multiple of linear_num_key_heads %d", d.ValueHeads, d.KeyHeads)
+	case len(c.Recurrent) != c.Layers || !slices.Contains(c.Recurrent, false):
+		return hf.Errorf("layer_types has no %s", fullAttention)
+	}
+	return nil
+}
+
+// rotated is how many numbers of a head are rotated.
+func (c Config) rotated() int { return cmp.Or(c.RotaryDim, c.HeadDim) }
+
+// recurrent says whether a layer has a gated delta network.
+func (c Config) recurrent(layer int) bool { return c.Recurrent != nil && c.Recurrent[layer] }
 
 // checkPositions checks the rotary embeddings and the windows.
 func (c Config) checkPositions() error {
@@ -116,8 +157,8 @@ func (c Config) checkPositions() error {
 		}
 		sum += n
 	}
-	if len(c.Sections) != 3 || sum != c.HeadDim/2 {
-		return hf.Errorf("mrope_section is %v, want three numbers whose sum is %d, half of head_dim", c.Sections, c.HeadDim/2)
+	if len(c.Sections) != 3 || sum != c.rotated()/2 {
+		return hf.Errorf("mrope_section is %v, want three numbers whose sum is %d, half of head_dim", c.Sections, c.rotated()/2)
 	}
 	return nil
 }

@@ -59,7 +59,7 @@ func newLayers(c weights.Cursor, cfg Config) *Decoder {
 	m := &Decoder{name: c.Path(), config: cfg, words: nn.NewEmbedding(c.In("embed_tokens"), cfg.Vocabulary, cfg.Hidden)}
 	m.words.Scale = cfg.EmbedScale
 	for i := range cfg.Layers {
-		m.layers = append(m.layers, newLayer(c.In("layers", i), cfg))
+		m.layers = append(m.layers, newLayer(c.In("layers", i), cfg, i))
 	}
 	return m
 }

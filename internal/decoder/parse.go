@@ -25,6 +25,7 @@ var families = map[string]func() family{
 	"qwen2_5_vl_text": newQwen2,
 	"qwen3":           newQwen3,
 	"qwen3_vl_text":   newQwen3VL,
+	"qwen3_5_text":    newQwen35,
 	"gemma2":          newGemma2,
 	"gemma3_text":     newGemma3,
 }
@@ -32,7 +33,7 @@ var families = map[string]func() family{
 // textTypes are the language models of composite models that need not name them.
 var textTypes = map[string]string{
 	"llava": "llama", "idefics2": "mistral", "gemma3": "gemma3_text", "qwen2_5_vl": "qwen2_5_vl_text",
-	"qwen3_vl": "qwen3_vl_text", "mistral3": "mistral", "smolvlm": "llama", "idefics3": "llama",
+	"qwen3_vl": "qwen3_vl_text", "qwen3_5": "qwen3_5_text", "mistral3": "mistral", "smolvlm": "llama", "idefics3": "llama",
 }
 
 // ParseConfig reads a language model's configuration from a config.json of

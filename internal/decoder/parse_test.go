@@ -32,6 +32,15 @@ const (
 		"max_position_embeddings": 262144, "model_type": "qwen3_vl_text", "num_attention_heads": 32, "num_hidden_layers": 36,
 		"num_key_value_heads": 8, "rms_norm_eps": 1e-06, "rope_scaling": {"mrope_interleaved": true, "mrope_section": [24, 20, 20],
 		"rope_type": "default"}, "rope_theta": 5000000, "tie_word_embeddings": true, "use_cache": true, "vocab_size": 151936}}`
+	qwen354B = `{"model_type": "qwen3_5", "tie_word_embeddings": true, "vision_config": {}, "image_token_id": 248056, "text_config": {
+		"attention_bias": false, "attention_dropout": 0.0, "attn_output_gate": true, "dtype": "bfloat16", "eos_token_id": 248044,
+		"full_attention_interval": 4, "head_dim": 256, "hidden_act": "silu", "hidden_size": 2560, "initializer_range": 0.02,
+		"intermediate_size": 9216, "linear_conv_kernel_dim": 4, "linear_key_head_dim": 128, "linear_num_key_heads": 16,
+		"linear_num_value_heads": 32, "linear_value_head_dim": 128, "max_position_embeddings": 262144, "mlp_only_layers": [],
+		"model_type": "qwen3_5_text", "mtp_num_hidden_layers": 1, "mtp_use_dedicated_embeddings": false, "num_attention_heads": 16,
+		"num_hidden_layers": 32, "num_key_value_heads": 4, "rms_norm_eps": 1e-06, "tie_word_embeddings": true, "use_cache": true,
+		"vocab_size": 248320, "mamba_ssm_dtype": "float32", "rope_parameters": {"mrope_interleaved": true,
+		"mrope_section": [11, 11, 10], "rope_type": "default", "rope_theta": 10000000, "partial_rotary_factor": 0.25}}}`
 	qwen34B = `{"architectures": ["Qwen3ForCausalLM"], "attention_bias": false, "attention_dropout": 0.0, "bos_token_id": 151643,
 		"eos_token_id": 151645, "head_dim": 128, "hidden_act": "silu", "hidden_size": 2560, "initializer_range": 0.02,
 		"intermediate_size": 9728, "max_position_embeddings": 40960, "max_window_layers": 36, "model_type": "qwen3",
@@ -130,6 +139,17 @@ func TestParseQwen3(t *testing.T) {
 	assert.Equal(t, Rotary{7e6, 1}, newer.Rotary[0])
 }
 
+func TestParseQwen35(t *testing.T) {
+	c := parsed(t, qwen354B)
+	assert.Equal(t, []bool{true, true, true, false}, c.Recurrent[28:])
+	assert.Equal(t, Delta{KeyHeads: 16, ValueHeads: 32, KeyDim: 128, ValueDim: 128, Kernel: 4}, c.Delta)
+	assert.Equal(t, []int{64, 256, 4}, []int{c.RotaryDim, c.HeadDim, c.KVHeads})
+	assert.True(t, c.TiedHead && c.UnitOffset && c.QKNorm && c.OutputGate && c.Interleaved && !c.PostNorms)
+	assert.Equal(t, Rotary{1e7, 1}, c.Rotary[0])
+	named := parsed(t, string(with(t, qwen354B, object{"num_hidden_layers": 2, "layer_types": []string{"full_attention", "linear_attention"}})))
+	assert.Equal(t, []bool{false, true}, named.Recurrent)
+}
+
 func TestParseGemma(t *testing.T) {
 	c := parsed(t, gemma4B)
 	assert.Equal(t, []int{34, 2560, 10240, 8, 4, 256, 262208}, []int{c.Layers, c.Hidden, c.Intermediate, c.Heads, c.KVHeads, c.HeadDim, c.Vocabulary})
@@ -195,6 +215,16 @@ func TestParseConfigRefuses(t *testing.T) {
 		"scaling's field":    {llava7B, object{"rope_scaling": object{"type": "linear", "factor": 2, "tail": 1}}, `"tail"`},
 		"two scalings":       {llava7B, object{"rope_scaling": object{"type": "default"}, "rope_parameters": object{"type": "default"}}, "both given"},
 		"sections":           {qwen3B, object{"rope_scaling": object{"type": "mrope", "mrope_section": []int{16, 24, 25}}}, "mrope_section is [16 24 25]"},
+		"no gate":            {qwen354B, object{"attn_output_gate": false}, "attn_output_gate is false"},
+		"no attention":       {qwen354B, object{"full_attention_interval": 33}, "no full_attention"},
+		"interval":           {qwen354B, object{"full_attention_interval": 0}, "full_attention_interval is 0"},
+		"other layers":       {qwen354B, object{"layer_types": slices.Repeat([]string{"sliding_attention"}, 32)}, "layer_types is sliding_attention"},
+		"fewer layers":       {qwen354B, object{"layer_types": []string{"full_attention"}}, "layer_types are 1"},
+		"experts":            {qwen354B, object{"mlp_only_layers": []int{3}}, "mlp_only_layers is [3]"},
+		"value heads":        {qwen354B, object{"linear_num_value_heads": 24}, "linear_num_value_heads 24"},
+		"kernel":             {qwen354B, object{"linear_conv_kernel_dim": 1}, "linear_conv_kernel_dim is 1"},
+		"part of a head":     {qwen354B, object{"rope_parameters": object{"partial_rotary_factor": 2}}, "partial_rotary_factor is 2"},
+		"odd part":           {qwen354B, object{"rope_parameters": object{"partial_rotary_factor": 0.004}}, "partial_rotary_factor gives 1"},
 		"no turns":           {qwen3VL4B, object{"rope_scaling": object{"mrope_interleaved": false}}, "mrope_interleaved is false"},
 		"sum of sections":    {qwen3VL4B, object{"rope_scaling": object{"mrope_section": []int{24, 20, 21}}}, "mrope_section is [24 20 21]"},
 		"window of qwen3-vl": {qwen3VL4B, object{"layer_types": slices.Repeat([]string{"sliding_attention"}, 36)}, "layer_types has sliding_attention"},
@@ -259,7 +289,7 @@ func TestParseConfigVariants(t *testing.T) {
 
 // FuzzParseConfig: whatever comes, a configuration that is accepted makes sense.
 func FuzzParseConfig(f *testing.F) {
-	for _, data := range []string{qwen3B, qwen5, qwen34B, qwen3VL4B, llava7B, pixtral12B, ministral3B, idefics8B, gemma4B, gemma5, gemma2B} {
+	for _, data := range []string{qwen3B, qwen5, qwen34B, qwen3VL4B, qwen354B, llava7B, pixtral12B, ministral3B, idefics8B, gemma4B, gemma5, gemma2B} {
 		f.Add([]byte(data))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

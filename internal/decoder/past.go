@@ -13,7 +13,9 @@ import (
 // questions share the prefix with the picture, and gradients of all of them reach
 // it. It belongs to one graph; a cache crosses graphs by its Nodes.
 type Past struct {
-	// Keys and Values, per layer, are [B, T, K, D].
+	// Keys and Values, per layer, are [B, T, K, D]. A layer with a gated delta network
+	// has the last inputs of its convolution, [B, kernel-1, channels], and its state,
+	// [B, N, D, E], in their place.
 	Keys, Values []*Node
 
 	// Valid, bool [B, T], is false for padding. nil: all tokens are real.
@@ -29,8 +31,18 @@ func (p *Past) Len() int {
 	if p == nil {
 		return 0
 	}
-	return p.Keys[0].Shape().Dim(1)
+	for _, k := range p.Keys {
+		if grows(k) {
+			return k.Shape().Dim(1)
+		}
+	}
+	exceptions.Panicf("decoder: a past without keys")
+	return 0
 }
+
+// grows says whether a layer's keys are those of tokens, and not what a gated delta
+// network has in their place.
+func grows(keys *Node) bool { return keys.Rank() == 4 }
 
 // Cache returns the past with room for capacity tokens in all. What follows is
 // written into it, one token at a time, and its shape stays, so that the same
@@ -47,7 +59,11 @@ func (p *Past) Cache(capacity int) *Past {
 	}
 	c.Valid = room(c.Valid, capacity)
 	for i := range p.Keys {
-		c.Keys, c.Values = append(c.Keys, room(p.Keys[i], capacity)), append(c.Values, room(p.Values[i], capacity))
+		k, v := p.Keys[i], p.Values[i]
+		if grows(k) {
+			k, v = room(k, capacity), room(v, capacity)
+		}
+		c.Keys, c.Values = append(c.Keys, k), append(c.Values, v)
 	}
 	return c
 }

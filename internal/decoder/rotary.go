@@ -27,10 +27,10 @@ func (s *sequence) rotaries(cfg Config) []nn.Rotary {
 // rotary is a layer's rotary embedding at positions.
 func (c Config) rotary(r Rotary, positions *Node) nn.Rotary {
 	if c.YaRN != nil {
-		a := angles(positions, c.YaRN.stretch(r, c.HeadDim), c)
+		a := angles(positions, c.YaRN.stretch(r, c.rotated()), c)
 		return nn.Rotary{Cos: MulScalar(Cos(a), c.YaRN.Attention), Sin: MulScalar(Sin(a), c.YaRN.Attention)}
 	}
-	a := angles(positions, r.frequencies(c.HeadDim), c)
+	a := angles(positions, r.frequencies(c.rotated()), c)
 	return nn.Rotary{Cos: Cos(a), Sin: Sin(a)}
 }
 
@@ -54,11 +54,11 @@ func (s *sequence) positions(cfg Config) *Node {
 	return ConvertDType(x, dtypes.Float32)
 }
 
-// frequencies of the D/2 pairs of a head.
-func (r Rotary) frequencies(headDim int) []float32 {
-	list := make([]float32, headDim/2)
+// frequencies of the pairs of so many numbers of a head.
+func (r Rotary) frequencies(rotated int) []float32 {
+	list := make([]float32, rotated/2)
 	for k := range list {
-		list[k] = float32(math.Pow(r.Theta, -float64(2*k)/float64(headDim)) / r.Factor)
+		list[k] = float32(math.Pow(r.Theta, -float64(2*k)/float64(rotated)) / r.Factor)
 	}
 	return list
 }

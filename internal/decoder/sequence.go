@@ -86,10 +86,7 @@ func (s *sequence) place() {
 
 // join finds which of the tokens that may be attended to are real.
 func (s *sequence) join() {
-	g, span := s.in.Embeds.Graph(), s.in.Valid
-	if span != nil {
-		span = BroadcastToDims(ExpandLeftToRank(span, 2), s.batch(), s.length())
-	}
+	g, span := s.in.Embeds.Graph(), s.real()
 	if s.past == nil {
 		s.valid = span
 		return
@@ -105,6 +102,14 @@ func (s *sequence) join() {
 		before = allTrue(g, s.batch(), s.past.Len())
 	}
 	s.valid = s.write(before, span)
+}
+
+// real says which tokens of the span are no padding, bool [B, S]; nil if all are.
+func (s *sequence) real() *Node {
+	if s.in.Valid == nil {
+		return nil
+	}
+	return BroadcastToDims(ExpandLeftToRank(s.in.Valid, 2), s.batch(), s.length())
 }
 
 // write puts the span's x [B, S, ...] after those before, [B, T, ...].

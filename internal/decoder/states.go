@@ -19,6 +19,9 @@ func NewFirst(c weights.Cursor, cfg Config, layers int) *Decoder {
 		exceptions.Panicf("decoder: the first %d layers of %d", layers, cfg.Layers)
 	}
 	cfg.Layers, cfg.Windows, cfg.Rotary = layers, cfg.Windows[:layers], cfg.Rotary[:layers]
+	if cfg.Recurrent != nil {
+		cfg.Recurrent = cfg.Recurrent[:layers]
+	}
 	return newLayers(c, cfg)
 }
 

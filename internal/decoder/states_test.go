@@ -33,6 +33,25 @@ func TestDeep(t *testing.T) {
 	close(t, [][]float32{out[0], out[3]}, [][]float32{out[1], out[2]})
 }
 
+// TestMisuseOfLayers: what the model's layers cannot do is a panic that says so.
+func TestMisuseOfLayers(t *testing.T) {
+	b := newBench(t, "go", kinds()["qwen"], dtypes.Float32)
+	for want, build := range map[string]func(in Span){
+		"for 4 layers": func(in Span) {
+			in.Deep = []*Node{in.Embeds, in.Embeds, in.Embeds, in.Embeds}
+			b.m.Apply(nn.Pass{}, in, nil)
+		},
+		"want (Float32)[2, 9, 24] as embeds": func(in Span) {
+			in.Deep = []*Node{Slice(in.Embeds, AxisRange(), AxisRange(0, cut))}
+			b.m.Apply(nn.Pass{}, in, nil)
+		},
+		"behind 4 layers of 3": func(in Span) { b.m.States(nn.Pass{}, in, 0, 4) },
+		"no last norm":         func(in Span) { (&Decoder{config: b.m.config}).Apply(nn.Pass{}, in, nil) },
+	} {
+		t.Run(want, func(t *testing.T) { b.panics(t, want, build) })
+	}
+}
+
 func TestLeftover(t *testing.T) {
 	for name, accepted := range map[string]bool{
 		"model.layers.9.mlp.up_proj.weight": true, "model.layers.10.mlp.up_proj.weight": true, "layers.9.x": true,

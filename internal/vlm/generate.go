@@ -85,9 +85,11 @@ func (v *Verifier) generate(ctx context.Context, picture *tensors.Tensor, questi
 func (v *Verifier) firstToken(image, ids, count *Node, capacity int) []*Node {
 	p := v.mustPrefix(image)
 	_, past := v.setup.Decoder.Apply(nn.Pass{}, v.prefixSpan(nn.Pass{}, image, p), nil)
-	hidden, past := v.setup.Decoder.Apply(nn.Pass{}, v.suffixSpan(nn.Pass{}, p, InsertAxes(ids, 0), 1), past)
+	suffix := v.suffixSpan(nn.Pass{}, p, InsertAxes(ids, 0), 1)
+	suffix.Valid = LessThan(Iota(ids.Graph(), ids.Shape(), 0), count)
+	hidden, past := v.setup.Decoder.Apply(nn.Pass{}, suffix, past)
 	cache := past.Cache(capacity)
-	// Tokens to come overwrite the padding; until then it stands after them, where no token attends to it.
+	// Tokens to come overwrite the padding, to which no token attends.
 	cache.Used = AddScalar(count, len(p.ids))
 	last := OneHot(Reshape(AddScalar(count, -1), 1), ids.Shape().Dim(0), hidden.DType())
 	return append([]*Node{v.likeliest(Einsum("ls,bsh->bh", last, hidden))}, cache.Nodes()...)
