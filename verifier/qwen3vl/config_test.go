@@ -72,7 +72,7 @@ func TestReadRealConfigs(t *testing.T) {
 				Layers: got.Layers, TiedHead: got.TiedHead})
 			require.Equal(t, []int{8, 128, 151936}, []int{got.KVHeads, got.HeadDim, got.Vocabulary})
 			require.True(t, got.QKNorm && got.Interleaved)
-			require.Equal(t, 48, c.Vision.side())
+			require.Equal(t, 2304, c.Vision.Positions)
 			require.Len(t, c.Vision.Deep, 3)
 			require.Equal(t, []int{65536, 16777216}, []int{*c.Pictures.MinPixels, *c.Pictures.MaxPixels})
 		})
@@ -116,7 +116,7 @@ func TestReadConfigDefaults(t *testing.T) {
 	c, err := readConfig(files)
 	require.NoError(t, err)
 	require.Equal(t, []int{8, 16, 24}, c.Vision.Deep)
-	require.Equal(t, []int{48, 16, 2, 2}, []int{c.Vision.side(), c.Vision.Patch, c.Vision.Frames, c.Vision.Merge})
+	require.Equal(t, []int{2304, 16, 2, 2}, []int{c.Vision.Positions, c.Vision.Patch, c.Vision.Frames, c.Vision.Merge})
 	require.Equal(t, "gelu_pytorch_tanh", c.Vision.Activation)
 
 	for _, name := range []string{"size", "image_mean", "image_std"} {

@@ -28,6 +28,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
+	"github.com/dualprocess/dualprocess-go/internal/vlm/qwen"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
 
@@ -62,7 +63,7 @@ func (o Options) frame() vlm.Options {
 type network struct {
 	config modelConfig
 	dtype  dtypes.DType // that is computed in
-	vision *visionTower
+	vision *qwen.Tower
 }
 
 var (
@@ -83,7 +84,7 @@ func open(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o vlm.Options) 
 
 // load reads the parameters.
 func (m *network) load(c weights.Cursor) *decoder.Decoder {
-	m.vision = newVision(c.In("model", "visual"), m.config.Vision)
+	m.vision = qwen.NewTower(c.In("model", "visual"), m.config.Vision)
 	return decoder.NewWithHead(c.In("model", "language_model"), c.In("lm_head"), m.config.Text)
 }
 

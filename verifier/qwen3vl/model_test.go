@@ -119,11 +119,3 @@ func TestTokensOfAQuestion(t *testing.T) {
 		require.Equal(t, vlmtest.Count(t, v, plain, name), vlmtest.Count(t, v, all, name), name)
 	}
 }
-
-// TestBetween: the corners stay, what is between them is even, and one is the first.
-func TestBetween(t *testing.T) {
-	require.Equal(t, [][]float32{{1, 0, 0}, {0.5, 0.5, 0}, {0, 1, 0}, {0, 0.5, 0.5}, {0, 0, 1}}, between(3, 5))
-	require.Equal(t, [][]float32{{1, 0, 0}, {0, 0, 1}}, between(3, 2))
-	require.Equal(t, [][]float32{{1, 0, 0}}, between(3, 1))
-	require.Equal(t, [][]float32{{1}, {1}}, between(1, 2))
-}

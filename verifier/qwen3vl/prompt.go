@@ -29,12 +29,12 @@ func (m *network) Prompt(question string) vlm.Prompt {
 
 // Layout implements vlm.Model.
 func (m *network) Layout(picture vision.Size) (vlm.Layout, error) {
-	p := m.config.Pictures
-	size, err := p.Target(picture)
+	size, err := m.config.Pictures.Target(picture)
 	if err != nil {
 		return vlm.Layout{}, err
 	}
-	return p.Layout(size, m.config.ImageToken, m.config.Vision.activations(size.Area()/(p.Patch*p.Patch))), nil
+	patch := m.config.Vision.Patch
+	return m.config.Pictures.Layout(size, m.config.ImageToken, m.config.Vision.Activations(size.Area()/(patch*patch))), nil
 }
 
 // findTokens checks that the tokens of the prompt are the tokenizer's, and

@@ -131,6 +131,16 @@ func (c Pictures) Target(picture vision.Size) (vision.Size, error) {
 	return vision.Size{Height: int(rows * unit), Width: int(cols * unit)}, nil
 }
 
+// Process maps pictures [B, H, W, 3] to the patches that a tower reads, as Cut has them.
+func (c Pictures) Process(x *Node) *Node {
+	d := x.Shape().Dimensions
+	size, err := c.Target(vision.Size{Height: d[1], Width: d[2]})
+	if err != nil {
+		panic(err)
+	}
+	return c.Cut(vision.Process(x, size, c.PictureConfig))
+}
+
 // Cut cuts pictures [B, H, W, 3] into [B, R, C, M, 3·frames·patch·patch], for R rows
 // and C columns of tokens of M patches each: the patches of a token, rows first, each
 // seen in as many frames, all equal, as a video would have.

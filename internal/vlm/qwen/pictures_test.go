@@ -29,3 +29,11 @@ func TestLayout(t *testing.T) {
 	require.Equal(t, []int{3, 5}, []int{l.Next, l.Activations})
 	require.Equal(t, [][]float64{{2, 4}, {2, 5}, {3, 4}, {3, 5}}, Places(1, 2, 2))
 }
+
+// TestBetween: the corners stay, what is between them is even, and one is the first.
+func TestBetween(t *testing.T) {
+	require.Equal(t, [][]float32{{1, 0, 0}, {0.5, 0.5, 0}, {0, 1, 0}, {0, 0.5, 0.5}, {0, 0, 1}}, between(3, 5))
+	require.Equal(t, [][]float32{{1, 0, 0}, {0, 0, 1}}, between(3, 2))
+	require.Equal(t, [][]float32{{1, 0, 0}}, between(3, 1))
+	require.Equal(t, [][]float32{{1}, {1}}, between(1, 2))
+}

@@ -1,4 +1,4 @@
-package qwen3vl
+package qwen
 
 import (
 	"math"
@@ -10,7 +10,7 @@ import (
 // grid brings the learned positions to a picture of so many rows and columns of tokens,
 // [1, N, width] in the order and the dtype of x: bilinearly between the corners, which
 // stay where they are.
-func (v *visionTower) grid(x *Node, rows, cols int) *Node {
+func (v *Tower) grid(x *Node, rows, cols int) *Node {
 	side, m, width := v.config.side(), v.config.Merge, v.config.Hidden
 	table := ConvertDType(v.positions.Weight.NodeValue(x), dtypes.Float32)
 	table = Reshape(table, side, side, width)
