@@ -17,6 +17,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/verifier/pixtral"
 	"github.com/dualprocess/dualprocess-go/verifier/pocket"
 	"github.com/dualprocess/dualprocess-go/verifier/qwen25vl"
+	"github.com/dualprocess/dualprocess-go/verifier/qwen35"
 	"github.com/dualprocess/dualprocess-go/verifier/qwen3vl"
 	"github.com/dualprocess/dualprocess-go/verifier/smolvlm2"
 )
@@ -64,6 +65,7 @@ func models() []model {
 	return []model{
 		{"Qwen2_5_VLForConditionalGeneration", "", with(qwen25vl.Open)},
 		{"Qwen3VLForConditionalGeneration", "", with(qwen3vl.Open)},
+		{"Qwen3_5ForConditionalGeneration", "", with(qwen35.Open)},
 		{"Idefics2ForConditionalGeneration", "", with(idefics2.Open)},
 		{"Gemma3ForConditionalGeneration", "", with(gemma3.Open)},
 		{"LlavaForConditionalGeneration", "pixtral", with(pixtral.Open)},

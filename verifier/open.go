@@ -10,6 +10,7 @@
 //
 //   - qwen25vl: Qwen2.5-VL
 //   - qwen3vl: Qwen3-VL, without mixtures of experts
+//   - qwen35: Qwen3.5, the same
 //   - idefics2: Idefics2
 //   - llava: LLaVA-1.5
 //   - gemma3: Gemma 3, in the sizes that can see

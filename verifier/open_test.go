@@ -22,6 +22,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/verifier/pixtral"
 	"github.com/dualprocess/dualprocess-go/verifier/pocket"
 	"github.com/dualprocess/dualprocess-go/verifier/qwen25vl"
+	"github.com/dualprocess/dualprocess-go/verifier/qwen35"
 	"github.com/dualprocess/dualprocess-go/verifier/qwen3vl"
 	"github.com/dualprocess/dualprocess-go/verifier/smolvlm2"
 )
@@ -32,7 +33,7 @@ const pocketFolder = "pocket/weights"
 // TestGoldenOpen opens every fixture by its configuration, and fails for fixtures
 // of models that no folder of this package compares.
 func TestGoldenOpen(t *testing.T) {
-	compared := []string{"qwen2_5_vl", "qwen3_vl", "idefics2", "llava", "gemma3", "pixtral", "mistral3", "smolvlm2"}
+	compared := []string{"qwen2_5_vl", "qwen3_vl", "qwen3_5", "idefics2", "llava", "gemma3", "pixtral", "mistral3", "smolvlm2"}
 	rt := golden.Plain(t)
 	for _, f := range golden.Fixtures(t, golden.Verifier) {
 		t.Run(f.Name, func(t *testing.T) {
@@ -146,6 +147,9 @@ func openings() map[string]opening {
 		"smolvlm2.Open": func(ctx context.Context, rt *backends.Runtime, folder string) (bool, error) {
 			return result(smolvlm2.Open(ctx, rt, folder, smolvlm2.Options{}))
 		},
+		"qwen35.Open": func(ctx context.Context, rt *backends.Runtime, folder string) (bool, error) {
+			return result(qwen35.Open(ctx, rt, folder, qwen35.Options{}))
+		},
 		"pocket.OpenFS": func(ctx context.Context, rt *backends.Runtime, folder string) (bool, error) {
 			return result(pocket.OpenFS(ctx, rt, os.DirFS(folder), pocket.Options{}))
 		},
@@ -203,7 +207,7 @@ func TestOpenNil(t *testing.T) {
 func TestRuntimeOfNoVerifier(t *testing.T) {
 	for _, v := range []dualprocess.Runtimer{
 		&gemma3.Verifier{}, &idefics2.Verifier{}, &llava.Verifier{}, &pixtral.Verifier{}, &pocket.Verifier{}, &qwen25vl.Verifier{},
-		&qwen3vl.Verifier{}, &mistral3.Verifier{}, &smolvlm2.Verifier{},
+		&qwen3vl.Verifier{}, &qwen35.Verifier{}, &mistral3.Verifier{}, &smolvlm2.Verifier{},
 	} {
 		assert.Nil(t, v.Runtime(), "%T", v)
 	}

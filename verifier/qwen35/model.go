@@ -1,0 +1,93 @@
+// Package qwen35 is the vision-language model Qwen3.5 (Alibaba, 2026) as a verifier: the
+// dense models, and not those that are mixtures of experts. Three of four layers of its
+// language model are gated delta networks. It is asked for answers without thinking
+// first.
+//
+// # The folder
+//
+// It is that of Qwen/Qwen3.5-4B or one like it, as version 5 of transformers writes it:
+// config.json, preprocessor_config.json or processor_config.json, the tokenizer, and
+// safetensors in float32, float16 or bfloat16, in one file or several. A setting that
+// this package does not have is an error that names the file and the field, unless
+// Options.Ignore names it.
+//
+// # Pictures
+//
+// As in Qwen3-VL: a picture keeps its shape as nearly as sides of multiples of 32 pixels
+// allow, and its size unless its area is out of the bounds that the folder gives. Every
+// square of 32 pixels becomes a token, which has a row and a column besides its place
+// in the text.
+package qwen35
+
+import (
+	"context"
+	"io/fs"
+	"strings"
+
+	"github.com/gomlx/compute/dtypes"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/decoder"
+	"github.com/dualprocess/dualprocess-go/internal/vlm"
+	"github.com/dualprocess/dualprocess-go/internal/vlm/qwen"
+	"github.com/dualprocess/dualprocess-go/internal/weights"
+)
+
+//go:generate go run ../../internal/vlm/face "Qwen3.5"
+
+// name of the package, in errors.
+const name = "qwen35"
+
+// Options of Open. The zero value is the model as its makers use it.
+type Options struct {
+	// Checkpoint says whether activations are computed again in the backward pass
+	// instead of being kept: less memory for more time. The zero value decides by the
+	// memory that is free.
+	Checkpoint backends.Checkpointing
+
+	// Ignore names fields of the folder's JSON files that are passed over, at any depth,
+	// as if the files did not have them. A field that the library does not know is an
+	// error otherwise, unless it is null, a stamp or a default.
+	Ignore []string
+
+	// Variant chooses files of weights by the name that transformers' variant gives
+	// them, such as "fp16" for model.fp16.safetensors. "" = the plain files, or where
+	// there are none the only variant.
+	Variant string
+}
+
+func (o Options) frame() vlm.Options {
+	return vlm.Options{Checkpoint: o.Checkpoint, Ignore: o.Ignore, Variant: o.Variant}
+}
+
+// network is what Qwen3.5 has of its own.
+type network struct {
+	config modelConfig
+	dtype  dtypes.DType // that is computed in
+	vision *qwen.Tower
+}
+
+var _ vlm.Model = (*network)(nil)
+
+// open reads the folder of a checkpoint.
+func open(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o vlm.Options) (*vlm.Verifier, error) {
+	c, err := readConfig(fsys)
+	if err != nil {
+		return nil, err
+	}
+	m := &network{config: c, dtype: rt.DType}
+	opening := vlm.Opening{Name: name, Model: m, Image: c.ImageToken, Tokens: c.findTokens, Load: m.load, Surplus: c.surplus}
+	return opening.Open(ctx, rt, fsys, o)
+}
+
+// load reads the parameters.
+func (m *network) load(c weights.Cursor) *decoder.Decoder {
+	m.vision = qwen.NewTower(c.In("model", "visual"), m.config.Vision)
+	return decoder.NewWithHead(c.In("model", "language_model"), c.In("lm_head"), m.config.Text)
+}
+
+// surplus accepts a head that is stored though it is the table of embeddings, and the
+// part that predicts several tokens at once.
+func (c modelConfig) surplus(name string) bool {
+	return c.Text.TiedHead && name == "lm_head.weight" || strings.HasPrefix(name, "mtp.")
+}
