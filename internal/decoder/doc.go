@@ -1,6 +1,6 @@
 // Package decoder is the one causal language model that all who need one share:
-// the text models of Qwen2.5-VL, Qwen3-VL and Gemma 3, Mistral (of Idefics2, Pixtral
-// and Mistral Small 3), Ministral 3, Llama (of LLaVA-1.5, Idefics3 and SmolVLM), and
+// the text models of Qwen2.5-VL, Qwen3-VL, Qwen3.5 and Gemma 3, Mistral (of Idefics2,
+// Pixtral and Mistral Small 3), Ministral 3, Llama (of LLaVA-1.5, Idefics3 and SmolVLM), and
 // those that encode prompts: Gemma 2 (Sana's) and Qwen3 (FLUX.2 klein's and Z-Image's).
 // What tells them apart are the fields of Config, which ParseConfig fills from
 // the config.json of Hugging Face's transformers.
