@@ -104,25 +104,17 @@ func find(folder string) (opening, error) {
 	}
 	switch class {
 	case flux.Pipeline:
-<<<<<<< HEAD
-		return open(ctx, rt, folder, o, flux.Open)
-	case flux2.Pipeline:
-		return open(ctx, rt, folder, o, flux2.Open)
-	case sana.Pipeline:
-		return open(ctx, rt, folder, o, sana.Open)
-	case sanasprint.Pipeline:
-		return open(ctx, rt, folder, o, sanasprint.Open)
-	case sd.Pipeline:
-		return open(ctx, rt, folder, o, sd.Open)
-	case zimage.Pipeline:
-		return open(ctx, rt, folder, o, zimage.Open)
-=======
 		return with(flux.Open), nil
+	case flux2.Pipeline:
+		return with(flux2.Open), nil
 	case sana.Pipeline:
 		return with(sana.Open), nil
+	case sanasprint.Pipeline:
+		return with(sanasprint.Open), nil
 	case sd.Pipeline:
 		return with(sd.Open), nil
->>>>>>> 6aa2e9d (hub: models, files and adapters from a registry of Hugging Face's protocol, in the cache of Python's library; generator.Open and verifier.Open take repository ids)
+	case zimage.Pipeline:
+		return with(zimage.Open), nil
 	case pocket.Pipeline:
 		return with(openPocket), nil
 	}
