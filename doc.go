@@ -45,6 +45,8 @@
 //     Ministral 3, SmolVLM2 and Idefics3. Below them is one package per model;
 //     pocket are a generator and a VLM that this project trained on scenes of its
 //     own drawing, embedded.
+//   - [github.com/dualprocess/dualprocess-go/hub] downloads models that are named by
+//     their repository.
 //   - [github.com/dualprocess/dualprocess-go/overlay] lays a picture over the image
 //     before the VLM looks, and draws such pictures.
 //   - [github.com/dualprocess/dualprocess-go/lora] has adapters, their files, and
