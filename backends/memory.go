@@ -2,6 +2,7 @@ package backends
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -31,12 +32,22 @@ func (c Checkpointing) Validate() error {
 	return nil
 }
 
+// ErrMemory says that work would need more memory than the device has.
+var ErrMemory = errors.New("not enough memory")
+
+// Memory is that of the device which may be used, in bytes: Options.Memory, or what was free when the runtime was opened;
+// 0 where the system does not tell.
+func (r *Runtime) Memory() int64 { return r.memory }
+
 // unknownMemory is taken for free where the system does not tell, in bytes.
 const unknownMemory = 8 << 30
 
 // Checkpoints decides whether activations of that many bytes are recomputed. Ask it while a graph is built: by then
 // all models of the process are open, and the decision costs nothing.
 func (r *Runtime) Checkpoints(c Checkpointing, activations int) bool {
+	if r.supposed != CheckpointAuto {
+		c = r.supposed
+	}
 	return c == CheckpointOn || c == CheckpointAuto && int64(activations) > r.Free()/2
 }
 

@@ -1,0 +1,81 @@
+package cost
+
+import (
+	"slices"
+
+	. "github.com/gomlx/gomlx/core/graph"
+)
+
+// program is a graph as a compiler sees it: without what no output needs, without the
+// nodes that only look at another's numbers.
+type program struct {
+	ops []*op // in the order of the graph
+}
+
+// op is an operation of a program.
+type op struct {
+	node   *Node
+	bytes  int64
+	inputs []*op // those whose numbers it reads
+	users  []*op
+	output bool
+
+	fused bool // with its users: its result is nowhere in memory
+	last  int  // place of the op that is the last to read its result
+}
+
+// newProgram takes what the outputs need.
+func newProgram(outputs []*Node) *program {
+	p := &program{}
+	made := map[*Node]*op{}
+	for _, x := range reached(outputs) {
+		if of, same := sameNumbers(x); same {
+			made[x] = made[of]
+			continue
+		}
+		o := &op{node: x, bytes: bytesOf(x)}
+		made[x] = o
+		p.ops = append(p.ops, o)
+		for _, in := range x.Inputs() {
+			o.read(made[in])
+		}
+	}
+	for _, x := range outputs {
+		made[x].output = true
+	}
+	return p
+}
+
+// read notes an input.
+func (o *op) read(in *op) {
+	if !slices.Contains(o.inputs, in) {
+		o.inputs = append(o.inputs, in)
+		in.users = append(in.users, o)
+	}
+}
+
+// reached lists the nodes that outputs need, in the order of the graph.
+func reached(outputs []*Node) []*Node {
+	seen := map[*Node]bool{}
+	var all []*Node
+	for next := slices.Clone(outputs); len(next) > 0; {
+		x := next[len(next)-1]
+		next = next[:len(next)-1]
+		if !seen[x] {
+			seen[x] = true
+			all = append(all, x)
+			next = append(next, x.Inputs()...)
+		}
+	}
+	slices.SortFunc(all, func(a, b *Node) int { return int(a.Id() - b.Id()) })
+	return all
+}
+
+// sameNumbers says whose numbers a node shows in another shape, or orders.
+func sameNumbers(x *Node) (of *Node, same bool) {
+	switch x.Type() {
+	case NodeTypeReshape, NodeTypeIdentity, NodeTypeOptimizationBarrier, NodeTypeSchedulingBarrier, NodeTypeBitcast:
+		return x.Inputs()[0], true
+	}
+	return nil, false
+}
