@@ -1,6 +1,7 @@
 package generatortest_test
 
 import (
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,6 +15,9 @@ import (
 func TestPlanDev(t *testing.T) {
 	const data = "../../internal/golden/testdata/"
 	for _, pair := range [][2]string{{"flux_schnell", "llava"}, {"sd14", "qwen2_5_vl"}, {"sana", "gemma3"}} {
+		if only := os.Getenv("DP_PAIR"); only != "" && only != pair[0] {
+			continue
+		}
 		rt, err := backends.Sketch(t.Context(), backends.Options{Backend: "xla:cpu"})
 		require.NoError(t, err)
 		g, err := generator.Open(t.Context(), rt, data+"generator/"+pair[0]+"/model", generator.Options{})

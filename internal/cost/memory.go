@@ -14,24 +14,23 @@ func (p *program) peak() int64 {
 	for k, o := range p.ops {
 		if o.scratch() {
 			now += o.bytes
+			most = max(most, now-o.inPlace(k))
 		}
-		most = max(most, now-o.inPlace(k))
 		for _, done := range ends[k] {
 			now -= done.bytes
 		}
 	}
+	p.debug(most)
 	return most
 }
 
 // scratch says whether the result needs memory of the program's own.
-func (o *op) scratch() bool {
-	return !o.fused && !o.output && kinds[o.node.Type()] != given
-}
+func (o *op) scratch() bool { return o.written && !o.output && o.kind() != given }
 
 // inPlace is what an operation at place k saves by writing over an input that nothing
 // reads any more: only what goes number by number can.
 func (o *op) inPlace(k int) int64 {
-	if o.fused || kinds[o.node.Type()] == whole {
+	if o.kind() > dear {
 		return 0
 	}
 	for _, in := range o.inputs {
@@ -42,20 +41,27 @@ func (o *op) inPlace(k int) int64 {
 	return 0
 }
 
-// live finds the place of each result's last use: what is fused reads its inputs where
-// its users do.
+// live finds where each result is last read: in the places of those users that read it
+// from memory, and of those for which it is computed again.
 func (p *program) live() {
 	for k, o := range p.ops {
-		o.last = k
+		o.last, o.needed = k, k
 	}
 	for k := len(p.ops) - 1; k >= 0; k-- {
 		o := p.ops[k]
-		at := k
-		if o.fused {
-			at = o.last
+		at := k // the last place at which the inputs are read
+		if o.again || o.within {
+			at = o.needed
 		}
 		for _, in := range o.inputs {
-			in.last = max(in.last, at)
+			in.needed = max(in.needed, at)
+			if o.reads(in) {
+				in.last = max(in.last, at)
+			}
 		}
 	}
 }
+
+// reads says whether an operation reads an input from memory, and does not compute it
+// again.
+func (o *op) reads(in *op) bool { return in.written && (!in.again || o.kind() >= reduce || o.within) }

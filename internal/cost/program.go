@@ -19,9 +19,13 @@ type op struct {
 	inputs []*op // those whose numbers it reads
 	users  []*op
 	output bool
+	spread bool // its result repeats numbers of a smaller one
 
-	fused bool // with its users: its result is nowhere in memory
-	last  int  // place of the op that is the last to read its result
+	written bool // to memory
+	again   bool // computed again, as often as it is used number by number
+	within  bool // computed within a reduction, the only user
+	last    int  // place at which its result is last read from memory
+	needed  int  // place at which it, or its inputs in its place, are last read
 }
 
 // newProgram takes what the outputs need.
@@ -39,6 +43,7 @@ func newProgram(outputs []*Node) *program {
 		for _, in := range x.Inputs() {
 			o.read(made[in])
 		}
+		o.spread = o.spreads()
 	}
 	for _, x := range outputs {
 		made[x].output = true
