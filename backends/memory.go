@@ -77,6 +77,15 @@ func (r *Runtime) Free() int64 {
 	return max(free-r.table.bytes(r.Store), 0)
 }
 
+// Room is Free, but at least a GiB, as the system's word may be far too low: what may be asked for at once.
+func (r *Runtime) Room() int64 { return max(r.Free(), 1<<30) }
+
+// Fits says whether an estimate of bytes may still be had. Estimates may be a quarter too high: what is refused would not
+// fit. Where the memory is unknown, everything fits.
+func (r *Runtime) Fits(bytes int64) bool {
+	return r.memory == 0 || float64(bytes) <= 1.25*float64(r.Room())
+}
+
 // freeMemory asks the system how many bytes of the device's memory are free; 0 if it does not tell.
 func freeMemory(ctx context.Context, name string) int64 {
 	if name == "xla:cuda" {

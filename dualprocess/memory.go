@@ -12,26 +12,19 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/graphs"
 )
 
-// inexact is how far the estimate of a program's memory may be too high: what may fit
-// is tried.
-const inexact = 1.25
-
 // checkMemory returns an error unless there may be memory for an update, before anything
 // is compiled for it.
 func (d *distiller) checkMemory(ctx context.Context, p *plan) error {
-	if d.Runtime.Memory() == 0 {
-		return nil
-	}
 	c, err := d.measureGradient(ctx, p)
 	if err != nil {
 		return err
 	}
-	need := float64(c.Inputs + c.Bytes())
-	if need <= inexact*room(d.Runtime) {
+	need := c.Inputs + c.Bytes()
+	if d.Runtime.Fits(need) {
 		return nil
 	}
-	return fmt.Errorf("%w: an update takes about %s besides the models' weights, and %s are free; %s", backends.ErrMemory,
-		gibibytes(need), gibibytes(room(d.Runtime)), d.switches())
+	return fmt.Errorf("%w: an update takes about %s besides the models' weights, and %s are free; %s",
+		backends.ErrMemory, size(need), size(d.Runtime.Free()), d.switches())
 }
 
 // switches names the settings by which an update takes less.
