@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/gobackend"
@@ -15,7 +16,7 @@ var ErrSketch = errors.New("a sketch computes nothing")
 
 // Sketch returns a Runtime for the planning of what another one would do: models are opened on it without their weights,
 // of which it keeps the shapes, graphs are built, counted and thrown away, and results are zeros. So it needs neither the
-// device nor its memory. See dualprocess.NewPlan.
+// device nor its memory. It is for dualprocess.Plan; functions that compute refuse it or give zeros.
 //
 // o.Backend names what is planned for, in the syntax of Open; "" is xla:cuda where there is a card, else xla:cpu. o.Memory
 // is the device's; where it is 0, that of this machine counts. Errors wrap ErrUnavailable or ErrOptions.
@@ -43,17 +44,15 @@ func Sketch(ctx context.Context, o Options) (*Runtime, error) {
 
 // sketched is the Name of the backend that is planned for.
 func sketched(ctx context.Context, asked string) (string, error) {
-	if asked == "" {
-		if freeCUDA(ctx) > 0 {
-			return "xla:cuda", nil
-		}
-		return "xla:cpu", nil
-	}
+	asked = cmp.Or(asked, os.Getenv(compute.ConfigEnvVar), "xla")
 	choices, err := parse(asked)
 	if err != nil {
 		return "", err
 	}
-	return choices[0].name(), nil
+	if name := choices[0].name(); len(choices) == 1 || freeCUDA(ctx) > 0 {
+		return name, nil
+	}
+	return choices[1].name(), nil // of "xla" alone
 }
 
 // sketch is a backend that builds graphs as the named one does, but for the code: it lets the pure Go backend infer the
@@ -87,6 +86,9 @@ func (blueprint) Compile() (compute.Executable, error) { return nil, ErrSketch }
 
 // Sketched tells a runtime of Sketch from others.
 func (r *Runtime) Sketched() bool {
+	if r == nil {
+		return false
+	}
 	_, ok := r.Backend.(sketch)
 	return ok
 }

@@ -86,12 +86,12 @@ func Plan(ctx context.Context, t Task) (needs *Needs, err error) {
 	if !t.Runtime.Sketched() {
 		return nil, invalid("Runtime", "is none of backends.Sketch")
 	}
-	done, err := hold(t.Runtime)
+	done, err := t.Runtime.Use()
 	if err != nil {
-		return nil, err
+		return nil, invalidBecause("Runtime", err)
 	}
 	defer done()
-	p := &planner{distiller: &distiller{Task: t, clock: clock{}}}
+	p := &planner{distiller: &distiller{Task: t}}
 	defer p.close()
 	if err := p.plan(ctx); err != nil {
 		return nil, err

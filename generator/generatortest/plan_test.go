@@ -1,32 +1,183 @@
 package generatortest_test
 
 import (
+	"bytes"
+	"flag"
+	"maps"
 	"os"
+	"regexp"
+	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"k8s.io/klog/v2"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/generator"
+	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/lora"
 	"github.com/dualprocess/dualprocess-go/verifier"
 )
 
-func TestPlanDev(t *testing.T) {
-	const data = "../../internal/golden/testdata/"
-	for _, pair := range [][2]string{{"flux_schnell", "llava"}, {"sd14", "qwen2_5_vl"}, {"sana", "gemma3"}} {
-		if only := os.Getenv("DP_PAIR"); only != "" && only != pair[0] {
-			continue
-		}
-		rt, err := backends.Sketch(t.Context(), backends.Options{Backend: "xla:cpu"})
-		require.NoError(t, err)
-		g, err := generator.Open(t.Context(), rt, data+"generator/"+pair[0]+"/model", generator.Options{})
-		require.NoError(t, err)
-		v, err := verifier.Open(t.Context(), rt, data+"verifier/"+pair[1]+"/model", verifier.Options{})
-		require.NoError(t, err)
-		n, err := dualprocess.Plan(t.Context(), dualprocess.Task{Runtime: rt, Generator: g, Verifier: v, Prompts: []string{"a photo of a wheat field"},
-			Questions: []dualprocess.Question{{Text: "Is the horizon aligned with the red line?", Answer: "Yes"}}})
-		require.NoError(t, err)
-		t.Logf("%v %+v", pair, n)
+// near is how far a plan may be from what XLA says of the compiled program.
+const near = 0.2
+
+// planEnv asks for all pairs of TestPlanIsWhatXLATakes: any value. XLA compiles each of
+// them, for minutes.
+const planEnv = "DUALPROCESS_PLAN"
+
+// memory of the device, for models that go by it.
+const memory = 16 << 30
+
+// TestPlanIsWhatXLATakes compares the bytes that an update works in with XLA's own
+// statistics of the compiled program.
+func TestPlanIsWhatXLATakes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("compiles")
 	}
+	rt, err := backends.Open(t.Context(), backends.Options{Backend: backend(), NoDownload: true, Memory: memory})
+	require.NoError(t, err)
+	defer rt.Close()
+	if rt.Backend.Name() != "xla" {
+		t.Skip("no XLA here")
+	}
+	sketch, err := backends.Sketch(t.Context(), backends.Options{Backend: rt.Name, Memory: memory})
+	require.NoError(t, err)
+	defer sketch.Close()
+	generators, verifiers := openGenerators(t, rt), openVerifiers(t, rt)
+	outlines, lookers := openGenerators(t, sketch), openVerifiers(t, sketch)
+	for _, g := range slices.Sorted(maps.Keys(generators)) {
+		for _, v := range slices.Sorted(maps.Keys(verifiers)) {
+			if os.Getenv(planEnv) == "" && (g != "pocket" || v != "pocket") {
+				continue
+			}
+			t.Run(g+" with "+v, func(t *testing.T) {
+				needs, err := dualprocess.Plan(t.Context(), planned(sketch, outlines[g], lookers[v]))
+				require.NoError(t, err)
+				took := compiled(t, func() {
+					_, err := dualprocess.Distill(t.Context(), planned(rt, generators[g], verifiers[v]))
+					require.NoError(t, err)
+				})["gradient"]
+				got := float64(needs.Phases[2].Working)
+				t.Logf("planned %.4g bytes, XLA says %.4g", got, took)
+				require.InEpsilon(t, took, got, near)
+			})
+		}
+	}
+}
+
+// planned is a task of one update.
+func planned(rt *backends.Runtime, g dualprocess.Generator, v dualprocess.Verifier) dualprocess.Task {
+	return dualprocess.Task{
+		Runtime: rt, Generator: g, Verifier: v,
+		Prompts:   []string{"a meadow at day"},
+		Questions: []dualprocess.Question{{Text: "Is the horizon in the upper half of the picture?", Answer: "Yes"}},
+		Adapter:   lora.Config{Rank: 2}, Updates: 1, EndStep: 1,
+	}
+}
+
+// compiled runs f and returns the bytes of results and scratch space of the programs
+// that XLA compiles meanwhile, by their names. go-xla tells them in its log alone.
+func compiled(t *testing.T, f func()) map[string]float64 {
+	t.Helper()
+	var log bytes.Buffer
+	set := flag.NewFlagSet("", flag.PanicOnError)
+	klog.InitFlags(set)
+	defer klog.CaptureState().Restore()
+	klog.SetOutput(&log)
+	for _, setting := range [][2]string{{"logtostderr", "false"}, {"alsologtostderr", "false"}, {"stderrthreshold", "FATAL"}, {"v", "1"}} {
+		require.NoError(t, set.Set(setting[0], setting[1]))
+	}
+	f()
+	klog.Flush()
+	program := regexp.MustCompile(`Compiling "([^"]+)"(?s:.*?)On Device: \[.*?Outputs:([\d.]+) (\w+), .*?Temporary:([\d.]+) (\w+)\]`)
+	all := map[string]float64{}
+	for _, m := range program.FindAllStringSubmatch(log.String(), -1) {
+		all[m[1]] = size(t, m[2], m[3]) + size(t, m[4], m[5])
+	}
+	return all
+}
+
+// size reads bytes as GoMLX prints them.
+func size(t *testing.T, number, unit string) float64 {
+	t.Helper()
+	value, err := strconv.ParseFloat(number, 64)
+	require.NoError(t, err)
+	factors := map[string]float64{"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+	require.Contains(t, factors, unit)
+	return value * factors[unit]
+}
+
+// TestPlan compares plans with what XLA said once, of pictures of the models' own size.
+func TestPlan(t *testing.T) {
+	for _, test := range []struct {
+		generator, verifier string
+		checkpoint          backends.Checkpointing
+		scratch             float64 // of the program with the gradient
+	}{
+		{"flux_schnell", "llava", backends.CheckpointAuto, 565_617_604},
+		{"sd14", "qwen2_5_vl", backends.CheckpointAuto, 2_356_148_288},
+	} {
+		t.Run(test.generator+" with "+test.verifier, func(t *testing.T) {
+			rt, err := backends.Sketch(t.Context(), backends.Options{Backend: "xla:cpu", Memory: memory})
+			require.NoError(t, err)
+			defer rt.Close()
+			g, err := generator.Open(t.Context(), rt, folder(t, golden.Generator, test.generator), generator.Options{Checkpoint: test.checkpoint})
+			require.NoError(t, err)
+			v, err := verifier.Open(t.Context(), rt, folder(t, golden.Verifier, test.verifier), verifier.Options{Checkpoint: test.checkpoint})
+			require.NoError(t, err)
+			needs, err := dualprocess.Plan(t.Context(), dualprocess.Task{
+				Runtime: rt, Generator: g, Verifier: v,
+				Prompts:   []string{"a photo of a wheat field"},
+				Questions: []dualprocess.Question{{Text: "Is the horizon aligned with the red line?", Answer: "Yes"}},
+			})
+			require.NoError(t, err)
+			t.Log("\n" + needs.String())
+			results := needs.Adapter + needs.Moments
+			require.InEpsilon(t, test.scratch, float64(needs.Phases[2].Working-results), near)
+			checkNeeds(t, needs)
+		})
+	}
+}
+
+// folder of the model of a fixture.
+func folder(t *testing.T, kind golden.Kind, name string) string {
+	t.Helper()
+	for _, f := range golden.Fixtures(t, kind) {
+		if f.Name == name {
+			var about struct{ Model string }
+			f.Decode(t, &about)
+			return f.Path(about.Model)
+		}
+	}
+	t.Fatalf("there is no fixture %s", name)
+	return ""
+}
+
+// checkNeeds compares the numbers of a plan with each other.
+func checkNeeds(t *testing.T, n *dualprocess.Needs) {
+	weights := int64(0)
+	for _, p := range n.Weights {
+		require.Positive(t, p.Bytes, p.Name)
+		weights += p.Bytes
+	}
+	require.Len(t, n.Phases, 3)
+	encoding, denoising, updating := n.Phases[0], n.Phases[1], n.Phases[2]
+	require.GreaterOrEqual(t, encoding.Resident, weights, "all models are open")
+	require.Less(t, updating.Resident, weights+n.Adapter+n.Moments, "the text encoders have gone")
+	require.Equal(t, denoising.Resident, updating.Resident)
+	require.Less(t, denoising.Working, updating.Working)
+	require.Less(t, n.Recomputed, n.Kept)
+	require.Equal(t, updating.Peak(), n.Peak())
+	require.Greater(t, n.Operations, updating.Operations-1)
+	require.Positive(t, encoding.Operations)
+	require.True(t, n.Fits())
+	n.Memory = n.Peak() - 1
+	require.False(t, n.Fits())
+	require.Contains(t, n.String(), "does not fit")
+	require.Contains(t, n.String(), "with Checkpoint: backends.CheckpointOn")
+	n.Memory = 0
+	require.True(t, n.Fits())
 }

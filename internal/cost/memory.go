@@ -20,7 +20,6 @@ func (p *program) peak() int64 {
 			now -= done.bytes
 		}
 	}
-	p.debug(most)
 	return most
 }
 
