@@ -5,6 +5,7 @@ import (
 	"flag"
 	"maps"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -16,7 +17,6 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/generator"
-	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/lora"
 	"github.com/dualprocess/dualprocess-go/verifier"
 )
@@ -118,15 +118,16 @@ func TestPlan(t *testing.T) {
 		scratch             float64 // of the program with the gradient
 	}{
 		{"flux_schnell", "llava", backends.CheckpointAuto, 565_617_604},
+		{"flux_schnell", "llava", backends.CheckpointOn, 423_408_324},
 		{"sd14", "qwen2_5_vl", backends.CheckpointAuto, 2_356_148_288},
 	} {
 		t.Run(test.generator+" with "+test.verifier, func(t *testing.T) {
 			rt, err := backends.Sketch(t.Context(), backends.Options{Backend: "xla:cpu", Memory: memory})
 			require.NoError(t, err)
 			defer rt.Close()
-			g, err := generator.Open(t.Context(), rt, folder(t, golden.Generator, test.generator), generator.Options{Checkpoint: test.checkpoint})
+			g, err := generator.Open(t.Context(), rt, folder("generator", test.generator), generator.Options{Checkpoint: test.checkpoint})
 			require.NoError(t, err)
-			v, err := verifier.Open(t.Context(), rt, folder(t, golden.Verifier, test.verifier), verifier.Options{Checkpoint: test.checkpoint})
+			v, err := verifier.Open(t.Context(), rt, folder("verifier", test.verifier), verifier.Options{Checkpoint: test.checkpoint})
 			require.NoError(t, err)
 			needs, err := dualprocess.Plan(t.Context(), dualprocess.Task{
 				Runtime: rt, Generator: g, Verifier: v,
@@ -137,27 +138,18 @@ func TestPlan(t *testing.T) {
 			t.Log("\n" + needs.String())
 			results := needs.Adapter + needs.Moments
 			require.InEpsilon(t, test.scratch, float64(needs.Phases[2].Working-results), near)
-			checkNeeds(t, needs)
+			checkNeeds(t, needs, test.checkpoint)
 		})
 	}
 }
 
-// folder of the model of a fixture.
-func folder(t *testing.T, kind golden.Kind, name string) string {
-	t.Helper()
-	for _, f := range golden.Fixtures(t, kind) {
-		if f.Name == name {
-			var about struct{ Model string }
-			f.Decode(t, &about)
-			return f.Path(about.Model)
-		}
-	}
-	t.Fatalf("there is no fixture %s", name)
-	return ""
+// folder of the model of a fixture of this repository.
+func folder(kind, name string) string {
+	return filepath.Join("..", "..", "internal", "golden", "testdata", kind, name, "model")
 }
 
 // checkNeeds compares the numbers of a plan with each other.
-func checkNeeds(t *testing.T, n *dualprocess.Needs) {
+func checkNeeds(t *testing.T, n *dualprocess.Needs, c backends.Checkpointing) {
 	weights := int64(0)
 	for _, p := range n.Weights {
 		require.Positive(t, p.Bytes, p.Name)
@@ -170,6 +162,13 @@ func checkNeeds(t *testing.T, n *dualprocess.Needs) {
 	require.Equal(t, denoising.Resident, updating.Resident)
 	require.Less(t, denoising.Working, updating.Working)
 	require.Less(t, n.Recomputed, n.Kept)
+	if c == backends.CheckpointOn {
+		require.Equal(t, n.Recomputed, updating.Working)
+		require.Empty(t, n.Switches)
+		return
+	}
+	require.Equal(t, n.Kept, updating.Working)
+	require.Equal(t, updating.Resident+n.Recomputed, n.Switches[0].Peak)
 	require.Equal(t, updating.Peak(), n.Peak())
 	require.Greater(t, n.Operations, updating.Operations-1)
 	require.Positive(t, encoding.Operations)
