@@ -96,7 +96,7 @@ func TestFits(t *testing.T) {
 	for _, test := range []struct {
 		memory, bytes int64
 		fits          bool
-	}{{4 * gib, 4.9 * gib, true}, {4 * gib, 5.1 * gib, false}, {1, gib, true}, {1, 1.3 * gib, false}, {0, 1 << 50, true}} {
+	}{{4 * gib, 5*gib - 1<<20, true}, {4 * gib, 5*gib + 1<<20, false}, {1, gib, true}, {1, 2 * gib, false}, {0, 1 << 50, true}} {
 		rt.memory = test.memory
 		require.Equal(t, test.fits, rt.Fits(test.bytes), "%+v", test)
 	}

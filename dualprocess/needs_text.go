@@ -42,4 +42,10 @@ func (n *Needs) verdict() string {
 	return text + "  less with smaller pictures, shorter prompts (TextTokens), fewer questions, or weights of half precision\n"
 }
 
-func size(bytes int64) string { return gibibytes(float64(bytes)) }
+// size prints bytes in the unit that suits them.
+func size(bytes int64) string {
+	if bytes >= 1<<30 {
+		return gibibytes(float64(bytes))
+	}
+	return fmt.Sprintf("%.3g MiB", float64(bytes)/(1<<20))
+}
