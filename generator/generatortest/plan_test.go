@@ -120,6 +120,7 @@ func TestPlan(t *testing.T) {
 		{"flux_schnell", "llava", backends.CheckpointAuto, 565_617_604},
 		{"flux_schnell", "llava", backends.CheckpointOn, 423_408_324},
 		{"sd14", "qwen2_5_vl", backends.CheckpointAuto, 2_356_148_288},
+		{"sana", "gemma3", backends.CheckpointAuto, 132_929_412},
 	} {
 		t.Run(test.generator+" with "+test.verifier, func(t *testing.T) {
 			rt, err := backends.Sketch(t.Context(), backends.Options{Backend: "xla:cpu", Memory: memory})
