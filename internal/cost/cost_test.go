@@ -59,6 +59,10 @@ func TestMemory(t *testing.T) {
 			return []*Node{Exp(x), Abs(x)}
 		}, 0},
 		"a sum of what is made for it": {"a b", func(in []*Node) []*Node { return one(ReduceAllSum(Mul(in[0], in[1]))) }, 0},
+		"converted twice": {"w", func(in []*Node) []*Node {
+			half := func() *Node { return ConvertDType(in[0], dtypes.Float16) }
+			return []*Node{MatMul(half(), half()), MatMul(half(), Reshape(half(), n, n))}
+		}, matrix / 2},
 		"nobody needs it": {"a w", func(in []*Node) []*Node {
 			MatMul(MatMul(in[0], in[1]), in[1])
 			return one(Neg(in[0]))

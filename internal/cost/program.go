@@ -3,6 +3,7 @@ package cost
 import (
 	"slices"
 
+	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
@@ -31,24 +32,44 @@ type op struct {
 // newProgram takes what the outputs need.
 func newProgram(outputs []*Node) *program {
 	p := &program{}
-	made := map[*Node]*op{}
+	made, converted := map[*Node]*op{}, map[conversion]*op{}
 	for _, x := range reached(outputs) {
 		if of, same := sameNumbers(x); same {
 			made[x] = made[of]
 			continue
 		}
-		o := &op{node: x, bytes: bytesOf(x)}
-		made[x] = o
-		p.ops = append(p.ops, o)
-		for _, in := range x.Inputs() {
-			o.read(made[in])
+		if x.Type() == NodeTypeConvertDType {
+			as := conversion{made[x.Inputs()[0]], x.DType()}
+			if converted[as] == nil {
+				converted[as] = p.add(x, made)
+			}
+			made[x] = converted[as]
+			continue
 		}
-		o.spread = o.spreads()
+		made[x] = p.add(x, made)
 	}
 	for _, x := range outputs {
 		made[x].output = true
 	}
 	return p
+}
+
+// conversion of the numbers of an operation. Layers that run twice convert their weights
+// twice in the graph, and once in the program.
+type conversion struct {
+	of *op
+	to dtypes.DType
+}
+
+// add adds a node's operation.
+func (p *program) add(x *Node, made map[*Node]*op) *op {
+	o := &op{node: x, bytes: bytesOf(x)}
+	p.ops = append(p.ops, o)
+	for _, in := range x.Inputs() {
+		o.read(made[in])
+	}
+	o.spread = o.spreads()
+	return o
 }
 
 // read notes an input.
