@@ -1,6 +1,7 @@
 package backends
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,6 +44,9 @@ type Options struct {
 	// is glibc, the process is told to keep freed memory for the next update and to use one arena: an update is up to
 	// a fifth faster so. It holds for all C code of the process, not for Go's memory.
 	PlainMalloc bool
+	// Memory is the memory of the device that may be used, in bytes; 0 is what the system says is free. Work that would need
+	// more is refused, and CheckpointAuto goes by it.
+	Memory int64
 	// Seed of the store's random state: two runtimes with the same seed draw the same numbers.
 	Seed int64
 	// Logger receives at level Info what Open tries, and what models do otherwise than their folders say; nil is silent.
@@ -77,17 +81,34 @@ type Runtime struct {
 	table  *table
 	logger *slog.Logger
 	memory int64 // free on the device before anything was opened, in bytes; 0 if unknown
+
+	supposed Checkpointing // of all models, on a sketch; CheckpointAuto leaves it to them
 }
 
 // Open opens the backend that o asks for, or the best one that the machine has, and a seeded store. It may download a
 // plugin (see the package comment); ctx ends that. Errors wrap ErrUnavailable, ErrNoDownload, ErrOptions (a
 // context that is nil, too) or the context's error.
 func Open(ctx context.Context, o Options) (*Runtime, error) {
-	if ctx == nil {
-		return nil, fmt.Errorf("backends: the context is nil: %w", ErrOptions)
+	o, err := o.resolved(ctx)
+	if err != nil {
+		return nil, err
 	}
-	if o.Preallocate < 0 || o.Preallocate > 1 || math.IsNaN(o.Preallocate) {
-		return nil, fmt.Errorf("backends: Preallocate is %v, want a share in [0, 1]: %w", o.Preallocate, ErrOptions)
+	choices, from, err := candidates(o.Backend)
+	if err != nil {
+		return nil, err
+	}
+	return openFirst(ctx, choices, from, o)
+}
+
+// resolved checks the options and fills in their defaults.
+func (o Options) resolved(ctx context.Context) (Options, error) {
+	switch {
+	case ctx == nil:
+		return o, fmt.Errorf("backends: the context is nil: %w", ErrOptions)
+	case o.Preallocate < 0 || o.Preallocate > 1 || math.IsNaN(o.Preallocate):
+		return o, fmt.Errorf("backends: Preallocate is %v, want a share in [0, 1]: %w", o.Preallocate, ErrOptions)
+	case o.Memory < 0:
+		return o, fmt.Errorf("backends: Memory is %d, want bytes: %w", o.Memory, ErrOptions)
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -96,11 +117,7 @@ func Open(ctx context.Context, o Options) (*Runtime, error) {
 		o.Progress = func(Download) {}
 	}
 	o.NoDownload = o.NoDownload || downloadsForbidden()
-	choices, from, err := candidates(o.Backend)
-	if err != nil {
-		return nil, err
-	}
-	return openFirst(ctx, choices, from, o)
+	return o, nil
 }
 
 // openFirst opens the first choice that works, and remembers why it passed over the others. from says who chose.
@@ -128,7 +145,7 @@ func openFirst(ctx context.Context, choices []choice, from string, o Options) (*
 		}
 		rt, err := newRuntime(b, c.name(), strings.Join(lines, "\n"), o)
 		if err == nil {
-			rt.memory = memory
+			rt.memory = cmp.Or(o.Memory, memory)
 		}
 		return rt, err
 	}

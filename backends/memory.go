@@ -2,6 +2,7 @@ package backends
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -31,12 +32,22 @@ func (c Checkpointing) Validate() error {
 	return nil
 }
 
+// ErrMemory says that work would need more memory than the device has.
+var ErrMemory = errors.New("not enough memory")
+
+// Memory is that of the device which may be used, in bytes: Options.Memory, or what was free when the runtime was opened;
+// 0 where the system does not tell.
+func (r *Runtime) Memory() int64 { return r.memory }
+
 // unknownMemory is taken for free where the system does not tell, in bytes.
 const unknownMemory = 8 << 30
 
 // Checkpoints decides whether activations of that many bytes are recomputed. Ask it while a graph is built: by then
 // all models of the process are open, and the decision costs nothing.
 func (r *Runtime) Checkpoints(c Checkpointing, activations int) bool {
+	if r.supposed != CheckpointAuto {
+		c = r.supposed
+	}
 	return c == CheckpointOn || c == CheckpointAuto && int64(activations) > r.Free()/2
 }
 
@@ -64,6 +75,15 @@ func (r *Runtime) Free() int64 {
 	}
 	defer done()
 	return max(free-r.table.bytes(r.Store), 0)
+}
+
+// Room is Free, but at least a GiB, as the system's word may be far too low: what may be asked for at once.
+func (r *Runtime) Room() int64 { return max(r.Free(), 1<<30) }
+
+// Fits says whether an estimate of bytes may still be had. Estimates may be a quarter too high: what is refused would not
+// fit. Where the memory is unknown, everything fits.
+func (r *Runtime) Fits(bytes int64) bool {
+	return r.memory == 0 || float64(bytes) <= 1.25*float64(r.Room())
 }
 
 // freeMemory asks the system how many bytes of the device's memory are free; 0 if it does not tell.

@@ -34,8 +34,11 @@ func checkRuntime(rt *backends.Runtime) error {
 	return nil
 }
 
-// hold keeps a runtime open until done is called.
+// hold keeps a runtime that computes open until done is called.
 func hold(rt *backends.Runtime) (done func(), err error) {
+	if rt.Sketched() {
+		return nil, invalidBecause("Runtime", backends.ErrSketch)
+	}
 	if done, err = rt.Use(); err != nil {
 		return nil, invalidBecause("Runtime", err)
 	}

@@ -30,7 +30,8 @@ const patience = 3
 // come after the first update has begun, among them one that wraps ErrNotFinite
 // when several updates in a row were not finite: the adapter is then the one from
 // before them. Errors that come earlier come with a nil adapter: those that wrap
-// ErrTask, ErrPrompt for words that a model does not know, and the models' own.
+// ErrTask, ErrPrompt for words that a model does not know, backends.ErrMemory where an
+// update, as Plan counts it, cannot fit, and the models' own.
 func Distill(ctx context.Context, t Task) (adapter *lora.Adapter, err error) {
 	defer named(&err)
 	began := time.Now()

@@ -15,17 +15,15 @@ const (
 	mostSeeds      = 1 << 24 // drawn for a task
 )
 
-// room estimates how many bytes may be asked for at once: those that are free on
-// the device. As the estimate may be far too low, a GiB is always granted.
-func room(rt *backends.Runtime) float64 { return max(float64(rt.Free()), 1<<30) }
-
-// checkRoom returns an error that names the field unless so many bytes may be
-// asked for.
+// checkRoom returns an error that names the field unless so many bytes, the least that
+// it takes, may be asked for. It goes before the plan of all that it takes, whose graph
+// must be built: see checkMemory.
 func checkRoom(field string, rt *backends.Runtime, bytes float64, what string) error {
-	if bytes <= room(rt) {
+	room := float64(rt.Room())
+	if bytes <= room || rt.Sketched() { // a plan is for telling by how much
 		return nil
 	}
-	return invalid(field, "%s take %s; about %s are free", what, gibibytes(bytes), gibibytes(room(rt)))
+	return invalid(field, "%s take %s; about %s are free", what, gibibytes(bytes), gibibytes(room))
 }
 
 func gibibytes(bytes float64) string { return fmt.Sprintf("%.3g GiB", bytes/(1<<30)) }

@@ -13,28 +13,16 @@ import (
 	"github.com/dualprocess/dualprocess-go/lora"
 )
 
-// prepare makes prompts, questions, adapter and programs, once. What there is of them
-// is to be closed even if there is an error.
-func (d *distiller) prepare(ctx context.Context) (err error) {
-	d.draws, d.stop = newDraws(d.Task), stopper{StopAt: d.StopAt}
-	d.optimizer = optim.AdamW{Beta1: d.Beta1, Beta2: d.Beta2, Epsilon: d.Epsilon, WeightDecay: d.WeightDecay}
-	if d.Logger == nil {
-		d.Logger = slog.New(slog.DiscardHandler)
-	}
-	plan, err := d.encode(ctx)
+// prepare makes all that an update needs, once. What there is of it is to be closed even
+// if there is an error.
+func (d *distiller) prepare(ctx context.Context) error {
+	plan, err := d.ready(ctx)
 	if err != nil {
-		return err
-	}
-	if d.adapter, err = d.newAdapter(plan); err != nil {
-		return err
-	}
-	if err = d.ask(ctx, &plan); err != nil {
 		return err
 	}
 	if err = freeEncoders(d.Generator, d.Verifier, d.Judge.Verifier); err != nil {
 		return err
 	}
-	d.metrics = newMetrics(d.Questions, d.shares, d.Anchor.Weight > 0)
 	d.state = newState(d.adapter)
 	if d.Anchor.Weight > 0 {
 		d.anchor = d.adapter.Params()
@@ -42,14 +30,37 @@ func (d *distiller) prepare(ctx context.Context) (err error) {
 	if d.Accumulate > 1 {
 		d.zeroSums = append(zeros(d.state.params), tensors.FromShape(d.metrics.shape()))
 	}
-	d.denoiser = newDenoiser(d.Runtime, d.Generator, d.adapter, d.conditions)
-	d.programs = d.newPrograms()
+	if err = d.checkMemory(ctx, &plan); err != nil {
+		return err
+	}
 	d.Logger.Info("distil", "backend", d.Runtime.Name, "layers", len(d.adapter.Layers()), "updates", d.Updates,
 		"height", plan.height, "width", plan.width)
 	if d.identity, err = d.identify(&plan); err != nil {
 		return err
 	}
 	return d.resume()
+}
+
+// ready makes prompts, questions, adapter and programs, of which none is compiled yet.
+func (d *distiller) ready(ctx context.Context) (p plan, err error) {
+	d.draws, d.stop = newDraws(d.Task), stopper{StopAt: d.StopAt}
+	d.optimizer = optim.AdamW{Beta1: d.Beta1, Beta2: d.Beta2, Epsilon: d.Epsilon, WeightDecay: d.WeightDecay}
+	if d.Logger == nil {
+		d.Logger = slog.New(slog.DiscardHandler)
+	}
+	if p, err = d.encode(ctx); err != nil {
+		return p, err
+	}
+	if d.adapter, err = d.newAdapter(p); err != nil {
+		return p, err
+	}
+	if err = d.ask(ctx, &p); err != nil {
+		return p, err
+	}
+	d.metrics = newMetrics(d.Questions, d.shares, d.Anchor.Weight > 0)
+	d.denoiser = newDenoiser(d.Runtime, d.Generator, d.adapter, d.conditions)
+	d.programs = d.newPrograms()
+	return p, nil
 }
 
 // encode makes the conditions of all prompts, and from their shapes what the

@@ -34,13 +34,15 @@ import (
 	"github.com/dualprocess/dualprocess-go/generator/sanasprint"
 	"github.com/dualprocess/dualprocess-go/generator/sd"
 	"github.com/dualprocess/dualprocess-go/generator/zimage"
+	"github.com/dualprocess/dualprocess-go/hub"
 	"github.com/dualprocess/dualprocess-go/internal/arguments"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 )
 
-// Generator is what Open returns. Several goroutines may use all of its methods at once: those on the host take turns where they
-// compute, and a Release or a Close waits for them.
+// Generator is what Open returns. Several goroutines may use all of its methods at once:
+// those on the host take turns where they compute, and a Release or a Close waits for
+// them.
 type Generator interface {
 	dualprocess.Generator
 

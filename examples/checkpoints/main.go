@@ -5,8 +5,12 @@
 //	go run ./examples/checkpoints -generator black-forest-labs/FLUX.2-klein-4B -verifier Qwen/Qwen3-VL-4B-Instruct \
 //	    -prompt "a photo of a wheat field" -question "Is the horizon aligned with the red line?" -overlay line.png
 //
-// What it writes is a LoRA file that diffusers loads as it is. Without folders it
-// runs on tiny checkpoints with random weights, which the tests of this project
+// What it writes is a LoRA file that diffusers loads as it is. With -plan it says what
+// that would take and does nothing: neither the weights nor the device need be there,
+//
+//	go run ./examples/checkpoints -plan -backend xla:cuda -memory 24 -generator FLUX.1-schnell -verifier Qwen2.5-VL-7B-Instruct
+//
+// Without folders it runs on tiny checkpoints with random weights, which the tests of this project
 // use: every step is the real one, but there is nothing to see.
 package main
 
@@ -36,6 +40,8 @@ const fixtures = "internal/golden/testdata"
 type models struct {
 	generator, verifier string
 	options             generator.Options
+	recompute, plan     bool
+	memory              float64 // GiB
 }
 
 func main() {
@@ -57,6 +63,19 @@ func (f *models) register(set *flag.FlagSet) {
 		f.options.Guidance = &guidance
 		return err
 	})
+	set.BoolVar(&f.recompute, "recompute", false, "activations in the backward pass, for less memory and more time (where they would take half of it unless given)")
+	set.BoolVar(&f.plan, "plan", false, "say what it takes, and do nothing; -backend and -memory tell what for")
+	set.Float64Var(&f.memory, "memory", 0, "of the device that may be used, in `GiB` (what is free unless given)")
+}
+
+// runtime opens the backend, or a sketch of it.
+func (f models) runtime(ctx context.Context, run *show.Run) (*backends.Runtime, error) {
+	o := run.Backend()
+	o.Memory = int64(f.memory * (1 << 30))
+	if f.plan {
+		return backends.Sketch(ctx, o)
+	}
+	return backends.Open(ctx, o)
 }
 
 // open opens both models.
@@ -66,16 +85,20 @@ func (f models) open(ctx context.Context, rt *backends.Runtime) (dualprocess.Gen
 			return nil, nil, fmt.Errorf("there is no folder %s: name those of a generator and a verifier with -generator and -verifier, or repositories as owner/name", folder)
 		}
 	}
+	looking := verifier.Options{Hub: f.options.Hub}
+	if f.recompute {
+		f.options.Checkpoint, looking.Checkpoint = backends.CheckpointOn, backends.CheckpointOn
+	}
 	g, err := generator.Open(ctx, rt, f.generator, f.options)
 	if err != nil {
 		return nil, nil, err
 	}
-	v, err := verifier.Open(ctx, rt, f.verifier, verifier.Options{Hub: f.options.Hub})
+	v, err := verifier.Open(ctx, rt, f.verifier, looking)
 	return g, v, err
 }
 
 func distil(ctx context.Context, run *show.Run, f models) error {
-	rt, err := backends.Open(ctx, run.Backend())
+	rt, err := f.runtime(ctx, run)
 	if err != nil {
 		return err
 	}
@@ -98,6 +121,13 @@ func distil(ctx context.Context, run *show.Run, f models) error {
 	task.Questions[0].Overlay = line
 
 	control := run.Control("control", task, show.Contrast())
+	if f.plan {
+		needs, err := dualprocess.Plan(ctx, control.Task)
+		if err == nil {
+			fmt.Print("\n", needs)
+		}
+		return err
+	}
 	adapter, err := control.Keep(dualprocess.Distill(ctx, control.Task))
 	if err != nil {
 		return err

@@ -1,11 +1,16 @@
 package graphs
 
-import "context"
+import (
+	"context"
 
-// Event tells that a program begins to compile or to run.
+	"github.com/dualprocess/dualprocess-go/internal/cost"
+)
+
+// Event tells that a program begins to compile or to run, or that it would.
 type Event struct {
 	Program   string // its name
 	Compiling bool
+	Cost      *cost.Cost // on a runtime that is a sketch, where nothing runs; else nil
 }
 
 type observerKey struct{}

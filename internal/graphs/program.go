@@ -95,11 +95,13 @@ func (p *Program) run(ctx context.Context, inputs []any) ([]*tensors.Tensor, err
 	if err != nil {
 		return nil, err
 	}
+	sizes := shapesOf(in)
+	if p.runtime.Sketched() {
+		return p.imagine(ctx, sizes)
+	}
 	var form strings.Builder
-	sizes := make([]shapes.Shape, len(in))
-	for k, t := range in {
-		sizes[k] = t.(*tensors.Tensor).Shape()
-		form.WriteString(sizes[k].String())
+	for _, size := range sizes {
+		form.WriteString(size.String())
 	}
 	c := cacheOf(p.runtime)
 	held := c.hold(p.key, form.String())

@@ -164,7 +164,7 @@ func TestObserved(t *testing.T) {
 		_, err := p.Run(ctx, float32(1))
 		require.NoError(t, err)
 	}
-	require.Equal(t, []Event{{"double", true}, {"double", false}, {"double", false}}, events)
+	require.Equal(t, []Event{{"double", true, nil}, {"double", false, nil}, {"double", false, nil}}, events)
 }
 
 func TestClosedRuntime(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
 
@@ -94,6 +95,10 @@ func (c *Checkpoint) Variable(name string, dims ...int) (*model.Variable, error)
 	if v, ok := c.used[name]; ok {
 		return v, nil
 	}
+	if c.runtime != nil && c.runtime.Sketched() {
+		c.used[name] = c.outline(info, full)
+		return c.used[name], nil
+	}
 	v, err := c.create(name, full)
 	if err != nil {
 		return nil, err
@@ -101,6 +106,12 @@ func (c *Checkpoint) Variable(name string, dims ...int) (*model.Variable, error)
 	c.file.Drop(name)
 	c.used[name] = v
 	return v, nil
+}
+
+// outline makes a variable of a tensor's shape alone.
+func (c *Checkpoint) outline(info safetensors.Info, full string) *model.Variable {
+	defer c.runtime.Changing()()
+	return c.store.VariableWithShape(full, shapes.Make(info.DType.GoMLX(), info.Shape...), nil).SetTrainable(false)
 }
 
 // create makes a frozen variable of a tensor.

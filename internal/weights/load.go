@@ -32,9 +32,26 @@ func load(rt *backends.Runtime, store *model.Store, fsys fs.FS, dir, root string
 		return err
 	}
 	checkpoint.runtime = rt
+	if err := checkpoint.fits(); err != nil {
+		return errors.Join(err, checkpoint.file.Close())
+	}
 	cursor := NewCursor(checkpoint)
 	build(cursor)
 	return errors.Join(checkpoint.summed(*cursor.errs), checkpoint.Close(known))
+}
+
+// fits returns an error unless the device has room for the tensors.
+func (c *Checkpoint) fits() error {
+	total := int64(0)
+	for _, t := range c.file.Tensors() {
+		total += t.End - t.Begin
+	}
+	if c.runtime == nil || c.runtime.Sketched() || c.runtime.Fits(total) {
+		return nil
+	}
+	const gib = 1 << 30
+	return fmt.Errorf("weights: %s: %w: %.3g GiB, and %.3g GiB are free", c.file.Name(), backends.ErrMemory,
+		float64(total)/gib, float64(c.runtime.Free())/gib)
 }
 
 // Root returns path, or path with a number where the store has that tree already:

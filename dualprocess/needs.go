@@ -1,0 +1,226 @@
+package dualprocess
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/cost"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
+)
+
+// Needs are what Distill would take for a task: bytes of the device's memory, and
+// floating-point operations. Weights, adapter and moments are exact; what programs have
+// beside them is an estimate of what XLA makes of them, within about a fifth.
+type Needs struct {
+	Memory  int64  // of the device, in bytes; 0 = unknown
+	Weights []Part // of all models that are open
+	Adapter int64  // bytes of its numbers
+	Moments int64  // bytes of AdamW's, both
+
+	Phases []PhaseNeeds // Encoding, Denoising and Updating, in this order
+
+	// Kept and Recomputed are the bytes that an update works in, if both models keep
+	// their activations for the backward pass, and if both compute them again.
+	Kept, Recomputed int64
+
+	// Operations of an update: of the steps without gradient, in the mean, and of the
+	// one with it. A multiplication and an addition are two.
+	Operations float64
+
+	// Switches are settings that lower the peak, which may be combined.
+	Switches []Switch
+}
+
+// Part is a part of a model.
+type Part struct {
+	Name  string // of its place in the runtime's store, such as "generator/transformer"
+	Bytes int64
+}
+
+// PhaseNeeds are what a phase takes.
+type PhaseNeeds struct {
+	Phase      Phase
+	Resident   int64   // bytes that lie in memory all the time: weights, conditions, adapter, moments
+	Working    int64   // bytes of results and scratch space of the phase's largest program
+	Operations float64 // of one run of it
+}
+
+// Peak is the most bytes at once.
+func (n PhaseNeeds) Peak() int64 { return n.Resident + n.Working }
+
+// Switch is a setting that takes less memory.
+type Switch struct {
+	Setting string
+	Peak    int64 // bytes at once with it
+}
+
+// Peak is the most bytes at once, in any phase.
+func (n *Needs) Peak() int64 {
+	most := int64(0)
+	for _, p := range n.Phases {
+		most = max(most, p.Peak())
+	}
+	return most
+}
+
+// Fits says whether the device has the memory, as far as is known.
+func (n *Needs) Fits() bool { return n.Memory == 0 || n.Peak() <= n.Memory }
+
+// Plan says what Distill would take for a task whose models were opened with a runtime of
+// backends.Sketch: from the models' configurations and the heads of their files alone,
+// without the device. Nothing is computed, and Checkpoint, Snapshots, Progress and Status
+// count for nothing. Errors are those of Distill before its first update.
+func Plan(ctx context.Context, t Task) (needs *Needs, err error) {
+	defer named(&err)
+	if err := checkContext(ctx); err != nil {
+		return nil, err
+	}
+	if t, err = t.resolved(); err != nil {
+		return nil, err
+	}
+	if !t.Runtime.Sketched() {
+		return nil, invalid("Runtime", "is none of backends.Sketch")
+	}
+	done, err := t.Runtime.Use()
+	if err != nil {
+		return nil, invalidBecause("Runtime", err)
+	}
+	defer done()
+	p := &planner{distiller: &distiller{Task: t}}
+	defer p.close()
+	if err := p.plan(ctx); err != nil {
+		return nil, err
+	}
+	return &p.needs, nil
+}
+
+// planner is a distillation that is thought through, and not done.
+type planner struct {
+	*distiller
+	outline plan
+	needs   Needs
+}
+
+func (p *planner) plan(ctx context.Context) (err error) {
+	p.needs.Memory, p.needs.Weights = p.Runtime.Memory(), parts(p.Runtime)
+	var largest cost.Cost
+	p.outline, err = p.ready(graphs.Observed(ctx, func(e graphs.Event) {
+		if e.Cost != nil && e.Cost.Bytes() > largest.Bytes() {
+			largest = *e.Cost
+		}
+	}))
+	if err != nil {
+		return err
+	}
+	p.add(Encoding, largest)
+	if err = freeEncoders(p.Generator, p.Verifier, p.Judge.Verifier); err != nil {
+		return err
+	}
+	params := p.adapter.Params()
+	p.state = state{params: params, m: params, v: params}
+	if p.Anchor.Weight > 0 {
+		p.anchor = params
+	}
+	p.needs.Adapter = bytesOf(params)
+	p.needs.Moments = 2 * p.needs.Adapter
+	return p.measure(ctx)
+}
+
+// measure counts the programs of an update.
+func (p *planner) measure(ctx context.Context) error {
+	denoising, err := p.measureDenoising(ctx, &p.outline)
+	if err != nil {
+		return err
+	}
+	updating, err := p.measureGradient(ctx, &p.outline)
+	if err != nil {
+		return err
+	}
+	p.add(Denoising, denoising)
+	p.add(Updating, updating)
+	p.needs.Operations = float64(p.Accumulate) * (p.stepsBefore()*denoising.Operations + updating.Operations)
+	return p.suppose(ctx, updating.Bytes())
+}
+
+// add adds a phase, in the memory that there is by now.
+func (p *planner) add(phase Phase, c cost.Cost) {
+	n := PhaseNeeds{phase, p.needs.Adapter + p.needs.Moments, c.Bytes(), c.Operations}
+	if p.Accumulate > 1 {
+		n.Resident += p.needs.Adapter // the sum of gradients
+	}
+	if p.Anchor.Weight > 0 {
+		n.Resident += p.needs.Adapter
+	}
+	for _, part := range parts(p.Runtime) {
+		n.Resident += part.Bytes
+	}
+	for _, in := range p.conditions.prompts {
+		n.Resident += bytesOf(in)
+	}
+	p.needs.Phases = append(p.needs.Phases, n)
+}
+
+// suppose measures the update, which now works in so many bytes, with the switches.
+func (p *planner) suppose(ctx context.Context, now int64) (err error) {
+	resident := p.needs.Phases[len(p.needs.Phases)-1].Resident
+	defer p.Runtime.Suppose(backends.CheckpointAuto)
+	working := func(c backends.Checkpointing) int64 {
+		p.Runtime.Suppose(c)
+		cost, failed := p.measureGradient(ctx, &p.outline)
+		if err == nil {
+			err = failed
+		}
+		return cost.Bytes()
+	}
+	try := func(setting string, bytes int64) {
+		if bytes < now {
+			p.needs.Switches = append(p.needs.Switches, Switch{setting, resident + bytes})
+		}
+	}
+	p.needs.Kept, p.needs.Recomputed = working(backends.CheckpointOff), working(backends.CheckpointOn)
+	try("Checkpoint: backends.CheckpointOn, of both models", p.needs.Recomputed)
+	if p.Batch > 1 {
+		defer func(batch int) { p.Batch = batch }(p.Batch)
+		p.Batch = 1
+		try("the same and Batch: 1, with Accumulate in its place", working(backends.CheckpointOn))
+	}
+	return err
+}
+
+// stepsBefore is the mean number of steps without gradient.
+func (t *Task) stepsBefore() float64 {
+	if t.Timesteps == Renoise {
+		return float64(t.Generator.Steps())
+	}
+	return float64(t.FirstStep+t.EndStep-1) / 2
+}
+
+// parts lists the weights in a runtime's store.
+func parts(rt *backends.Runtime) (all []Part) {
+	bytes := map[string]int64{}
+	for v := range rt.Store.IterVariables() {
+		folder, _, found := strings.Cut(strings.Trim(v.Path(), "/"), "/")
+		if inner, _, deeper := strings.Cut(strings.TrimPrefix(v.Path(), "/"+folder+"/"), "/"); deeper {
+			folder += "/" + inner
+		}
+		if found { // else it is no model's
+			bytes[folder] += int64(v.Shape().ByteSize())
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(bytes)) {
+		all = append(all, Part{name, bytes[name]})
+	}
+	return all
+}
+
+func bytesOf(values []*tensors.Tensor) (total int64) {
+	for _, x := range values {
+		total += int64(x.Shape().ByteSize())
+	}
+	return total
+}
