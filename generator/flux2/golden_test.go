@@ -58,7 +58,7 @@ func newReference(t *testing.T, x *pipelinetest.Reference) *reference {
 	require.NoError(t, err)
 	x.Tolerance, x.GradientTolerance = tolerances[c.Distilled][0], tolerances[c.Distilled][1]
 	x.Trimmed, x.Extends = true, true
-	r := &reference{&pipelinetest.Newer{Reference: x}, c}
+	r := &reference{&pipelinetest.Newer{Reference: x, Encoded: []string{"text.embeds", "text.negative_embeds"}}, c}
 	r.Newer.Open = func(t *testing.T, s pipelinetest.Setting) pipelinetest.Generator {
 		return r.open(t, s, backends.CheckpointAuto)
 	}
