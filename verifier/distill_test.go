@@ -18,14 +18,17 @@ import (
 // losses and adapter are the same, bit for bit.
 func TestGoldenDistill(t *testing.T) {
 	if testing.Short() {
-		t.Skip("ten updates for each of five models")
+		t.Skip("ten updates for each model")
 	}
 	for _, f := range golden.Fixtures(t, golden.Verifier) {
 		t.Run(f.Name, func(t *testing.T) {
-			var about struct{ Model string }
+			var about struct {
+				Model string
+				Split bool
+			}
 			f.Decode(t, &about)
 			rt := golden.Plain(t)
-			v, err := verifier.Open(t.Context(), rt, f.Path(about.Model), verifier.Options{})
+			v, err := verifier.Open(t.Context(), rt, f.Path(about.Model), verifier.Options{Split: about.Split})
 			require.NoError(t, err)
 			g := schnell(t, rt)
 			losses, adapter := distil(t, rt, g, v)

@@ -29,10 +29,13 @@ func TestVerifiers(t *testing.T) {
 	})
 	for _, f := range golden.Fixtures(t, golden.Verifier) {
 		t.Run(f.Name, func(t *testing.T) {
-			var about struct{ Model string }
+			var about struct {
+				Model string
+				Split bool
+			}
 			f.Decode(t, &about)
 			verifiertest.Run(t, func(ctx context.Context, rt *backends.Runtime) (dualprocess.Verifier, error) {
-				return verifier.Open(ctx, rt, f.Path(about.Model), verifier.Options{})
+				return verifier.Open(ctx, rt, f.Path(about.Model), verifier.Options{Split: about.Split})
 			}, verifiertest.Options{Height: 60, Width: 76, Backend: "go"})
 		})
 	}
