@@ -33,6 +33,14 @@ func TestMeasure(t *testing.T) {
 	require.Equal(t, twiceCost, c)
 	require.Zero(t, StatsOf(rt).Compiled)
 
+	p := double(rt, nil, "")
+	require.False(t, p.Compiled(float32(1)))
+	out, err := p.Run(t.Context(), float32(1))
+	require.NoError(t, err)
+	Release(out...)
+	require.True(t, p.Compiled(float32(1)))
+	require.False(t, p.Compiled(int32(1)))
+
 	sentinel := errors.New("a cause")
 	_, err = New(rt, Key{Name: "bad"}, func([]*Node) []*Node { panic(sentinel) }).Measure(t.Context(), float32(1))
 	require.EqualError(t, err, "bad: a cause")
