@@ -33,18 +33,20 @@ func TestMeasure(t *testing.T) {
 	require.Equal(t, twiceCost, c)
 	require.Zero(t, StatsOf(rt).Compiled)
 
-	p := double(rt, nil, "")
+	sentinel := errors.New("a cause")
+	_, err = New(rt, Key{Name: "bad"}, func([]*Node) []*Node { panic(sentinel) }).Measure(t.Context(), float32(1))
+	require.EqualError(t, err, "bad: a cause")
+	require.ErrorIs(t, err, sentinel)
+}
+
+func TestCompiled(t *testing.T) {
+	p := double(open(t), nil, "")
 	require.False(t, p.Compiled(float32(1)))
 	out, err := p.Run(t.Context(), float32(1))
 	require.NoError(t, err)
 	Release(out...)
 	require.True(t, p.Compiled(float32(1)))
 	require.False(t, p.Compiled(int32(1)))
-
-	sentinel := errors.New("a cause")
-	_, err = New(rt, Key{Name: "bad"}, func([]*Node) []*Node { panic(sentinel) }).Measure(t.Context(), float32(1))
-	require.EqualError(t, err, "bad: a cause")
-	require.ErrorIs(t, err, sentinel)
 }
 
 // TestSketched: a program on a sketch gives zeros, and tells what it would take.
