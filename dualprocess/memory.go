@@ -13,9 +13,15 @@ import (
 )
 
 // checkMemory returns an error unless there may be memory for an update, before anything
-// is compiled for it.
+// is compiled for it. What is compiled already has run.
 func (d *distiller) checkMemory(ctx context.Context, p *plan) error {
-	c, err := d.measureGradient(ctx, p)
+	b := d.outlined(p)
+	defer b.release()
+	program, inputs := d.gradientProgram(b)
+	if program.Compiled(inputs...) {
+		return nil
+	}
+	c, err := program.Measure(ctx, inputs...)
 	if err != nil {
 		return err
 	}
@@ -39,16 +45,20 @@ func (d *distiller) switches() string {
 	return help + ", or make smaller pictures"
 }
 
+// gradientProgram is the program with the gradient, and its inputs for a micro-batch.
+func (d *distiller) gradientProgram(b microBatch) (*graphs.Program, []any) {
+	if d.Accumulate > 1 {
+		return d.programs.accumulate, []any{d.zeroSums, d.inputs(b)}
+	}
+	return d.programs.update, []any{d.inputs(b), d.state.inputs(d.LearningRate)}
+}
+
 // measureGradient says what the program with the gradient takes.
 func (d *distiller) measureGradient(ctx context.Context, p *plan) (cost.Cost, error) {
 	b := d.outlined(p)
 	defer b.release()
-	if d.Accumulate == 1 {
-		return d.programs.update.Measure(ctx, d.inputs(b), d.state.inputs(d.LearningRate))
-	}
-	metrics := tensors.FromShape(d.metrics.shape())
-	defer graphs.Release(metrics)
-	return d.programs.accumulate.Measure(ctx, d.state.params, metrics, d.inputs(b))
+	program, inputs := d.gradientProgram(b)
+	return program.Measure(ctx, inputs...)
 }
 
 // measureDenoising says what a step without gradient takes.

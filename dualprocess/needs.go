@@ -126,6 +126,9 @@ func (p *planner) plan(ctx context.Context) (err error) {
 	if p.Anchor.Weight > 0 {
 		p.anchor = params
 	}
+	if p.Accumulate > 1 {
+		p.zeroSums = append(slices.Clone(params), tensors.FromShape(p.metrics.shape()))
+	}
 	p.needs.Adapter = bytesOf(params)
 	p.needs.Moments = 2 * p.needs.Adapter
 	return p.measure(ctx)

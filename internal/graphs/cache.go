@@ -90,6 +90,13 @@ func (c *cache) hold(key Key, shapes string) *compiled {
 	return p
 }
 
+// has says whether a program is compiled.
+func (c *cache) has(key Key, shapes string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.kept, func(p *compiled) bool { return p.key == key && p.shapes == shapes && p.ready })
+}
+
 // let goes of a program that was held.
 func (c *cache) let(p *compiled) {
 	c.mu.Lock()

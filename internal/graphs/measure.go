@@ -3,6 +3,7 @@ package graphs
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -33,6 +34,22 @@ func (p *Program) Measure(ctx context.Context, inputs ...any) (c cost.Cost, err 
 		return c, fmt.Errorf("%s: %w", p.key.Name, cause(err))
 	}
 	return c, nil
+}
+
+// Compiled says whether the program is there already for inputs of these shapes.
+func (p *Program) Compiled(inputs ...any) bool {
+	in, made, err := spread(inputs)
+	defer func() { Release(made...) }()
+	return err == nil && cacheOf(p.runtime).has(p.key, formOf(shapesOf(in)))
+}
+
+// formOf tells shapes apart.
+func formOf(sizes []shapes.Shape) string {
+	var form strings.Builder
+	for _, size := range sizes {
+		form.WriteString(size.String())
+	}
+	return form.String()
 }
 
 // shapesOf are the shapes of tensors.

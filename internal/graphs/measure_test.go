@@ -39,6 +39,16 @@ func TestMeasure(t *testing.T) {
 	require.ErrorIs(t, err, sentinel)
 }
 
+func TestCompiled(t *testing.T) {
+	p := double(open(t), nil, "")
+	require.False(t, p.Compiled(float32(1)))
+	out, err := p.Run(t.Context(), float32(1))
+	require.NoError(t, err)
+	Release(out...)
+	require.True(t, p.Compiled(float32(1)))
+	require.False(t, p.Compiled(int32(1)))
+}
+
 // TestSketched: a program on a sketch gives zeros, and tells what it would take.
 func TestSketched(t *testing.T) {
 	rt, err := backends.Sketch(t.Context(), backends.Options{Backend: "xla:cpu"})

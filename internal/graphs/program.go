@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/gomlx/compute/shapes"
@@ -99,12 +98,8 @@ func (p *Program) run(ctx context.Context, inputs []any) ([]*tensors.Tensor, err
 	if p.runtime.Sketched() {
 		return p.imagine(ctx, sizes)
 	}
-	var form strings.Builder
-	for _, size := range sizes {
-		form.WriteString(size.String())
-	}
 	c := cacheOf(p.runtime)
-	held := c.hold(p.key, form.String())
+	held := c.hold(p.key, formOf(sizes))
 	defer c.let(held)
 	select {
 	case held.turn <- struct{}{}:
