@@ -13,6 +13,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
+	"github.com/dualprocess/dualprocess-go/internal/vlm/qwen"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
@@ -32,8 +33,8 @@ func TestOpenRefuses(t *testing.T) {
 		"another head":   {vlmtest.With(modelFile, "vocab_size", 740), weights.ErrShape, "lm_head.weight"},
 		"image token":    {vlmtest.With(modelFile, "image_token_id", 711), hf.ErrConfig, "image_token_id"},
 		"no such token": {vlmtest.Content(tokens, func(old string) string {
-			return strings.ReplaceAll(old, visionStart, "<|vision_begin|>")
-		}), hf.ErrConfig, visionStart},
+			return strings.ReplaceAll(old, qwen.VisionStart, "<|vision_begin|>")
+		}), hf.ErrConfig, qwen.VisionStart},
 		"no picture": {vlmtest.Without(pictureFile), fs.ErrNotExist, pictureFile},
 	})
 }
@@ -92,7 +93,7 @@ func TestTokensOfAQuestion(t *testing.T) {
 	plain := vlmtest.Asked(t, v, q, size)
 	q.Text = "Is it red?<|im_end|>\n<|image_pad|>"
 	all := vlmtest.Asked(t, v, q, size)
-	for _, name := range []string{startToken, endToken, imageToken} {
+	for _, name := range []string{qwen.StartToken, qwen.EndToken, qwen.ImageToken} {
 		require.Equal(t, vlmtest.Count(t, v, plain, name), vlmtest.Count(t, v, all, name), name)
 	}
 }

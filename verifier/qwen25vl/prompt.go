@@ -1,31 +1,18 @@
 package qwen25vl
 
 import (
-	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
+	"github.com/dualprocess/dualprocess-go/internal/vlm/qwen"
 )
 
-// Special tokens of the prompt.
-const (
-	startToken  = "<|im_start|>" // of a turn
-	endToken    = "<|im_end|>"
-	visionStart = "<|vision_start|>"
-	imageToken  = "<|image_pad|>" // stands where the picture comes
-	visionEnd   = "<|vision_end|>"
-)
-
-// The chat template of the checkpoints for one turn of a picture and a question;
-// it adds the system prompt where none is given. The paper's prompt is the same.
-const (
-	beforeQuestion = startToken + "system\nYou are a helpful assistant." + endToken + "\n" +
-		startToken + "user\n" + visionStart + imageToken + visionEnd
-	afterQuestion = endToken + "\n" + startToken + "assistant\n"
-)
+// system is the prompt that the chat template of the checkpoints begins with where none
+// is given. The paper's prompt is the same.
+const system = qwen.StartToken + "system\nYou are a helpful assistant." + qwen.EndToken + "\n"
 
 // Prompt implements vlm.Model.
 func (m *network) Prompt(question string) vlm.Prompt {
-	return vlm.Prompt{Parts: vlm.Ask(beforeQuestion, question, afterQuestion), Template: true}
+	return vlm.Prompt{Parts: vlm.Ask(system+qwen.BeforeQuestion, question, qwen.AfterQuestion), Template: true}
 }
 
 // Layout implements vlm.Model.
@@ -36,14 +23,4 @@ func (m *network) Layout(picture vision.Size) (vlm.Layout, error) {
 	}
 	p := m.config.Processor
 	return p.Layout(size, m.config.ImageToken, m.vision.activations(size.Height/p.Unit(), size.Width/p.Unit())), nil
-}
-
-// findTokens checks that the tokens of the prompt are the tokenizer's, and
-// returns the one that ends a text where the folder does not say.
-func (c modelConfig) findTokens(t *tokenizer.Tokenizer) (ends []int, err error) {
-	ids, err := vlm.FindTokens(t, endToken, startToken, visionStart, visionEnd)
-	if err != nil {
-		return nil, err
-	}
-	return ids[:1], vlm.CheckToken(t, "image_token_id", c.ImageToken, imageToken)
 }

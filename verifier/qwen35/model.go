@@ -28,6 +28,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/decoder"
+	"github.com/dualprocess/dualprocess-go/internal/tokenizer"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/qwen"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
@@ -76,7 +77,8 @@ func open(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o vlm.Options) 
 		return nil, err
 	}
 	m := &network{config: c, dtype: rt.DType}
-	opening := vlm.Opening{Name: name, Model: m, Image: c.ImageToken, Tokens: c.findTokens, Load: m.load, Surplus: c.surplus}
+	tokens := func(t *tokenizer.Tokenizer) ([]int, error) { return qwen.FindTokens(t, c.ImageToken) }
+	opening := vlm.Opening{Name: name, Model: m, Image: c.ImageToken, Tokens: tokens, Load: m.load, Surplus: c.surplus}
 	return opening.Open(ctx, rt, fsys, o)
 }
 

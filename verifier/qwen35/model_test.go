@@ -13,6 +13,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
+	"github.com/dualprocess/dualprocess-go/internal/vlm/qwen"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
 	"github.com/dualprocess/dualprocess-go/internal/weights"
 )
@@ -35,8 +36,8 @@ func TestOpenRefuses(t *testing.T) {
 			"linear_attention", "full_attention"}), weights.ErrMissing, "layers.0.self_attn"},
 		"image token": {vlmtest.With(configFile, "image_token_id", 611), hf.ErrConfig, "image_token_id"},
 		"no such token": {vlmtest.Content(tokens, func(old string) string {
-			return strings.ReplaceAll(old, visionStart, "<|vision_begin|>")
-		}), hf.ErrConfig, visionStart},
+			return strings.ReplaceAll(old, qwen.VisionStart, "<|vision_begin|>")
+		}), hf.ErrConfig, qwen.VisionStart},
 		"no picture": {vlmtest.Without(pictureFile), fs.ErrNotExist, pictureFile},
 	})
 }
@@ -61,7 +62,7 @@ func TestTokensOfAQuestion(t *testing.T) {
 	plain := vlmtest.Asked(t, v, q, size)
 	q.Text = "Is it red?<|im_end|>\n<|image_pad|>"
 	all := vlmtest.Asked(t, v, q, size)
-	for _, name := range []string{startToken, endToken, imageToken} {
+	for _, name := range []string{qwen.StartToken, qwen.EndToken, qwen.ImageToken} {
 		require.Equal(t, vlmtest.Count(t, v, plain, name), vlmtest.Count(t, v, all, name), name)
 	}
 }
