@@ -34,6 +34,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/generator/sanasprint"
 	"github.com/dualprocess/dualprocess-go/generator/sd"
 	"github.com/dualprocess/dualprocess-go/generator/zimage"
+	"github.com/dualprocess/dualprocess-go/hub"
 	"github.com/dualprocess/dualprocess-go/internal/arguments"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline"
@@ -61,14 +62,38 @@ var (
 var ErrUnsupported = errors.New("unsupported pipeline")
 
 // Open opens the generator in folder, by the class that its model_index.json
-// names; what a model has beyond Options can be chosen with its own package's Open.
+// names; what a model has beyond Options can be chosen with its own package's Open. A
+// folder that does not exist and reads as owner/name or owner/name@revision is a
+// repository, which Options.Hub says how to download ([hub.Model]); one that the library
+// does not have is refused before its weights are fetched.
+//
 // Its weights become frozen variables of the runtime's store. The error wraps
-// ErrUnsupported, and names the class, where the library does not have it, and
-// ErrOptions where the options don't fit.
+// ErrUnsupported, and names the class, where the library does not have it, ErrOptions
+// where the options don't fit, and those of package hub.
 func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (Generator, error) {
 	if err := arguments.Call(ctx, rt); err != nil {
 		return nil, fmt.Errorf("generator: %w", err)
 	}
+	folder, err := arguments.Model(ctx, folder, o.Hub, o.Variant, func(folder string) error {
+		_, err := find(folder)
+		return err
+	})
+	var open opening
+	if err == nil {
+		open, err = find(folder)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("generator: %w", err)
+	}
+	o.Hub = hub.Options{}
+	return open(ctx, rt, folder, o)
+}
+
+// opening is Open for one kind of pipeline.
+type opening func(ctx context.Context, rt *backends.Runtime, folder string, o Options) (Generator, error)
+
+// find finds out what pipeline a folder has.
+func find(folder string) (opening, error) {
 	const index = pipeline.Index
 	files, err := hf.OpenFolder(folder, index, hf.Reading{})
 	var class string
@@ -76,39 +101,41 @@ func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (
 		class, err = hf.ReadField[string](files, index, "_class_name")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("generator: open %s: %w", folder, err)
+		return nil, fmt.Errorf("open %s: %w", folder, err)
 	}
 	switch class {
 	case flux.Pipeline:
-		return open(ctx, rt, folder, o, flux.Open)
+		return with(flux.Open), nil
 	case flux2.Pipeline:
-		return open(ctx, rt, folder, o, flux2.Open)
+		return with(flux2.Open), nil
 	case sana.Pipeline:
-		return open(ctx, rt, folder, o, sana.Open)
+		return with(sana.Open), nil
 	case sanasprint.Pipeline:
-		return open(ctx, rt, folder, o, sanasprint.Open)
+		return with(sanasprint.Open), nil
 	case sd.Pipeline:
-		return open(ctx, rt, folder, o, sd.Open)
+		return with(sd.Open), nil
 	case zimage.Pipeline:
-		return open(ctx, rt, folder, o, zimage.Open)
+		return with(zimage.Open), nil
 	case pocket.Pipeline:
-		return open(ctx, rt, folder, o, openPocket)
+		return with(openPocket), nil
 	}
-	return nil, fmt.Errorf("generator: %s: %w: _class_name is %q", filepath.Join(folder, index), ErrUnsupported, class)
+	return nil, fmt.Errorf("%s: %w: _class_name is %q", filepath.Join(folder, index), ErrUnsupported, class)
 }
 
-// open opens a generator by Open of its own package, with options of its own. On an
+// with opens a generator by Open of its own package, with options of its own. On an
 // error it returns nil, and not an interface that holds a nil pointer.
-func open[G Generator, O any](ctx context.Context, rt *backends.Runtime, folder string, o Options, own func(context.Context, *backends.Runtime, string, O) (G, error)) (Generator, error) {
-	converted, err := arguments.Convert[O](o)
-	if err != nil {
-		return nil, fmt.Errorf("generator: open %s: %w: %w", folder, ErrOptions, err)
+func with[G Generator, O any](own func(context.Context, *backends.Runtime, string, O) (G, error)) opening {
+	return func(ctx context.Context, rt *backends.Runtime, folder string, o Options) (Generator, error) {
+		converted, err := arguments.Convert[O](o)
+		if err != nil {
+			return nil, fmt.Errorf("generator: open %s: %w: %w", folder, ErrOptions, err)
+		}
+		g, err := own(ctx, rt, folder, converted)
+		if err != nil {
+			return nil, err
+		}
+		return g, nil
 	}
-	g, err := own(ctx, rt, folder, converted)
-	if err != nil {
-		return nil, err
-	}
-	return g, nil
 }
 
 // openPocket opens a folder of the pocket generator.

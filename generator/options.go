@@ -2,6 +2,7 @@ package generator
 
 import (
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/hub"
 	"github.com/dualprocess/dualprocess-go/internal/pipeline"
 )
 
@@ -37,4 +38,7 @@ type Options struct {
 	// such as "fp16" for *.fp16.safetensors. Parts without any are read without. "" =
 	// the plain files, or where there are none the only variant.
 	Variant string
+	// Hub says how a repository is downloaded, where the folder is none; what it says of
+	// a variant is Variant's. The zero value reads the environment as Python does.
+	Hub hub.Options
 }

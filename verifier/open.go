@@ -35,6 +35,7 @@ import (
 	"slices"
 
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/hub"
 	"github.com/dualprocess/dualprocess-go/internal/arguments"
 	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
@@ -87,28 +88,48 @@ type Options struct {
 	// them, such as "fp16" for model.fp16.safetensors. "" = the plain files, or where
 	// there are none the only variant. The pocket verifier has no such option.
 	Variant string
+
+	// Hub says how a repository is downloaded, where the folder is none; what it says of
+	// a variant is Variant's. The zero value reads the environment as Python does.
+	Hub hub.Options
 }
 
-// Open opens the verifier in folder, by the architecture that its config.json names.
+// Open opens the verifier in folder, by the architecture that its config.json names. A
+// folder that does not exist and reads as owner/name or owner/name@revision is a
+// repository, which Options.Hub says how to download ([hub.Model]); one that the library
+// does not have is refused before its weights are fetched.
+//
 // Its weights become frozen variables of the runtime's store, in the precision of the
 // files. The error wraps ErrUnsupported, and names the architecture, where the library
 // does not have it; ErrOptions, and names the field, where the model does not have an
-// option; any other names the file with the field or the tensor at fault. Nothing is
+// option; those of package hub; any other names the file with the field or the tensor at fault. Nothing is
 // then left in the store.
 func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (LanguageModel, error) {
-	err := arguments.Call(ctx, rt)
-	var files hf.Folder
-	if err == nil {
-		files, err = hf.OpenFolder(folder, config, hf.Reading{})
+	if err := arguments.Call(ctx, rt); err != nil {
+		return nil, fmt.Errorf("verifier: open %s: %w", folder, err)
 	}
-	var m model
-	if err == nil {
-		m, err = find(files)
+	folder, err := arguments.Model(ctx, folder, o.Hub, o.Variant, func(folder string) error {
+		_, err := findIn(folder)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("verifier: %w", err)
 	}
+	m, err := findIn(folder)
 	if err != nil {
 		return nil, fmt.Errorf("verifier: open %s: %w", folder, err)
 	}
+	o.Hub = hub.Options{}
 	return m.open(ctx, rt, folder, o)
+}
+
+// findIn returns the model of a folder of the operating system.
+func findIn(folder string) (model, error) {
+	files, err := hf.OpenFolder(folder, config, hf.Reading{})
+	if err != nil {
+		return model{}, err
+	}
+	return find(files)
 }
 
 // config says what model a folder holds.

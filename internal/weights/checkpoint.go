@@ -12,6 +12,7 @@ import (
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
 )
 
@@ -45,11 +46,23 @@ type Checkpoint struct {
 	used    map[string]*model.Variable
 }
 
+// Explain adds to the error of a model that could not be opened for want of a file that
+// its folder has no weights either, where that is so: a folder of another kind.
+func Explain(fsys fs.FS, dir string, err error) error {
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if _, none := hf.FindWeights(fsys, dir); none != nil && !strings.Contains(err.Error(), none.Error()) {
+		return errors.Join(err, none)
+	}
+	return err
+}
+
 // Open opens the checkpoint in folder dir of fsys: a .safetensors file under one
 // of the usual names, or the index of its shards. Its tensors become variables
 // of store below root, which must be new to the store.
 func Open(fsys fs.FS, dir string, store *model.Store, root string) (*Checkpoint, error) {
-	name, err := find(fsys, dir)
+	name, err := hf.FindWeights(fsys, dir)
 	if err != nil {
 		return nil, fmt.Errorf("weights: %w", err)
 	}

@@ -1,4 +1,4 @@
-package weights
+package hf
 
 import (
 	"errors"
@@ -8,8 +8,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-
-	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 // stems are the names that diffusers and transformers give their weights.
@@ -23,22 +21,11 @@ var variantFile = regexp.MustCompile(`^(?:diffusion_pytorch_model|model)` +
 // shard is the end of the name of one file of several.
 var shard = regexp.MustCompile(`-\d+-of-\d+$`)
 
-// Explain adds to the error of a model that could not be opened for want of a file that
-// its folder has no weights either, where that is so: a folder of another kind.
-func Explain(fsys fs.FS, dir string, err error) error {
-	if !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	if _, none := find(fsys, dir); none != nil && !strings.Contains(err.Error(), none.Error()) {
-		return errors.Join(err, none)
-	}
-	return err
-}
-
-// find returns the name of the checkpoint in a folder: of the variant that is asked
-// for, else without one, else of the only variant that is there.
-func find(fsys fs.FS, dir string) (string, error) {
-	folder, _ := fsys.(hf.Folder)
+// FindWeights returns the name of the checkpoint in a folder, a file of weights or the
+// index of its shards: of the variant that is asked for, else without one, else of the
+// only variant that is there.
+func FindWeights(fsys fs.FS, dir string) (string, error) {
+	folder, _ := fsys.(Folder)
 	variants := []string{""}
 	if folder.Variant != "" {
 		variants = []string{folder.Variant, ""}
@@ -56,7 +43,7 @@ func find(fsys fs.FS, dir string) (string, error) {
 		return "", fmt.Errorf("folder %s has weights in the variants %q: choose one by the option Variant: %w", dir, there, fs.ErrNotExist)
 	}
 	return "", fmt.Errorf("folder %s has no %s.safetensors, no %s.safetensors and no index of shards%s: %w",
-		dir, stems[0], stems[1], hf.Found(files), fs.ErrNotExist)
+		dir, stems[0], stems[1], Found(files), fs.ErrNotExist)
 }
 
 // named returns the checkpoint of a variant, "" if there is none.
