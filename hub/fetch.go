@@ -209,7 +209,9 @@ func (r *repository) pull(ctx context.Context, j *job, p *partial, i int, from, 
 	} else if err := checkRange(a.Header.Get("Content-Range"), from, to, j.size); err != nil {
 		return again("%s: %w", r.show(u), err)
 	}
-	j.lead(a.away)
+	if a.away != nil {
+		j.lead(a.away)
+	}
 	err = p.copy(i, from, to, &heard{a.Body, func(n int) {
 		arrived(n)
 		r.meter.got(n)

@@ -108,9 +108,9 @@ func (f *folder) ReadDir(n int) ([]fs.DirEntry, error) {
 	return some, nil
 }
 
-// maxCached is the size of a file that is brought into the cache when it is read; of
-// larger ones ranges are read. It is that of tokenizers and configurations, in bytes.
-const maxCached = 64 << 20
+// cachedPieces is up to how many pieces a file is brought into the cache when it is read,
+// as tokenizers and configurations are; of larger ones ranges are read.
+const cachedPieces = 2
 
 // remoteFile is an open file that is not here.
 type remoteFile struct {
@@ -138,7 +138,7 @@ func (f *remoteFile) Read(p []byte) (int, error) {
 
 // ReadAt implements io.ReaderAt.
 func (f *remoteFile) ReadAt(p []byte, at int64) (n int, err error) {
-	if f.local == nil && (f.size < 0 || f.size <= maxCached) {
+	if f.local == nil && (f.size < 0 || f.size <= cachedPieces*f.t.at.piece) {
 		if err := f.bring(); err != nil {
 			return 0, err
 		}
