@@ -35,7 +35,7 @@ func TestGate(t *testing.T) {
 	_, err = Model(t.Context(), tiny, o)
 	require.ErrorIs(t, err, ErrAccess)
 	require.ErrorContains(t, err, "does not suffice")
-	require.ErrorContains(t, err, "Your header was Bearer (hidden)", "the server's words, without what they repeat")
+	require.ErrorContains(t, err, "was Bearer (hidden)", "the server's words, without what they repeat")
 	require.NotContains(t, err.Error(), "wrongWRONG")
 	require.NotContains(t, fmt.Sprintf("%+v", err), "wrongWRONG")
 
@@ -120,7 +120,7 @@ func TestRedirects(t *testing.T) {
 	a.Body.Close()
 	require.Equal(t, []string{""}, got, "not even where another host leads back to the endpoint")
 
-	_, err = c.ask(t.Context(), http.MethodGet, &(*must(c.endpoint.Parse("http://127.0.0.1:1/" + secret + "?" + secret))), "", false)
+	_, err = c.ask(t.Context(), http.MethodGet, must(c.endpoint.Parse("http://127.0.0.1:1/"+secret+"?"+secret)), "", false)
 	require.ErrorContains(t, err, "127.0.0.1:1/(hidden)")
 	require.NotContains(t, err.Error(), secret)
 }

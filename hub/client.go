@@ -54,9 +54,10 @@ type answer struct {
 // empty. What is neither 200, 206 nor that redirect is an error.
 func (c *client) ask(ctx context.Context, method string, u *url.URL, bytes string, border bool) (*answer, error) {
 	a := &answer{}
+	left := !c.isEndpoint(u) // for good: where an answer leads back to the endpoint, another host wants something of it
 	seen := map[string]bool{}
 	for range maxRedirects + 1 {
-		own := a.away == nil && c.isEndpoint(u)
+		own := !left
 		r, err := c.send(ctx, method, u, bytes, own)
 		if err != nil {
 			return nil, err
@@ -84,8 +85,8 @@ func (c *client) ask(ctx context.Context, method string, u *url.URL, bytes strin
 		if seen[next.String()] {
 			return nil, again("%s: redirects go round in a circle", c.show(next))
 		}
-		if u = next; a.away != nil || !c.isEndpoint(next) {
-			a.away = next
+		if u = next; left || !c.isEndpoint(next) {
+			left, a.away = true, next
 		}
 	}
 	return nil, again("%s: more than %d redirects", c.show(u), maxRedirects)

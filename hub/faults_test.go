@@ -78,10 +78,10 @@ var kinds = map[string]fault{
 		w.WriteHeader(a.Code)
 		w.Write(body[:len(body)/2])
 		w.(http.Flusher).Flush()
-		<-r.Context().Done()
+		wait(r)
 	},
 	"silent": func(_ http.ResponseWriter, r *http.Request, _ *httptest.ResponseRecorder, _ *rand.Rand) {
-		<-r.Context().Done()
+		wait(r)
 	},
 	"hung up": func(http.ResponseWriter, *http.Request, *httptest.ResponseRecorder, *rand.Rand) {
 		panic(http.ErrAbortHandler)
@@ -118,6 +118,15 @@ var kinds = map[string]fault{
 	},
 	"416": status(http.StatusRequestedRangeNotSatisfiable), "429": status(http.StatusTooManyRequests), "408": status(http.StatusRequestTimeout),
 	"500": status(http.StatusInternalServerError), "502": status(http.StatusBadGateway), "503": status(http.StatusServiceUnavailable),
+}
+
+// wait brings nothing, until the client has left. After HEAD it may have asked for more by
+// the same connection, and the server then does not see it leave.
+func wait(r *http.Request) {
+	select {
+	case <-r.Context().Done():
+	case <-time.After(time.Second):
+	}
 }
 
 func status(code int) fault {
@@ -253,7 +262,7 @@ func TestEachFault(t *testing.T) {
 				file, err := File(t.Context(), tiny+"/line.safetensors", o)
 				requireRight(t, o.Cache, files)
 				switch {
-				case !always, kind == "longer": // whose rest is not read
+				case !always, kind == "longer", kind == "truncated", kind == "shorter": // the rest is not read, or asked for
 					require.NoError(t, err)
 					data, err := os.ReadFile(file)
 					require.NoError(t, err)
