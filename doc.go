@@ -41,10 +41,12 @@
 //   - [github.com/dualprocess/dualprocess-go/generator] and
 //     [github.com/dualprocess/dualprocess-go/verifier] open models by their folder:
 //     FLUX.2 klein, FLUX.1, Z-Image, SANA-Sprint, Sana and Stable Diffusion;
-//     Qwen2.5-VL, Qwen3-VL, Qwen3.5, Idefics2, LLaVA-1.5, Gemma 3, Pixtral,
-//     Ministral 3, SmolVLM2 and Idefics3. Below them is one package per model;
-//     pocket are a generator and a VLM that this project trained on scenes of its
-//     own drawing, embedded.
+//     Qwen2.5-VL, Qwen3-VL, Idefics2, LLaVA-1.5, Gemma 3, Pixtral, Ministral 3,
+//     SmolVLM2 and Idefics3. Below them is one package per model; pocket are a
+//     generator and a VLM that this project trained on scenes of its own drawing,
+//     embedded.
+//   - [github.com/dualprocess/dualprocess-go/hub] downloads models that are named by
+//     their repository.
 //   - [github.com/dualprocess/dualprocess-go/overlay] lays a picture over the image
 //     before the VLM looks, and draws such pictures.
 //   - [github.com/dualprocess/dualprocess-go/lora] has adapters, their files, and

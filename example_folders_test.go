@@ -12,7 +12,8 @@ import (
 	"github.com/dualprocess/dualprocess-go/verifier"
 )
 
-// Models in Hugging Face's layout are opened by their folder.
+// Models in Hugging Face's layout are opened by their folder, or by their repository,
+// which is downloaded.
 func Example_folders() {
 	ctx := context.Background()
 	rt, err := backends.Open(ctx, backends.Options{})
@@ -20,11 +21,11 @@ func Example_folders() {
 		log.Fatal(err)
 	}
 	defer rt.Close()
-	klein, err := generator.Open(ctx, rt, "FLUX.2-klein-4B", generator.Options{})
+	klein, err := generator.Open(ctx, rt, "black-forest-labs/FLUX.2-klein-4B", generator.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}
-	qwen, err := verifier.Open(ctx, rt, "Qwen3-VL-4B-Instruct", verifier.Options{})
+	qwen, err := verifier.Open(ctx, rt, "Qwen/Qwen3-VL-4B-Instruct", verifier.Options{})
 	if err != nil {
 		log.Fatal(err)
 	}

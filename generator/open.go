@@ -1,7 +1,7 @@
 // Package generator opens text-to-image generators from local folders in the layout
-// of diffusers:
+// of diffusers, or from repositories with such folders, which are downloaded:
 //
-//	flux, err := generator.Open(ctx, rt, "FLUX.1-schnell", generator.Options{})
+//	flux, err := generator.Open(ctx, rt, "black-forest-labs/FLUX.1-schnell", generator.Options{})
 //
 // The models are in the folders below, where their documentation says what they can;
 // they may be opened directly, and then have options of their own:

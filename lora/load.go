@@ -21,7 +21,7 @@ type LoadOptions struct {
 }
 
 // Load reads an adapter file in any of the namings that the package's comment
-// lists, in any float type. What the file says about alpha and ours about weight is
+// lists, in any float type; hub.Adapter brings it from a repository. What the file says about alpha and ours about weight is
 // undone, so that the adapter of a saved file is the saved one. Where a file says
 // nothing, alpha is the rank, as in diffusers; beside a file of PEFT,
 // adapter_config.json is read.

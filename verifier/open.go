@@ -1,7 +1,7 @@
 // Package verifier opens vision-language models from local folders in the layout
-// of Hugging Face:
+// of Hugging Face, or from repositories with such folders, which are downloaded:
 //
-//	qwen, err := verifier.Open(ctx, rt, "Qwen2.5-VL-7B-Instruct", verifier.Options{})
+//	qwen, err := verifier.Open(ctx, rt, "Qwen/Qwen2.5-VL-7B-Instruct", verifier.Options{})
 //
 // A [LanguageModel] teaches generators (dualprocess.Distill), rates their pictures
 // (dualprocess.Evaluate), and answers questions about pictures of your own (Score,

@@ -1,7 +1,8 @@
 // Checkpoints distils a control of your own into a generator of your own, both
-// from folders in the layout of diffusers and Hugging Face:
+// from folders in the layout of diffusers and Hugging Face, or from repositories, which
+// are downloaded into the cache of Python's library (package hub):
 //
-//	go run ./examples/checkpoints -generator FLUX.2-klein-4B -verifier Qwen3-VL-4B-Instruct \
+//	go run ./examples/checkpoints -generator black-forest-labs/FLUX.2-klein-4B -verifier Qwen/Qwen3-VL-4B-Instruct \
 //	    -prompt "a photo of a wheat field" -question "Is the horizon aligned with the red line?" -overlay line.png
 //
 // What it writes is a LoRA file that diffusers loads as it is. Without folders it
@@ -23,6 +24,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/examples/internal/show"
 	"github.com/dualprocess/dualprocess-go/generator"
+	"github.com/dualprocess/dualprocess-go/hub"
 	"github.com/dualprocess/dualprocess-go/overlay"
 	"github.com/dualprocess/dualprocess-go/verifier"
 )
@@ -38,8 +40,8 @@ type models struct {
 
 func main() {
 	var f models
-	flag.StringVar(&f.generator, "generator", filepath.FromSlash(fixtures+"/generator/flux_schnell/model"), "folder of the generator")
-	flag.StringVar(&f.verifier, "verifier", filepath.FromSlash(fixtures+"/verifier/llava/model"), "folder of the vision-language model")
+	flag.StringVar(&f.generator, "generator", filepath.FromSlash(fixtures+"/generator/flux_schnell/model"), "folder or repository (owner/name) of the generator")
+	flag.StringVar(&f.verifier, "verifier", filepath.FromSlash(fixtures+"/verifier/llava/model"), "folder or repository (owner/name) of the vision-language model")
 	f.register(flag.CommandLine)
 	show.Main("checkpoints", func(ctx context.Context, run *show.Run) error { return distil(ctx, run, f) })
 }
@@ -60,15 +62,15 @@ func (f *models) register(set *flag.FlagSet) {
 // open opens both models.
 func (f models) open(ctx context.Context, rt *backends.Runtime) (dualprocess.Generator, verifier.LanguageModel, error) {
 	for _, folder := range []string{f.generator, f.verifier} {
-		if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) {
-			return nil, nil, fmt.Errorf("there is no folder %s: name those of a generator and a verifier with -generator and -verifier", folder)
+		if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) && hub.Local(folder) {
+			return nil, nil, fmt.Errorf("there is no folder %s: name those of a generator and a verifier with -generator and -verifier, or repositories as owner/name", folder)
 		}
 	}
 	g, err := generator.Open(ctx, rt, f.generator, f.options)
 	if err != nil {
 		return nil, nil, err
 	}
-	v, err := verifier.Open(ctx, rt, f.verifier, verifier.Options{})
+	v, err := verifier.Open(ctx, rt, f.verifier, verifier.Options{Hub: f.options.Hub})
 	return g, v, err
 }
 
@@ -78,6 +80,7 @@ func distil(ctx context.Context, run *show.Run, f models) error {
 		return err
 	}
 	defer rt.Close()
+	f.options.Hub = run.Hub()
 	g, v, err := f.open(ctx, rt)
 	if err != nil {
 		return err

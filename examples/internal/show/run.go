@@ -8,12 +8,14 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path"
 	"path/filepath"
 	"syscall"
 	"time"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/hub"
 	"github.com/dualprocess/dualprocess-go/internal/files"
 	"github.com/dualprocess/dualprocess-go/lora"
 	"github.com/dualprocess/dualprocess-go/overlay"
@@ -85,6 +87,13 @@ func New(name string, set *flag.FlagSet, args []string, out io.Writer) (*Run, er
 func (r *Run) Backend() backends.Options {
 	return backends.Options{Backend: r.flags.backend, Progress: func(d backends.Download) {
 		r.bar.show(int(d.Done>>10), int(d.Total>>10), "fetching "+d.Name)
+	}}
+}
+
+// Hub returns the options of downloads of models, with what there is to say meanwhile.
+func (r *Run) Hub() hub.Options {
+	return hub.Options{Progress: func(p hub.Progress) {
+		r.bar.show(int(p.Done>>20), int(p.Total>>20), "MiB, "+path.Base(p.File)+": "+p.String())
 	}}
 }
 
