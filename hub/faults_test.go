@@ -200,14 +200,17 @@ func requireRight(t *testing.T, cache string, files map[string][]byte) {
 // error. DUALPROCESS_FAULTS=100 is the long form.
 func TestFaults(t *testing.T) {
 	f := &faults{draw: rand.New(rand.NewPCG(17, 0)), seen: map[string]int{}}
-	s := hubtest.Start(t, f.proxy)
+	full, bare := hubtest.Start(t, f.proxy), hubtest.Start(t, f.proxy)
+	bare.Bare = true
 	files := sdFiles(t)
-	s.Put(tiny, "main", files)
+	full.Put(tiny, "main", files)
+	bare.Put(tiny, "main", files)
 	runs, succeeded := times(t, "DUALPROCESS_FAULTS", 10), 0
 	for n := range runs {
+		f.mu.Lock()
 		f.share = []float64{0.05, 0.2, 0.5, 0.8}[n%4]
-		s.Bare = n%3 == 0
-		o := options(t, s)
+		f.mu.Unlock()
+		o := options(t, []*hubtest.Server{bare, full, full}[n%3])
 		o.Stall, o.Retries = 250*time.Millisecond, 6
 		// What has failed is tried again, with what there is by then.
 		for range 3 {
