@@ -21,7 +21,7 @@ const (
 // described are the small files that the library reads of a model's folder.
 var described = []string{
 	modelConfig, "generation_config.json", "scheduler_config.json", "preprocessor_config.json", "processor_config.json",
-	"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
+	"tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.json", "chat_template.jinja",
 }
 
 // vocabularies are those of a folder without a tokenizer.json.
