@@ -37,7 +37,7 @@ func TestPlanIsWhatXLATakes(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles")
 	}
-	rt, err := backends.Open(t.Context(), backends.Options{Backend: backend(), NoDownload: true, Memory: memory})
+	rt, err := backends.Open(t.Context(), backends.Options{NoDownload: true, Memory: memory})
 	require.NoError(t, err)
 	defer rt.Close()
 	if rt.Backend.Name() != "xla" {
