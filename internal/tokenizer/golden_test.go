@@ -242,6 +242,9 @@ func checkGenerator(t *testing.T, folder string, f fixture) {
 		"text.clip.ids": "tokenizer", "text.clip.ids_cond": "tokenizer", "text.clip.ids_long": "tokenizer",
 		"text.t5.ids": "tokenizer_2", "text.t5.ids_long": "tokenizer_2", "text.gemma.ids_plain": "tokenizer",
 	}
+	if tensorIDs(t, folder, "text.qwen.ids") != nil {
+		return // a chat template surrounds the prompt: package text compares these
+	}
 	checked := 0
 	for key, name := range tokenizers {
 		want := tensorIDs(t, folder, key)

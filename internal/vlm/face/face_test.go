@@ -30,5 +30,5 @@ func TestFaces(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, string(want), string(got), "run go generate ./verifier/...")
 	}
-	require.Equal(t, 8, found)
+	require.Equal(t, 9, found)
 }
