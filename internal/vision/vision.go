@@ -1,6 +1,6 @@
 // Package vision is what the vision-language models share in looking at a
-// picture: processing that is differentiable down to the pixels, and the blocks
-// of CLIP's and SigLIP's towers.
+// picture: processing that is differentiable down to the pixels, and the towers of
+// CLIP, SigLIP and Pixtral.
 //
 // Pictures are float32 [batch, height, width, channels]. Sizes are height, width
 // everywhere. Processing runs in float32 whatever the tower computes in.
