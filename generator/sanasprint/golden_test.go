@@ -43,7 +43,7 @@ func TestGolden(t *testing.T) {
 			{Name: "modules", Test: r.testModules}, {Name: "prompts", Test: r.TestPrompts}, {Name: "sample", Test: r.TestSampling},
 			{Name: "steps", Test: r.TestSteps}, {Name: "size2", Test: r.TestSize}, {Name: "batch", Test: r.TestBatch},
 			{Name: "latgrad", Test: r.TestLatentGradients}, {Name: "lora", Test: r.testLora},
-			{Name: "train", Test: func(t *testing.T) { r.TestTraining(t, fastTolerance) }, Essential: true, Long: true},
+			{Name: "train", Test: func(t *testing.T) { r.TestTraining(t, fastTolerance) }},
 			{Name: "distill", Test: func(t *testing.T) { r.TestDistill(t, fastTolerance, r.open) }},
 			{Name: "every key", Test: func(t *testing.T) {
 				r.Covered(t, "text.gemma.", "vae.", "in.") // the packages sanabase, text and autoencoder, and inputs

@@ -10,6 +10,6 @@ import (
 func TestGolden(t *testing.T) {
 	vlmtest.Golden(t, vlmtest.Model{
 		Name: name, Open: open,
-		Unused: 1,
+		Unused: 1, Generates: true,
 	})
 }
