@@ -62,6 +62,10 @@ func loadXLA(path string, c choice, o Options) (b compute.Backend, detail string
 	if err == nil {
 		err = probe(b)
 	}
+	if err == nil && o.PlainAttention {
+		// Package nn asks for it; the map is this backend's own.
+		b.Capabilities().Operations[compute.OpTypeFusedScaledDotProductAttention] = false
+	}
 	if err != nil {
 		return nil, "", fmt.Errorf("%w: %s: %w", ErrUnavailable, path, err)
 	}

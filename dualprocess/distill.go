@@ -78,7 +78,7 @@ type distiller struct {
 
 	draws    draws
 	state    state
-	anchor   []*tensors.Tensor // parameters of the moving reference; nil without one
+	anchor   *tensors.Tensor   // the moving reference as a vector; nil without one
 	rater    rater             // of the judge; nil without one
 	before   *Evidence         // of the base model; nil until a guard wants to know
 	zeroSums []*tensors.Tensor // that accumulation starts from; nil without
@@ -95,7 +95,7 @@ type distiller struct {
 
 // adapted is the adapter as it is now, at its weight in training.
 func (d *distiller) adapted() *adapted {
-	return &adapted{d.state.params, d.Weight}
+	return &adapted{d.state.vector, d.Weight}
 }
 
 // train makes the updates that are left.
@@ -150,7 +150,7 @@ func (d *distiller) trained(err error) (*lora.Adapter, error) {
 
 // snapshot copies the adapter as it is now to the host.
 func (d *distiller) snapshot() (*lora.Adapter, error) {
-	a, err := d.adapter.WithParams(d.state.params)
+	a, err := d.adapter.WithVector(d.state.vector)
 	if err != nil {
 		return nil, fmt.Errorf("bring the adapter to the host: %w", err)
 	}
@@ -224,7 +224,7 @@ func (d *distiller) close() {
 		return
 	}
 	d.state.release()
-	graphs.Release(d.anchor...)
+	graphs.Release(d.anchor)
 	graphs.Release(d.zeroSums...)
 	d.conditions.release()
 	d.exam.release()

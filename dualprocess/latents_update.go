@@ -53,9 +53,8 @@ func newLatentState(initial *tensors.Tensor) (*latentState[*tensors.Tensor], err
 	for k := range losses {
 		losses[k] = math.MaxFloat32
 	}
-	zero := zeros([]*tensors.Tensor{initial, initial})
 	lowest := tensors.FromFlatDataAndDimensions(losses, len(losses))
-	return &latentState[*tensors.Tensor]{latents, zero[0], zero[1], best, lowest}, nil
+	return &latentState[*tensors.Tensor]{latents, zeros(initial), zeros(initial), best, lowest}, nil
 }
 
 // inputs lists what the graph of update n, counted from 0, reads.

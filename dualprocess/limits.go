@@ -49,9 +49,6 @@ func checkRank(cfg lora.Config, layers []lora.Layer, rt *backends.Runtime) error
 	if err != nil {
 		return invalidBecause("Adapter", err)
 	}
-	numbers := 0.
-	for _, p := range smallest.Params() {
-		numbers += float64(p.Size())
-	}
+	numbers := float64(smallest.Size())
 	return checkRoom("Adapter.Rank", rt, float*copies*numbers*float64(rank), fmt.Sprintf("adapter and moments of rank %d", rank))
 }

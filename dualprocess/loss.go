@@ -25,7 +25,7 @@ func (d *distiller) inputs(b microBatch) []any {
 // lossNodes are inputs in the graph.
 type lossNodes struct {
 	delta     *lora.Delta
-	params    []*Node // of the adapter
+	params    params // of the adapter
 	learning  pictureNodes
 	preserved pictureNodes // empty if there are none
 	questions examNodes
@@ -65,8 +65,8 @@ func (d *distiller) gradientForm() *form {
 }
 
 // gradients builds one micro-batch: latents → picture → overlay → loss → gradient.
-// It returns the gradient of every parameter of the adapter and the metrics.
-func (d *distiller) gradients(in *cursor) (params, grads []*Node, values *Node) {
+// It returns the adapter's numbers, their gradient and the metrics.
+func (d *distiller) gradients(in *cursor) (vector, gradient, values *Node) {
 	n := d.take(in)
 	x := n.learning
 	way := &rollout{generator: d.Generator, delta: n.delta, toTheEnd: d.toTheEnd(), recompute: d.Unroll > 0}
@@ -91,7 +91,7 @@ func (d *distiller) gradients(in *cursor) (params, grads []*Node, values *Node) 
 		m.anchored = d.distance(way.seen, n.anchor, x.cond)
 		m.total = Add(m.total, Mul(m.anchored, n.anchorWeight))
 	}
-	return n.params, Gradient(m.total, n.params...), m.inPlace()
+	return n.params.vector, n.params.gradient(m.total), m.inPlace()
 }
 
 // distance is the mean squared distance of predictions from those of a reference, nil

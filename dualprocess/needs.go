@@ -121,15 +121,15 @@ func (p *planner) plan(ctx context.Context) (err error) {
 	if err = freeEncoders(p.Generator, p.Verifier, p.Judge.Verifier); err != nil {
 		return err
 	}
-	params := p.adapter.Params()
-	p.state = state{params: params, m: params, v: params}
+	vector := p.adapter.Vector()
+	p.state = state{vector: vector, m: vector, v: vector}
 	if p.Anchor.Weight > 0 {
-		p.anchor = params
+		p.anchor = vector
 	}
 	if p.Accumulate > 1 {
-		p.zeroSums = append(slices.Clone(params), tensors.FromShape(p.metrics.shape()))
+		p.zeroSums = []*tensors.Tensor{vector, tensors.FromShape(p.metrics.shape())}
 	}
-	p.needs.Adapter = bytesOf(params)
+	p.needs.Adapter = vector.Shape().ByteSize()
 	p.needs.Moments = 2 * p.needs.Adapter
 	return p.measure(ctx)
 }

@@ -162,7 +162,7 @@ func (p *painter) mixed(works []work) (*denoiser, group) {
 		if w.adapter == nil {
 			w.adapter, w.weight = some, 0
 		}
-		m.params = append(m.params, w.adapter.params)
+		m.vectors = append(m.vectors, w.adapter.vector)
 		m.scales = append(m.scales, w.adapter.Scales(w.weight))
 	}
 	return d, m
@@ -196,15 +196,10 @@ func (p *painter) traceMixed(a *lora.Adapter, batch int) error {
 				in.nodes = append(in.nodes, Parameter(graph, fmt.Sprint("in", len(in.nodes)), shape))
 			}
 		}
-		params := a.Params()
-		for range batch {
-			for _, t := range params {
-				add(t.Shape())
-			}
-		}
+		add(slices.Repeat([]shapes.Shape{shapes.Make(dtypes.Float32, a.Size())}, batch)...)
 		latents := p.plan.latents.Clone()
 		latents.Dimensions[0] = batch
-		add(shapes.Make(dtypes.Float32, batch, len(params)/2))
+		add(shapes.Make(dtypes.Float32, batch, len(a.Layers())))
 		add(slices.Repeat([]shapes.Shape{latents}, stateSize(p.generator))...)
 		add(shapes.Make(dtypes.Int32))
 		add(slices.Repeat(p.conditions, batch)...)

@@ -25,10 +25,10 @@ func (d *distiller) prepare(ctx context.Context) error {
 	}
 	d.state = newState(d.adapter)
 	if d.Anchor.Weight > 0 {
-		d.anchor = d.adapter.Params()
+		d.anchor = d.adapter.Vector()
 	}
 	if d.Accumulate > 1 {
-		d.zeroSums = append(zeros(d.state.params), tensors.FromShape(d.metrics.shape()))
+		d.zeroSums = []*tensors.Tensor{zeros(d.state.vector), tensors.FromShape(d.metrics.shape())}
 	}
 	if err = d.checkMemory(ctx, &plan); err != nil {
 		return err

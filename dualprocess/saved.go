@@ -18,20 +18,20 @@ import (
 var errTorn = errors.New("damaged")
 
 // savedFormat is the version of the files, in their header.
-const savedFormat = "dualprocess-checkpoint-1"
+const savedFormat = "dualprocess-checkpoint-2"
 
-// savedGroups are the names of the tensors' groups, in the order of the digest: the
-// adapter, both moments, and, if any, the adapter of the best validation and the anchor.
-var savedGroups = []string{"params", "m", "v", "best", "anchor"}
+// savedNames are the names of the tensors, in the order of the digest: the adapter's
+// vector, both moments, and, if any, the vectors of the best validation and the anchor.
+var savedNames = []string{"vector", "m", "v", "best", "anchor"}
 
 // saved is all that a training needs to go on: a safetensors file whose header has
 // the numbers that are no tensors.
 type saved struct {
 	identity identity
 	progress progress
-	adapter  *lora.Adapter                // as it is; nil in one that was read
-	tensors  []safetensors.Tensor         // to be written
-	groups   map[string][]*tensors.Tensor // that were read, by savedGroups
+	adapter  *lora.Adapter              // as it is; nil in one that was read
+	tensors  []safetensors.Tensor       // to be written
+	vectors  map[string]*tensors.Tensor // that were read, by savedNames
 }
 
 // progress is where a training is, but for its tensors.
@@ -59,23 +59,23 @@ func (d *distiller) save() (s *saved, err error) {
 		Made: d.made, Judged: d.judged, Finished: d.finished, Taken: d.state.taken, Skipped: d.skipped, SkippedInRow: d.skippedInRow,
 		Draws: d.place, Recent: d.stop.recent, Seconds: time.Since(d.clock.began).Seconds(),
 	}
-	groups := map[string][]*tensors.Tensor{"params": d.state.params, "m": d.state.m, "v": d.state.v}
+	vectors := map[string]*tensors.Tensor{"vector": d.state.vector, "m": d.state.m, "v": d.state.v, "anchor": d.anchor}
 	if d.stop.best != nil {
 		if p := d.stop.bestP; !math.IsNaN(p) {
 			s.progress.BestP = &p
 		}
 		s.progress.Hacked = d.stop.hacked
-		groups["best"] = d.stop.best.Params()
+		vectors["best"] = d.stop.best.Vector()
 	}
-	groups["anchor"] = d.anchor
-	for _, group := range savedGroups {
-		for k, t := range groups[group] {
-			made, err := safetensors.FromTensor(fmt.Sprintf("%s.%d", group, k), t)
-			if err != nil {
-				return nil, err
-			}
-			s.tensors = append(s.tensors, made)
+	for _, name := range savedNames {
+		if vectors[name] == nil {
+			continue
 		}
+		made, err := safetensors.FromTensor(name, vectors[name])
+		if err != nil {
+			return nil, err
+		}
+		s.tensors = append(s.tensors, made)
 	}
 	s.adapter, err = d.snapshot()
 	return s, err
@@ -157,7 +157,7 @@ func readSaved(path string) (*saved, error) {
 	if got := header["format"]; got != savedFormat {
 		return nil, fmt.Errorf("%w: its format is %q, want %q", ErrCheckpoint, got, savedFormat)
 	}
-	s := &saved{groups: map[string][]*tensors.Tensor{}}
+	s := &saved{vectors: map[string]*tensors.Tensor{}}
 	for _, part := range []struct {
 		key string
 		to  any
@@ -169,30 +169,23 @@ func readSaved(path string) (*saved, error) {
 	return s, s.readTensors(f, header)
 }
 
-// readTensors reads the groups, in which tensors are counted from 0, and compares
-// the digest of everything.
+// readTensors reads the vectors, and compares the digest of everything.
 func (s *saved) readTensors(f *safetensors.File, header map[string]string) error {
-	sum, count := newSavedDigest(header), 0
-	for _, group := range savedGroups {
-		for k := 0; ; k++ {
-			name := fmt.Sprintf("%s.%d", group, k)
-			if _, ok := f.Info(name); !ok {
-				break
-			}
-			data, err := f.Bytes(name)
-			if err != nil {
-				return fmt.Errorf("%w: %w", errTorn, err)
-			}
-			t, err := f.Tensor(name)
-			if err != nil {
-				return fmt.Errorf("%w: %w", errTorn, err)
-			}
-			sum.savedTensor(name, data)
-			s.groups[group] = append(s.groups[group], t)
-			count++
+	sum := newSavedDigest(header)
+	for _, name := range savedNames {
+		if _, ok := f.Info(name); !ok {
+			continue
 		}
+		data, err := f.Bytes(name)
+		if err != nil {
+			return fmt.Errorf("%w: %w", errTorn, err)
+		}
+		if s.vectors[name], err = f.Tensor(name); err != nil {
+			return fmt.Errorf("%w: %w", errTorn, err)
+		}
+		sum.savedTensor(name, data)
 	}
-	if header["sha256"] != sum.String() || count != len(f.Tensors()) {
+	if header["sha256"] != sum.String() || len(s.vectors) != len(f.Tensors()) {
 		return fmt.Errorf("%w: its contents are not those that were written", errTorn)
 	}
 	return nil
@@ -203,24 +196,24 @@ func (d *distiller) restore(s *saved) error {
 	if err := d.identity.differs(s.identity); err != nil {
 		return err
 	}
-	for _, group := range savedGroups {
-		if s.groups[group] == nil && (group == "best" || group == "anchor" && d.anchor == nil) {
+	for _, name := range savedNames {
+		if s.vectors[name] == nil && (name == "best" || name == "anchor" && d.anchor == nil) {
 			continue
 		}
-		a, err := d.adapter.WithParams(s.groups[group]) // checks shapes and numbers
+		a, err := d.adapter.WithVector(s.vectors[name]) // checks shapes and numbers
 		if err != nil {
-			return fmt.Errorf("%w: %s: %w", ErrCheckpoint, group, err)
+			return fmt.Errorf("%w: %s: %w", ErrCheckpoint, name, err)
 		}
-		if group == "best" {
+		if name == "best" {
 			d.stop.best = a
 		}
 	}
-	d.anchor = s.groups["anchor"]
+	d.anchor = s.vectors["anchor"]
 	if err := d.draws.goTo(s.progress.Draws); err != nil {
 		return fmt.Errorf("%w: %w", ErrCheckpoint, err)
 	}
 	p := s.progress
-	d.state = state{params: s.groups["params"], m: s.groups["m"], v: s.groups["v"], taken: p.Taken}
+	d.state = state{vector: s.vectors["vector"], m: s.vectors["m"], v: s.vectors["v"], taken: p.Taken}
 	d.made, d.kept, d.judged, d.finished, d.skipped, d.skippedInRow = p.Made, p.Made, p.Judged, p.Finished, p.Skipped, p.SkippedInRow
 	d.place, d.stop.recent = p.Draws, p.Recent
 	d.stop.bestP, d.stop.hacked = math.NaN(), p.Hacked

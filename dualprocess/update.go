@@ -15,41 +15,35 @@ import (
 // state is all that training changes, on the device: an adapter's numbers and
 // AdamW's moments.
 type state struct {
-	params, m, v []*tensors.Tensor
-	taken        int // updates that were not skipped
+	vector, m, v *tensors.Tensor // [Size] each
+	taken        int             // updates that were not skipped
 }
 
-// inputs lists what an update wants besides the parameters, which come with the
-// gradients: moments, number of the update, learning rate.
+// inputs lists what an update wants besides the vector, which comes with the
+// gradient: moments, number of the update, learning rate.
 func (s *state) inputs(rate float64) []any {
 	return []any{s.m, s.v, float32(s.taken + 1), float32(rate)}
 }
 
 // stateNodes are inputs in the graph.
 type stateNodes struct {
-	m, v         []*Node
+	m, v         *Node
 	number, rate *Node // scalars
 }
 
-// takeState reads inputs for so many parameters.
-func takeState(in *cursor, params int) stateNodes {
-	return stateNodes{in.take(params), in.take(params), in.one(), in.one()}
+// takeState reads inputs.
+func takeState(in *cursor) stateNodes {
+	return stateNodes{in.one(), in.one(), in.one(), in.one()}
 }
 
 // newState starts an adapter with moments of zero.
 func newState(a *lora.Adapter) state {
-	params := a.Params()
-	return state{params: params, m: zeros(params), v: zeros(params)}
+	vector := a.Vector()
+	return state{vector: vector, m: zeros(vector), v: zeros(vector)}
 }
 
-// zeros returns tensors of zeros with the shapes of values.
-func zeros(values []*tensors.Tensor) []*tensors.Tensor {
-	out := make([]*tensors.Tensor, len(values))
-	for k, x := range values {
-		out[k] = tensors.FromShape(x.Shape())
-	}
-	return out
-}
+// zeros returns a tensor of zeros with the shape of another.
+func zeros(like *tensors.Tensor) *tensors.Tensor { return tensors.FromShape(like.Shape()) }
 
 // descend makes one update from as many micro-batches as the task asks for, takes
 // it into the state, and returns its metrics.
@@ -67,11 +61,11 @@ func (d *distiller) descend(ctx context.Context, step, keptStep int, rate float6
 		return nil, err
 	}
 	defer graphs.Release(sums...)
-	return d.apply(d.programs.finish.Run(ctx, d.state.params, sums, d.state.inputs(rate)))
+	return d.apply(d.programs.finish.Run(ctx, d.state.vector, sums, d.state.inputs(rate)))
 }
 
-// accumulated runs the micro-batches and returns the mean gradients and, behind
-// them, the mean metrics.
+// accumulated runs the micro-batches and returns the mean gradient and, behind it,
+// the mean metrics.
 func (d *distiller) accumulated(ctx context.Context, step, keptStep int) ([]*tensors.Tensor, error) {
 	sums := d.zeroSums
 	for k := range d.Accumulate {
@@ -107,9 +101,8 @@ func (d *distiller) apply(out []*tensors.Tensor, err error) ([]float32, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := len(results) / 3
 	d.state.release()
-	d.state.params, d.state.m, d.state.v = results[:n:n], results[n:2*n:2*n], results[2*n:]
+	d.state.vector, d.state.m, d.state.v = results[0], results[1], results[2]
 	return values, nil
 }
 
@@ -122,64 +115,45 @@ func (d *distiller) moveAnchor() error {
 	if err != nil {
 		return err
 	}
-	graphs.Release(d.anchor...)
-	d.anchor = now.Params()
+	graphs.Release(d.anchor)
+	d.anchor = now.Vector()
 	return nil
 }
 
 // fused is the graph of a whole update of a single micro-batch.
 func (d *distiller) fused(in *cursor) []*Node {
-	params, grads, values := d.gradients(in)
-	return d.optimize(in, params, grads, values)
+	vector, gradient, values := d.gradients(in)
+	return d.optimize(in, vector, gradient, values)
 }
 
 // accumulate is the graph of one of several micro-batches: the running sums of
-// gradients and metrics in, with this batch's share of the mean added out.
+// gradient and metrics in, with this batch's share of the mean added out.
 func (d *distiller) accumulate(in *cursor) []*Node {
-	sums := in.take(paramCount(d.adapter) + 1)
-	_, grads, values := d.gradients(in)
+	sums := in.take(2)
+	_, gradient, values := d.gradients(in)
 	share := 1 / float64(d.Accumulate)
-	out := make([]*Node, len(sums))
-	for k, x := range append(grads, values) {
-		out[k] = Add(sums[k], MulScalar(x, share))
-	}
-	return out
+	return []*Node{Add(sums[0], MulScalar(gradient, share)), Add(sums[1], MulScalar(values, share))}
 }
 
 // finish is the graph of the update after several micro-batches.
 func (d *distiller) finish(in *cursor) []*Node {
-	n := paramCount(d.adapter)
-	params, grads, values := in.take(n), in.take(n), in.one()
-	return d.optimize(in, params, grads, values)
+	return d.optimize(in, in.one(), in.one(), in.one())
 }
 
 // optimize clips the gradient and takes the optimiser's step, unless anything is
 // not finite: then everything stays as it was. It reads the state's inputs and
-// returns parameters, both moments, and the finished metrics.
-func (d *distiller) optimize(in *cursor, params, grads []*Node, values *Node) []*Node {
-	s := takeState(in, len(params))
-	clipped, norm := optim.ClipGlobalNorm(grads, d.Clip)
-	newParams, newM, newV := d.optimizer.Update(params, clipped, s.m, s.v, s.number, s.rate)
+// returns the vector, both moments, and the finished metrics.
+func (d *distiller) optimize(in *cursor, vector, gradient, values *Node) []*Node {
+	s, one := takeState(in), func(x *Node) []*Node { return []*Node{x} }
+	clipped, norm := optim.ClipGlobalNorm(one(gradient), d.Clip)
+	next, m, v := d.optimizer.Update(one(vector), clipped, one(s.m), one(s.v), s.number, s.rate)
 
-	bad := Add(notFinite(append(newParams, norm)...), d.metrics.faults(values))
+	bad := Add(notFinite(next[0], norm), d.metrics.faults(values))
 	good := Equal(bad, ScalarZero(bad.Graph(), bad.DType()))
-	out := keepUnless(good, newParams, params)
-	out = append(out, keepUnless(good, newM, s.m)...)
-	out = append(out, keepUnless(good, newV, s.v)...)
-	return append(out, d.metrics.finished(values, norm, ConvertDType(good, dtypes.Float32)))
-}
-
-// keepUnless returns the new values where good holds, and the old ones otherwise.
-func keepUnless(good *Node, values, old []*Node) []*Node {
-	kept := make([]*Node, len(values))
-	for k := range values {
-		kept[k] = Where(good, values[k], old[k])
+	return []*Node{
+		Where(good, next[0], vector), Where(good, m[0], s.m), Where(good, v[0], s.v),
+		d.metrics.finished(values, norm, ConvertDType(good, dtypes.Float32)),
 	}
-	return kept
 }
 
-func (s *state) release() {
-	graphs.Release(s.params...)
-	graphs.Release(s.m...)
-	graphs.Release(s.v...)
-}
+func (s *state) release() { graphs.Release(s.vector, s.m, s.v) }

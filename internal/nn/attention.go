@@ -17,6 +17,9 @@ func Attention(q, k, v, bias *Node) *Node {
 // ScaledAttention is Attention with another factor in place of 1/√D.
 func ScaledAttention(q, k, v, bias *Node, scale float64) *Node {
 	d := q.Shape().Dimensions
+	if bias == nil && fusable(q, k, v) {
+		return fusedAttention(q, k, v, scale)
+	}
 	q, k, v = byHead(MulScalar(q, scale)), byHead(k), byHead(v) // [B, N, S, D], [B, N, T, D]
 	scores := ConvertDType(Einsum("bnsd,bntd->bnst", q, k), dtypes.Float32)
 	if bias != nil {

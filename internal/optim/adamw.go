@@ -126,7 +126,7 @@ func ClipGlobalNorm(grads []*Node, limit float64) (clipped []*Node, norm *Node) 
 func GlobalNorm(values []*Node) *Node {
 	var sum *Node
 	for _, x := range values {
-		part := ReduceAllSum(Square(ConvertDType(x, dtypes.Float32)))
+		part := sumOfSquares(ConvertDType(x, dtypes.Float32))
 		if sum == nil {
 			sum = part
 		} else {
@@ -134,4 +134,21 @@ func GlobalNorm(values []*Node) *Node {
 		}
 	}
 	return Sqrt(sum)
+}
+
+// sumOfSquares adds up in two stages where there are many values: one accumulator for
+// millions of them would lose digits on a backend that adds one after the other.
+func sumOfSquares(x *Node) *Node {
+	const row = 1024
+	x = Square(Reshape(x, -1))
+	size := x.Shape().Dim(0)
+	rest := size % row
+	if size < 2*row {
+		return ReduceAllSum(x)
+	}
+	sum := ReduceAllSum(ReduceSum(Reshape(Slice(x, AxisRange(0, size-rest)), -1, row), 1))
+	if rest > 0 {
+		sum = Add(sum, ReduceAllSum(Slice(x, AxisRange(size-rest))))
+	}
+	return sum
 }

@@ -16,6 +16,33 @@ func (m *missing) Error() string { return fmt.Sprintf("%s %q, want %v", ErrMissi
 
 func (m *missing) Unwrap() error { return ErrMissing }
 
+// Lack says what a file lacks of a model. It wraps ErrMissing.
+type Lack struct {
+	File    string
+	Tensors []Tensor // in the order in which the model asked for them
+	instead string   // what the file has in their place, for people
+}
+
+// Tensor is a parameter's name and shape.
+type Tensor struct {
+	Name string
+	Dims []int
+}
+
+func (l *Lack) Error() string {
+	first := l.Tensors[0]
+	if len(l.Tensors) == 1 {
+		return fmt.Sprintf("weights: %s: %s %q, want %v%s", l.File, ErrMissing, first.Name, first.Dims, l.instead)
+	}
+	names := make([]string, len(l.Tensors))
+	for i, t := range l.Tensors {
+		names[i] = t.Name
+	}
+	return fmt.Sprintf("weights: %s: %s: %d, %s%s", l.File, ErrMissing, len(names), some(names), l.instead)
+}
+
+func (l *Lack) Unwrap() error { return ErrMissing }
+
 // summed is what went wrong at a cursor: what is missing in one error, and all else.
 func (c *Checkpoint) summed(errs []error) error {
 	var rest []error
@@ -27,16 +54,14 @@ func (c *Checkpoint) summed(errs []error) error {
 			rest = append(rest, err)
 		}
 	}
-	if len(lacks) == 1 {
-		rest = append(rest, fmt.Errorf("weights: %s: %w%s", c.file.Name(), lacks[0], c.instead(lacks)))
-	} else if len(lacks) > 1 {
-		names := make([]string, len(lacks))
-		for i, m := range lacks {
-			names[i] = m.name
-		}
-		rest = append(rest, fmt.Errorf("weights: %s: %w: %d, %s%s", c.file.Name(), ErrMissing, len(lacks), some(names), c.instead(lacks)))
+	if len(lacks) == 0 {
+		return errors.Join(rest...)
 	}
-	return errors.Join(rest...)
+	lack := &Lack{File: c.file.Name(), instead: c.instead(lacks)}
+	for _, m := range lacks {
+		lack.Tensors = append(lack.Tensors, Tensor{m.name, m.dims})
+	}
+	return errors.Join(append(rest, lack)...)
 }
 
 // instead says which of the names that are missing the file has with another prefix.
