@@ -73,9 +73,18 @@ func pocketModels() []closable {
 	}
 }
 
-// folderModels are the tiny ones of every family, by the fixtures of the tests.
+// folderModels are tiny ones of every class, by the fixtures of the tests.
 func folderModels(t *testing.T) (all []closable) {
+	seen := map[string]bool{}
+	known := func(f *golden.Fixture, folder string) bool {
+		class := f.Class(t, folder)
+		defer func() { seen[class] = true }()
+		return seen[class]
+	}
 	for _, f := range golden.Fixtures(t, golden.Generator) {
+		if known(f, "model") {
+			continue
+		}
 		all = append(all, closable{f.Name, func(ctx context.Context, rt *backends.Runtime) (io.Closer, error) {
 			return generator.Open(ctx, rt, f.Path("model"), generator.Options{Height: 64, Width: 64})
 		}})
@@ -83,6 +92,9 @@ func folderModels(t *testing.T) (all []closable) {
 	for _, f := range golden.Fixtures(t, golden.Verifier) {
 		var about struct{ Model string }
 		f.Decode(t, &about)
+		if known(f, about.Model) {
+			continue
+		}
 		all = append(all, closable{f.Name, func(ctx context.Context, rt *backends.Runtime) (io.Closer, error) {
 			return verifier.Open(ctx, rt, f.Path(about.Model), verifier.Options{})
 		}})

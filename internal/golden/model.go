@@ -1,10 +1,12 @@
 package golden
 
 import (
+	"encoding/json"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/fstest"
 
@@ -25,6 +27,25 @@ func (f *Fixture) Model(t testing.TB, folder string) fstest.MapFS {
 		return err
 	}))
 	return files
+}
+
+// Class is the class that the model's folder names: of a pipeline or of a model.
+func (f *Fixture) Class(t testing.TB, folder string) string {
+	t.Helper()
+	for _, name := range []string{"model_index.json", "config.json"} {
+		data, err := os.ReadFile(filepath.Join(f.Path(folder), name))
+		if err != nil {
+			continue
+		}
+		var about struct {
+			Class         string   `json:"_class_name"`
+			Architectures []string `json:"architectures"`
+		}
+		require.NoError(t, json.Unmarshal(data, &about))
+		return about.Class + strings.Join(about.Architectures, ",")
+	}
+	require.Fail(t, "no configuration", f.Path(folder))
+	return ""
 }
 
 // Changed is Model with the files of testdata/changed/name laid over it: what people
