@@ -55,13 +55,16 @@ func loadXLA(path string, c choice, o Options) (b compute.Backend, detail string
 	if !o.PlainMalloc && strings.HasPrefix(pluginName(path), "cpu") {
 		keepMemory()
 	}
-	// A file that is no library makes go-xla panic.
-	if panicked := Try(func() { b, err = xla.New(clear + "," + xlaOptions(path, c, o)) }); panicked != nil {
-		err = panicked
-	}
-	if err == nil {
-		err = probe(b)
-	}
+	err = withFlags(path, func() (err error) {
+		// A file that is no library makes go-xla panic.
+		if panicked := Try(func() { b, err = xla.New(clear + "," + xlaOptions(path, c, o)) }); panicked != nil {
+			err = panicked
+		}
+		if err == nil {
+			err = probe(b)
+		}
+		return err
+	})
 	if err == nil && o.PlainAttention {
 		// Package nn asks for it; the map is this backend's own.
 		b.Capabilities().Operations[compute.OpTypeFusedScaledDotProductAttention] = false

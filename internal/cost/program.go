@@ -33,13 +33,18 @@ type op struct {
 func newProgram(outputs []*Node) *program {
 	p := &program{}
 	made, converted := map[*Node]*op{}, map[conversion]*op{}
+	apart := map[*Node]*Node{} // the barrier behind which the numbers are used
 	for _, x := range reached(outputs) {
 		if of, same := sameNumbers(x); same {
-			made[x] = made[of]
+			made[x], apart[x] = made[of], apart[of]
+			if x.Type() == NodeTypeSchedulingBarrier {
+				apart[x] = x
+			}
 			continue
 		}
 		if x.Type() == NodeTypeConvertDType {
-			as := conversion{made[x.Inputs()[0]], x.DType()}
+			in := x.Inputs()[0]
+			as := conversion{made[in], x.DType(), apart[in]}
 			if converted[as] == nil {
 				converted[as] = p.add(x, made)
 			}
@@ -55,10 +60,11 @@ func newProgram(outputs []*Node) *program {
 }
 
 // conversion of the numbers of an operation. Layers that run twice convert their weights
-// twice in the graph, and once in the program.
+// twice in the graph, and once in the program, unless a barrier has them wait.
 type conversion struct {
-	of *op
-	to dtypes.DType
+	of     *op
+	to     dtypes.DType
+	behind *Node
 }
 
 // add adds a node's operation.

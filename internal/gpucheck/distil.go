@@ -6,14 +6,18 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/generator/flux"
+	"github.com/dualprocess/dualprocess-go/generator/sana"
+	"github.com/dualprocess/dualprocess-go/generator/sd"
 	"github.com/dualprocess/dualprocess-go/internal/lifesize"
 	"github.com/dualprocess/dualprocess-go/overlay"
 	"github.com/dualprocess/dualprocess-go/verifier/qwen25vl"
+	"github.com/dualprocess/dualprocess-go/verifier/smolvlm2"
 )
 
 // variant is a way to distil.
@@ -104,16 +108,16 @@ func (s settings) plan(ctx context.Context, rt *backends.Runtime, v variant, run
 
 // task opens the models and says what to distil.
 func (s settings) task(ctx context.Context, rt *backends.Runtime, v variant) (t dualprocess.Task, err error) {
-	g, err := open(ctx, rt, s, s.generator, flux.OpenFS, flux.Options{Height: s.side, Width: s.side, TextTokens: s.tokens})
+	g, err := s.openGenerator(ctx, rt)
 	if err != nil {
 		return t, err
 	}
-	q, err := open(ctx, rt, s, s.verifier, qwen25vl.OpenFS, qwen25vl.Options{})
+	verifier, err := s.openVerifier(ctx, rt)
 	if err != nil {
 		return t, err
 	}
 	t = dualprocess.Task{
-		Runtime: rt, Generator: g, Verifier: q, Prompts: []string{"a photo of a wheat field"}, Updates: s.updates + 1,
+		Runtime: rt, Generator: g, Verifier: verifier, Prompts: []string{"a photo of a wheat field"}, Updates: s.updates + 1,
 	}
 	for i := range v.questions {
 		t.Questions = append(t.Questions, dualprocess.Question{
@@ -122,6 +126,23 @@ func (s settings) task(ctx context.Context, rt *backends.Runtime, v variant) (t 
 		})
 	}
 	return t, nil
+}
+
+func (s settings) openGenerator(ctx context.Context, rt *backends.Runtime) (dualprocess.Generator, error) {
+	switch {
+	case strings.HasPrefix(s.generator, "stable-diffusion"):
+		return open(ctx, rt, s, s.generator, sd.OpenFS, sd.Options{Height: s.side, Width: s.side})
+	case strings.HasPrefix(s.generator, "Sana"):
+		return open(ctx, rt, s, s.generator, sana.OpenFS, sana.Options{Height: s.side, Width: s.side})
+	}
+	return open(ctx, rt, s, s.generator, flux.OpenFS, flux.Options{Height: s.side, Width: s.side, TextTokens: s.tokens})
+}
+
+func (s settings) openVerifier(ctx context.Context, rt *backends.Runtime) (dualprocess.Verifier, error) {
+	if strings.HasPrefix(s.verifier, "SmolVLM2") {
+		return open(ctx, rt, s, s.verifier, smolvlm2.OpenFS, smolvlm2.Options{})
+	}
+	return open(ctx, rt, s, s.verifier, qwen25vl.OpenFS, qwen25vl.Options{})
 }
 
 // open opens a model of published sizes, whose weights are made up while they are read.

@@ -36,7 +36,7 @@ func NewConv2D(c weights.Cursor, in, out int, k Kernel, bias bool) *Conv2D {
 
 // Apply maps x [B, H, W, in] to [B, H', W', out].
 func (l *Conv2D) Apply(f Pass, x *Node) *Node {
-	y := l.Kernel.convolve(x, value(l.Weight, x))
+	y := f.weigh(l.Weight, x, func(weight *Node) *Node { return l.Kernel.convolve(x, weight) })
 	if l.Bias != nil {
 		y = Add(y, perChannel(l.Bias, y))
 	}

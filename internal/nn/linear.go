@@ -25,13 +25,15 @@ func NewLinear(c weights.Cursor, in, out int, bias bool) *Linear {
 
 // Apply maps x [..., in] to [..., out].
 func (l *Linear) Apply(f Pass, x *Node) *Node {
-	dot := Dot(x, value(l.Weight, x))
-	if x.DType().IsHalfPrecision() {
-		// The default, float32, makes the backward pass convert every frozen weight to
-		// float32. Tensor cores sum in float32 whatever is said here.
-		dot = dot.WithAccumulatorDType(x.DType())
-	}
-	y := dot.General([]int{x.Rank() - 1}, nil, []int{1}, nil)
+	y := f.weigh(l.Weight, x, func(weight *Node) *Node {
+		dot := Dot(x, weight)
+		if x.DType().IsHalfPrecision() {
+			// The default, float32, makes the backward pass convert every frozen weight to
+			// float32. Tensor cores sum in float32 whatever is said here.
+			dot = dot.WithAccumulatorDType(x.DType())
+		}
+		return dot.General([]int{x.Rank() - 1}, nil, []int{1}, nil)
+	})
 	if l.Bias != nil {
 		y = Add(y, perChannel(l.Bias, y))
 	}

@@ -1,6 +1,7 @@
 package nn
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"testing"
 
@@ -43,13 +44,12 @@ func TestLinearKeepsFrozenWeights(t *testing.T) {
 		var copies []string
 		x := random(rng, batch, in)
 		results := run(t, rt, func(nodes []*Node) []*Node {
-			// The weight comes in bfloat16, as from such a checkpoint.
 			x := ConvertDType(nodes[0], dtypes.BFloat16)
 			loss := ReduceAllSum(Square(ConvertDType(l.Apply(Pass{}, x), dtypes.Float32)))
 			before := len(x.Graph().Nodes())
 			gradient := Gradient(loss, x)[0]
 			for _, n := range x.Graph().Nodes()[before:] {
-				if n.DType() == dtypes.Float32 && n.Shape().Size() == in*out {
+				if n.DType() == dtypes.Float32 && n.Shape().Size() == in*out && n.Type() != NodeTypeSchedulingBarrier { // the weight itself
 					copies = append(copies, n.String())
 				}
 			}
@@ -72,5 +72,49 @@ func TestEmbedding(t *testing.T) {
 		table := flat(e.Weight.MustValue())
 		assert.Equal(t, dtypes.Float32, out.DType())
 		assert.Equal(t, append(append([]float32{}, table[6:8]...), table[:2]...), flat(out))
+	})
+}
+
+// TestConvertedWeightsAreMadeAgain: a weight in another dtype than the input's is converted
+// for the way forth, and again for the way back, so that no copy waits in between; a block
+// that is recomputed sees to it itself.
+func TestConvertedWeightsAreMadeAgain(t *testing.T) {
+	onEach(t, func(t *testing.T, rt *backends.Runtime, c weights.Cursor, rng *rand.Rand) {
+		const batch, width, layers = 2, 4, 3
+		var stack []*Linear
+		for k := range layers {
+			stack = append(stack, NewLinear(c.In(fmt.Sprint("layer", k)), width, width, Bias))
+		}
+		require.NoError(t, c.Err())
+		for _, recompute := range []bool{false, true} {
+			x := random(rng, batch, width)
+			converted := map[string]int{}
+			results := run(t, rt, func(nodes []*Node) []*Node {
+				through := func(x *Node) *Node {
+					for _, l := range stack {
+						f := Pass{Checkpoint: recompute}
+						h := f.Enter(x)
+						x = f.Leave(Add(h, Tanh(l.Apply(f, h))))
+					}
+					return x
+				}
+				half := ConvertDType(nodes[0], dtypes.BFloat16) // the weights are float32
+				loss := ReduceAllSum(ConvertDType(Square(through(half)), dtypes.Float32))
+				before := len(loss.Graph().Nodes())
+				got := Gradient(loss, nodes[0])[0]
+				for k, n := range loss.Graph().Nodes() {
+					if n.Type() == NodeTypeConvertDType && n.DType() == dtypes.BFloat16 && n.Shape().Size() == width*width {
+						converted[map[bool]string{true: "forth", false: "back"}[k < before]]++
+					}
+				}
+				plain := Gradient(ReduceAllSum(Square(through(nodes[0]))), nodes[0])[0]
+				return []*Node{got, plain}
+			}, x)
+			require.Equal(t, map[string]int{"forth": layers, "back": layers}, converted)
+			got, want := results[0].Value().([][]float32), results[1].Value().([][]float32)
+			for i := range want {
+				require.InDeltaSlice(t, want[i], got[i], 0.3)
+			}
+		}
 	})
 }

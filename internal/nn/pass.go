@@ -2,8 +2,10 @@ package nn
 
 import (
 	"fmt"
+	"slices"
 
 	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/dualprocess/dualprocess-go/lora"
 )
@@ -22,22 +24,44 @@ type Pass struct {
 
 	// Recorder collects the outputs of modules for tests; nil collects nothing.
 	Recorder *Recorder
+
+	inside bool // a block that is recomputed
 }
 
-// Enter marks an input of a block, whose activations are recomputed under Checkpoint.
-func (f Pass) Enter(x *Node) *Node {
+// Enter marks an input of a block, whose activations are recomputed under Checkpoint. The
+// block's own copy of the Pass, which it hands to its layers, then knows of it.
+func (f *Pass) Enter(x *Node) *Node {
 	if f.Checkpoint {
+		f.inside = true
 		return x.Checkpoint()
 	}
 	return x
 }
 
 // Leave marks an output of a block that was entered.
-func (f Pass) Leave(x *Node) *Node {
+func (f *Pass) Leave(x *Node) *Node {
 	if f.Checkpoint {
+		f.inside = false
 		return x.StopCheckpoint()
 	}
 	return x
+}
+
+// weigh computes a layer's output from its weight in the dtype of x. Where that is not
+// the weight's own, a copy is made when x is there, and again for the backward pass: else
+// the copies of all layers, twice as large as a checkpoint in bfloat16, would lie in memory
+// from one pass of the network to the next.
+func (f Pass) weigh(v *model.Variable, x *Node, apply func(weight *Node) *Node) *Node {
+	weight := v.NodeValue(x)
+	if weight.DType() == x.DType() {
+		return apply(weight)
+	}
+	there := Reshape(Slice(x, slices.Repeat([]SliceAxisSpec{AxisElem(0)}, x.Rank())...)) // one number
+	y := apply(StopGradient(ConvertDType(SchedulingBarrier(weight.Checkpoint(), there), x.DType())))
+	if f.inside {
+		return y // all of the block is made again
+	}
+	return y.StopCheckpoint()
 }
 
 // Record records the output of the module called name, and returns it.
