@@ -1,6 +1,7 @@
 package hub
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -69,10 +70,7 @@ func parseListing(data []byte) (*listing, error) {
 		e := entry{size: -1, blob: f.Blob}
 		size := f.Size
 		if f.LFS != nil {
-			e.sha256 = f.LFS.SHA256
-			if f.LFS.Size != nil {
-				size = f.LFS.Size
-			}
+			e.sha256, size = f.LFS.SHA256, cmp.Or(f.LFS.Size, f.Size)
 		}
 		if size != nil {
 			e.size = *size

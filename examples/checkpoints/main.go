@@ -122,11 +122,7 @@ func distil(ctx context.Context, run *show.Run, f models) error {
 
 	control := run.Control("control", task, show.Contrast())
 	if f.plan {
-		needs, err := dualprocess.Plan(ctx, control.Task)
-		if err == nil {
-			fmt.Print("\n", needs)
-		}
-		return err
+		return tell(ctx, control.Task)
 	}
 	adapter, err := control.Keep(dualprocess.Distill(ctx, control.Task))
 	if err != nil {
@@ -141,4 +137,13 @@ func distil(ctx context.Context, run *show.Run, f models) error {
 		return err
 	}
 	return control.Report(show.Group{Name: "unseen prompts and seeds", Ratings: ratings})
+}
+
+// tell says what a task takes.
+func tell(ctx context.Context, task dualprocess.Task) error {
+	needs, err := dualprocess.Plan(ctx, task)
+	if err == nil {
+		fmt.Print("\n", needs)
+	}
+	return err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -80,6 +81,7 @@ func (s settings) train(ctx context.Context, v variant, run *Run) error {
 		return err
 	}
 	run.Open = time.Since(began).Seconds()
+	debug.FreeOSMemory() // of the weights that were made up, which the models have copied
 	w := &watchers{run: run, rt: rt, began: began, since: time.Now()}
 	t.Status, t.Progress = w.status, w.progress
 	_, err = dualprocess.Distill(ctx, t)
@@ -128,21 +130,28 @@ func (s settings) task(ctx context.Context, rt *backends.Runtime, v variant) (t 
 	return t, nil
 }
 
+func (s settings) checkpointing() backends.Checkpointing {
+	if s.recompute {
+		return backends.CheckpointOn
+	}
+	return backends.CheckpointAuto
+}
+
 func (s settings) openGenerator(ctx context.Context, rt *backends.Runtime) (dualprocess.Generator, error) {
 	switch {
 	case strings.HasPrefix(s.generator, "stable-diffusion"):
-		return open(ctx, rt, s, s.generator, sd.OpenFS, sd.Options{Height: s.side, Width: s.side})
+		return open(ctx, rt, s, s.generator, sd.OpenFS, sd.Options{Height: s.side, Width: s.side, Checkpoint: s.checkpointing()})
 	case strings.HasPrefix(s.generator, "Sana"):
-		return open(ctx, rt, s, s.generator, sana.OpenFS, sana.Options{Height: s.side, Width: s.side})
+		return open(ctx, rt, s, s.generator, sana.OpenFS, sana.Options{Height: s.side, Width: s.side, Checkpoint: s.checkpointing()})
 	}
-	return open(ctx, rt, s, s.generator, flux.OpenFS, flux.Options{Height: s.side, Width: s.side, TextTokens: s.tokens})
+	return open(ctx, rt, s, s.generator, flux.OpenFS, flux.Options{Height: s.side, Width: s.side, TextTokens: s.tokens, Checkpoint: s.checkpointing()})
 }
 
 func (s settings) openVerifier(ctx context.Context, rt *backends.Runtime) (dualprocess.Verifier, error) {
 	if strings.HasPrefix(s.verifier, "SmolVLM2") {
-		return open(ctx, rt, s, s.verifier, smolvlm2.OpenFS, smolvlm2.Options{})
+		return open(ctx, rt, s, s.verifier, smolvlm2.OpenFS, smolvlm2.Options{Checkpoint: s.checkpointing()})
 	}
-	return open(ctx, rt, s, s.verifier, qwen25vl.OpenFS, qwen25vl.Options{})
+	return open(ctx, rt, s, s.verifier, qwen25vl.OpenFS, qwen25vl.Options{Checkpoint: s.checkpointing()})
 }
 
 // open opens a model of published sizes, whose weights are made up while they are read.

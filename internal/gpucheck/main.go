@@ -35,6 +35,7 @@ type settings struct {
 	side, tokens, updates         int
 	limit                         time.Duration
 	only                          string
+	recompute                     bool
 }
 
 func main() {
@@ -50,6 +51,7 @@ func main() {
 	flag.IntVar(&s.tokens, "tokens", 0, "of the generator's prompt; 0 = what suits it")
 	flag.IntVar(&s.updates, "updates", 20, "that are timed")
 	flag.DurationVar(&s.limit, "limit", 8*time.Minute, "after which nothing new is begun, and what runs is stopped")
+	flag.BoolVar(&s.recompute, "recompute", false, "activations in the backward pass (where they would take half of the memory unless given)")
 	flag.StringVar(&s.only, "only", "", "names of checks, separated by commas; all unless given")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

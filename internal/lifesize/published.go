@@ -24,8 +24,8 @@ type published struct {
 	open    func(context.Context, *backends.Runtime, fs.FS) error
 }
 
-// opening forgets what is opened.
-func opening[M, O any](open func(context.Context, *backends.Runtime, fs.FS, O) (M, error)) func(context.Context, *backends.Runtime, fs.FS) error {
+// Opening is Model.Open by OpenFS of a model's package, with the options that suit the model.
+func Opening[M, O any](open func(context.Context, *backends.Runtime, fs.FS, O) (M, error)) func(context.Context, *backends.Runtime, fs.FS) error {
 	return func(ctx context.Context, rt *backends.Runtime, folder fs.FS) error {
 		var o O
 		_, err := open(ctx, rt, folder, o)
@@ -70,23 +70,23 @@ func merged(all ...map[string]any) map[string]any {
 // models are the sizes in the models' repositories.
 func models() map[string]published {
 	return map[string]published{
-		"FLUX.1-schnell":         {"generator/flux_schnell/model", safetensors.BF16, fluxSizes(19, 38), opening(flux.OpenFS)},
-		"FLUX.1-schnell-shallow": {"generator/flux_schnell/model", safetensors.BF16, fluxSizes(2, 4), opening(flux.OpenFS)},
+		"FLUX.1-schnell":         {"generator/flux_schnell/model", safetensors.BF16, fluxSizes(19, 38), Opening(flux.OpenFS)},
+		"FLUX.1-schnell-shallow": {"generator/flux_schnell/model", safetensors.BF16, fluxSizes(2, 4), Opening(flux.OpenFS)},
 		"FLUX.1-schnell-thin": {"generator/flux_schnell/model", safetensors.BF16, map[string]any{
 			"transformer/config.json num_layers": 19, "transformer/config.json num_single_layers": 38,
-		}, opening(flux.OpenFS)},
-		"FLUX.1-schnell-tiny":   {"generator/flux_schnell/model", safetensors.BF16, nil, opening(flux.OpenFS)},
-		"stable-diffusion-v1-4": {"generator/sd14/model", safetensors.F32, sdSizes(), opening(sd.OpenFS)},
-		"Sana-1600M":            {"generator/sana/model", safetensors.BF16, sanaSizes(), opening(sana.OpenFS)},
-		"Qwen2.5-VL-7B":         {"verifier/qwen2_5_vl/model", safetensors.BF16, qwen7B(28, 32), opening(qwen25vl.OpenFS)},
-		"Qwen2.5-VL-7B-shallow": {"verifier/qwen2_5_vl/model", safetensors.BF16, qwen7B(4, 8), opening(qwen25vl.OpenFS)},
-		"Qwen2.5-VL-3B":         {"verifier/qwen2_5_vl/model", safetensors.BF16, qwen3B(), opening(qwen25vl.OpenFS)},
+		}, Opening(flux.OpenFS)},
+		"FLUX.1-schnell-tiny":   {"generator/flux_schnell/model", safetensors.BF16, nil, Opening(flux.OpenFS)},
+		"stable-diffusion-v1-4": {"generator/sd14/model", safetensors.F32, sdSizes(), Opening(sd.OpenFS)},
+		"Sana-1600M":            {"generator/sana/model", safetensors.BF16, sanaSizes(), Opening(sana.OpenFS)},
+		"Qwen2.5-VL-7B":         {"verifier/qwen2_5_vl/model", safetensors.BF16, qwen7B(28, 32), Opening(qwen25vl.OpenFS)},
+		"Qwen2.5-VL-7B-shallow": {"verifier/qwen2_5_vl/model", safetensors.BF16, qwen7B(4, 8), Opening(qwen25vl.OpenFS)},
+		"Qwen2.5-VL-3B":         {"verifier/qwen2_5_vl/model", safetensors.BF16, qwen3B(), Opening(qwen25vl.OpenFS)},
 		"Qwen2.5-VL-7B-thin": {"verifier/qwen2_5_vl/model", safetensors.BF16, map[string]any{
 			"config.json num_hidden_layers": 28, "config.json max_window_layers": 28, "config.json vision_config.depth": 32,
 			"config.json vision_config.fullatt_block_indexes": []int{7, 15, 23, 31},
-		}, opening(qwen25vl.OpenFS)},
-		"Qwen2.5-VL-tiny": {"verifier/qwen2_5_vl/model", safetensors.BF16, nil, opening(qwen25vl.OpenFS)},
-		"SmolVLM2-500M":   {"verifier/smolvlm2/model", safetensors.BF16, smolSizes(), opening(smolvlm2.OpenFS)},
+		}, Opening(qwen25vl.OpenFS)},
+		"Qwen2.5-VL-tiny": {"verifier/qwen2_5_vl/model", safetensors.BF16, nil, Opening(qwen25vl.OpenFS)},
+		"SmolVLM2-500M":   {"verifier/smolvlm2/model", safetensors.BF16, smolSizes(), Opening(smolvlm2.OpenFS)},
 	}
 }
 

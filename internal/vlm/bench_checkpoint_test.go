@@ -1,27 +1,22 @@
 package vlm_test
 
 import (
-	"bufio"
-	"encoding/binary"
-	"encoding/json"
+	"context"
+	"io/fs"
 	"maps"
-	"math"
-	"math/rand/v2"
-	"os"
-	"path/filepath"
-	"regexp"
-	"strconv"
-	"strings"
 	"testing"
 
-	"github.com/gomlx/compute/dtypes/bfloat16"
 	"github.com/stretchr/testify/require"
 
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/internal/lifesize"
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
-	"github.com/dualprocess/dualprocess-go/internal/weights"
-	"github.com/dualprocess/dualprocess-go/verifier"
+	"github.com/dualprocess/dualprocess-go/verifier/gemma3"
+	"github.com/dualprocess/dualprocess-go/verifier/idefics2"
+	"github.com/dualprocess/dualprocess-go/verifier/llava"
+	"github.com/dualprocess/dualprocess-go/verifier/pixtral"
+	"github.com/dualprocess/dualprocess-go/verifier/qwen25vl"
 )
 
 // benchSize is a checkpoint of random weights: that of a fixture with other sizes.
@@ -119,122 +114,17 @@ var (
 	}
 )
 
+// benchOpen opens the models by the names of their fixtures.
+var benchOpen = map[string]func(context.Context, *backends.Runtime, fs.FS) error{
+	"qwen2_5_vl": lifesize.Opening(qwen25vl.OpenFS), "idefics2": lifesize.Opening(idefics2.OpenFS), "llava": lifesize.Opening(llava.OpenFS),
+	"gemma3": lifesize.Opening(gemma3.OpenFS), "pixtral": lifesize.Opening(pixtral.OpenFS),
+}
+
 // write makes the checkpoint's folder, unless it is there already.
-func (s benchSize) write(b *testing.B, rt *backends.Runtime, folder string) {
-	const checkpoint = "model.safetensors"
-	if _, err := os.Stat(filepath.Join(folder, checkpoint)); err == nil {
-		return
-	}
-	files := vlmtest.Files(b, s.model)
-	for name, value := range s.changes {
-		file, path, _ := strings.Cut(name, " ")
-		vlmtest.Set(b, files, file, path, value)
-	}
-	for name := range files {
-		if strings.HasSuffix(name, ".safetensors") || strings.HasSuffix(name, ".safetensors.index.json") {
-			delete(files, name)
-		}
-	}
-	require.NoError(b, os.MkdirAll(folder, 0o755))
-	for name, file := range files {
-		require.NoError(b, os.WriteFile(filepath.Join(folder, name), file.Data, 0o600))
-	}
-	path := filepath.Join(folder, checkpoint)
-	require.NoError(b, safetensors.WriteFile(path, nil, nil))
-	_, err := verifier.Open(b.Context(), rt, folder, verifier.Options{})
-	require.ErrorIs(b, err, weights.ErrMissing)
-	writeNoise(b, missing(b, err), s.dtype, path)
-}
-
-// parameter is a tensor that a model asks for.
-type parameter struct {
-	name string
-	dims []int
-}
-
-// missing reads from the error of an empty checkpoint what the model asks for.
-func missing(b *testing.B, err error) (all []parameter) {
-	for _, found := range regexp.MustCompile(`missing tensor "([^"]+)", want \[([0-9 ]+)\]`).FindAllStringSubmatch(err.Error(), -1) {
-		p := parameter{name: found[1]}
-		for _, dim := range strings.Fields(found[2]) {
-			n, err := strconv.Atoi(dim)
-			require.NoError(b, err)
-			p.dims = append(p.dims, n)
-		}
-		all = append(all, p)
-	}
-	require.NotEmpty(b, all)
-	return all
-}
-
-func (p parameter) size() int {
-	size := 1
-	for _, d := range p.dims {
-		size *= d
-	}
-	return size
-}
-
-// scale is the deviation of the parameter's noise, about a mean of 0, or of 1 for
-// the gains of norms.
-func (p parameter) scale() (deviation, mean float32) {
-	if len(p.dims) > 1 {
-		return float32(math.Sqrt(float64(p.dims[0]) / float64(p.size()))), 0
-	}
-	if strings.HasSuffix(p.name, "weight") {
-		return 0.1, 1
-	}
-	return 0.1, 0
-}
-
-// writeNoise writes a checkpoint of noise without ever holding it in memory.
-func writeNoise(b *testing.B, all []parameter, dtype safetensors.DType, path string) {
-	width := 4
-	if dtype == safetensors.BF16 {
-		width = 2
-	}
-	header, end := map[string]any{}, 0
-	for _, p := range all {
-		begin := end
-		end += width * p.size()
-		header[p.name] = map[string]any{"dtype": dtype, "shape": p.dims, "data_offsets": []int{begin, end}}
-	}
-	text, err := json.Marshal(header)
+func (s benchSize) write(b *testing.B, folder string) {
+	files, err := lifesize.Model{
+		Folder: vlmtest.Files(b, s.model), Changes: s.changes, DType: s.dtype, Open: benchOpen[s.model],
+	}.Files(b.Context())
 	require.NoError(b, err)
-	text = append(text, strings.Repeat(" ", (8-len(text)%8)%8)...)
-	f, err := os.Create(path)
-	require.NoError(b, err)
-	w := bufio.NewWriterSize(f, 1<<20)
-	require.NoError(b, binary.Write(w, binary.LittleEndian, uint64(len(text))))
-	_, err = w.Write(text)
-	require.NoError(b, err)
-	rng := rand.New(rand.NewPCG(1, 2))
-	noise := make([]float32, 1048573) // a prime, so that rows of matrices don't repeat each other
-	for i := range noise {
-		noise[i] = float32(rng.NormFloat64())
-	}
-	for _, p := range all {
-		block := p.bytes(noise, rng.IntN(len(noise)), width)
-		for left := width * p.size(); left > 0; left -= len(block) {
-			_, err := w.Write(block[:min(left, len(block))])
-			require.NoError(b, err)
-		}
-	}
-	require.NoError(b, w.Flush())
-	require.NoError(b, f.Close())
-}
-
-// bytes are the parameter's numbers, or those that it repeats: noise from a place on,
-// scaled, little-endian, in float32 or bfloat16.
-func (p parameter) bytes(noise []float32, from, width int) (data []byte) {
-	deviation, mean := p.scale()
-	for i := range min(p.size(), len(noise)) {
-		x := mean + deviation*noise[(from+i)%len(noise)]
-		if width == 2 {
-			data = binary.LittleEndian.AppendUint16(data, uint16(bfloat16.FromFloat32(x)))
-		} else {
-			data = binary.LittleEndian.AppendUint32(data, math.Float32bits(x))
-		}
-	}
-	return data
+	require.NoError(b, lifesize.Write(b.Context(), files, folder))
 }

@@ -62,7 +62,7 @@ func (s benchSize) bench(b *testing.B, group string) {
 	if root := os.Getenv(benchEnv); root != "" {
 		folder = filepath.Join(root, group, s.model)
 	}
-	s.write(b, rt, folder)
+	s.write(b, folder)
 	opened, err := verifier.Open(b.Context(), rt, folder, verifier.Options{})
 	require.NoError(b, err)
 	v := vlmtest.Frame(opened)
