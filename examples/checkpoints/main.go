@@ -119,7 +119,6 @@ func distil(ctx context.Context, run *show.Run, f models) error {
 		return err
 	}
 	task.Questions[0].Overlay = line
-
 	control := run.Control("control", task, show.Contrast())
 	if f.plan {
 		return tell(ctx, control.Task)
