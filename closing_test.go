@@ -75,14 +75,9 @@ func pocketModels() []closable {
 
 // folderModels are tiny ones of every class, by the fixtures of the tests.
 func folderModels(t *testing.T) (all []closable) {
-	seen := map[string]bool{}
-	known := func(f *golden.Fixture, folder string) bool {
-		class := f.Class(t, folder)
-		defer func() { seen[class] = true }()
-		return seen[class]
-	}
+	first := golden.FirstOfClass(t)
 	for _, f := range golden.Fixtures(t, golden.Generator) {
-		if known(f, "model") {
+		if !first(f, "model") {
 			continue
 		}
 		all = append(all, closable{f.Name, func(ctx context.Context, rt *backends.Runtime) (io.Closer, error) {
@@ -92,7 +87,7 @@ func folderModels(t *testing.T) (all []closable) {
 	for _, f := range golden.Fixtures(t, golden.Verifier) {
 		var about struct{ Model string }
 		f.Decode(t, &about)
-		if known(f, about.Model) {
+		if !first(f, about.Model) {
 			continue
 		}
 		all = append(all, closable{f.Name, func(ctx context.Context, rt *backends.Runtime) (io.Closer, error) {

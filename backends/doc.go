@@ -50,6 +50,9 @@
 //     plugin itself and pages that hold few bytes each. A model opened, compiled and closed 40 times on XLA stayed within
 //     227 MB, and within 267 MB where another came before it; with MALLOC_ARENA_MAX=1 in the environment within 218 MB,
 //     for an eighth to a quarter more time of compilation.
+//   - XLA's CPU backend begins all operations that can be begun, the conversions of all weights among them, whose copies
+//     then lie in memory at once. Open has it save memory instead, by xla_cpu_scheduler_type in XLA_FLAGS, which is set
+//     while a plugin is loaded and put back afterwards. What XLA_FLAGS says about it already is left alone.
 //   - Programs that are compiled cannot be kept on the disk. PJRT can write and read them (PJRT_Executable_Serialize,
 //     PJRT_Executable_DeserializeAndLoad), and go-xla v0.4.5 has the C side of both in gen_api_calls.h; what is missing is
 //     a Go method in its package pjrt, and then a way through GoMLX's interface compute.Builder, which only compiles. Of

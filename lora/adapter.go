@@ -222,16 +222,15 @@ func (a *Adapter) String() string {
 	if a == nil {
 		return "no adapter"
 	}
-	numbers, low, high := 0, math.MaxInt, 0
+	low, high := math.MaxInt, 0
 	for _, p := range a.parts {
-		numbers += len(p.a) + len(p.b)
 		low, high = min(low, p.rank), max(high, p.rank)
 	}
 	ranks := fmt.Sprint(high)
 	if low < high {
 		ranks = fmt.Sprintf("%d to %d", low, high)
 	}
-	return fmt.Sprintf("%d layers, rank %s, %d numbers, weight %g", len(a.parts), ranks, numbers, a.weight)
+	return fmt.Sprintf("%d layers, rank %s, %d numbers, weight %g", len(a.parts), ranks, a.Size(), a.weight)
 }
 
 // Params returns the adapter's numbers as float32 tensors in host memory that

@@ -59,9 +59,9 @@ func openGenerators(t *testing.T, rt *backends.Runtime) map[string]dualprocess.G
 	own, err := pocket.Open(t.Context(), rt, pocket.Options{})
 	require.NoError(t, err)
 	all := map[string]dualprocess.Generator{"pocket": own}
-	first := firsts(t)
+	wanted := wanted(t)
 	for _, f := range golden.Fixtures(t, golden.Generator) {
-		if !first(f, "model") {
+		if !wanted(f, "model") {
 			continue
 		}
 		all[f.Name], err = open(t.Context(), t, rt, f, side, side)
@@ -74,11 +74,11 @@ func openVerifiers(t *testing.T, rt *backends.Runtime) map[string]dualprocess.Ve
 	own, err := pocketverifier.Open(t.Context(), rt, pocketverifier.Options{})
 	require.NoError(t, err)
 	all := map[string]dualprocess.Verifier{"pocket": own}
-	first := firsts(t)
+	wanted := wanted(t)
 	for _, f := range golden.Fixtures(t, golden.Verifier) {
 		var about struct{ Model string }
 		f.Decode(t, &about)
-		if !first(f, about.Model) {
+		if !wanted(f, about.Model) {
 			continue
 		}
 		all[f.Name], err = verifier.Open(t.Context(), rt, f.Path(about.Model), verifier.Options{})
@@ -87,15 +87,10 @@ func openVerifiers(t *testing.T, rt *backends.Runtime) map[string]dualprocess.Ve
 	return all
 }
 
-// firsts tells whether a fixture is the first of its class, or all are wanted.
-func firsts(t *testing.T) func(f *golden.Fixture, folder string) bool {
-	seen := map[string]bool{}
-	return func(f *golden.Fixture, folder string) bool {
-		class := f.Class(t, folder)
-		known := seen[class]
-		seen[class] = true
-		return !known || os.Getenv(matrixEnv) != ""
-	}
+// wanted tells whether a fixture is the first of its class, or all are wanted.
+func wanted(t *testing.T) func(f *golden.Fixture, folder string) bool {
+	first := golden.FirstOfClass(t)
+	return func(f *golden.Fixture, folder string) bool { return first(f, folder) || os.Getenv(matrixEnv) != "" }
 }
 
 // distilled makes a few updates of a new adapter, with words that even the pocket

@@ -78,13 +78,11 @@ func TestGenerators(t *testing.T) {
 		},
 			generatortest.Options{Prompts: []string{"a meadow at day", "a meadow at night with a tree", "a tree"}, Backend: backend()})
 	})
-	seen := map[string]bool{}
+	wanted := wanted(t)
 	for _, f := range golden.Fixtures(t, golden.Generator) {
-		name := family(t, f)
-		if seen[name] && os.Getenv(matrixEnv) == "" {
+		if !wanted(f, "model") {
 			continue
 		}
-		seen[name] = true
 		t.Run(f.Name, func(t *testing.T) {
 			generatortest.Run(t, func(ctx context.Context, rt *backends.Runtime) (dualprocess.Generator, error) {
 				return open(ctx, t, rt, f, 96, 128)

@@ -132,3 +132,25 @@ func TestCheckpointing(t *testing.T) {
 	require.Less(t, float64(recomputed.Scratch), 0.8*float64(kept.Scratch))
 	require.Greater(t, recomputed.Operations, kept.Operations)
 }
+
+// TestBarrier: numbers that are converted twice are converted once and kept, unless a barrier has the second time wait.
+func TestBarrier(t *testing.T) {
+	const n = 64
+	const matrix = 8 * n * n // bytes of a converted one
+	scratch := func(wait bool) int64 {
+		return built(t, n, "a w1 w2 w3", func(in []*Node) []*Node {
+			x := ConvertDType(in[0], dtypes.Float64)
+			times := func(w *Node) { x = MatMul(x, ConvertDType(w, dtypes.Float64)) }
+			times(in[1])
+			times(in[2])
+			times(in[3])
+			if wait {
+				in[1] = SchedulingBarrier(in[1], x)
+			}
+			times(in[1])
+			return []*Node{Neg(x)}
+		}).Scratch
+	}
+	require.EqualValues(t, 4*matrix, scratch(false))
+	require.EqualValues(t, 3*matrix, scratch(true))
+}

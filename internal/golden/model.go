@@ -1,7 +1,7 @@
 package golden
 
 import (
-	"encoding/json"
+	"errors"
 	"io/fs"
 	"maps"
 	"os"
@@ -11,6 +11,8 @@ import (
 	"testing/fstest"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/dualprocess/dualprocess-go/internal/hf"
 )
 
 // Model returns the files of a fixture's folder in memory, so that a test can
@@ -29,23 +31,28 @@ func (f *Fixture) Model(t testing.TB, folder string) fstest.MapFS {
 	return files
 }
 
-// Class is the class that the model's folder names: of a pipeline or of a model.
-func (f *Fixture) Class(t testing.TB, folder string) string {
-	t.Helper()
-	for _, name := range []string{"model_index.json", "config.json"} {
-		data, err := os.ReadFile(filepath.Join(f.Path(folder), name))
-		if err != nil {
-			continue
-		}
-		var about struct {
-			Class         string   `json:"_class_name"`
-			Architectures []string `json:"architectures"`
-		}
-		require.NoError(t, json.Unmarshal(data, &about))
-		return about.Class + strings.Join(about.Architectures, ",")
+// FirstOfClass returns a function that says of fixtures, asked one after the other, whether they are the first whose
+// model, in a folder of theirs, is of its class: that of a pipeline or of a language model.
+func FirstOfClass(t testing.TB) func(f *Fixture, folder string) bool {
+	seen := map[string]bool{}
+	return func(f *Fixture, folder string) bool {
+		t.Helper()
+		class, err := class(os.DirFS(f.Path(folder)))
+		require.NoError(t, err)
+		known := seen[class]
+		seen[class] = true
+		return !known
 	}
-	require.Fail(t, "no configuration", f.Path(folder))
-	return ""
+}
+
+// class is what a folder says that its model is.
+func class(folder fs.FS) (string, error) {
+	pipeline, err := hf.ReadField[string](folder, "model_index.json", "_class_name")
+	if !errors.Is(err, fs.ErrNotExist) {
+		return pipeline, err
+	}
+	architectures, err := hf.ReadField[[]string](folder, "config.json", "architectures")
+	return strings.Join(architectures, ","), err
 }
 
 // Changed is Model with the files of testdata/changed/name laid over it: what people

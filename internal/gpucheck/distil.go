@@ -15,7 +15,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/generator/flux"
 	"github.com/dualprocess/dualprocess-go/generator/sana"
 	"github.com/dualprocess/dualprocess-go/generator/sd"
-	"github.com/dualprocess/dualprocess-go/internal/lifesize"
+	"github.com/dualprocess/dualprocess-go/internal/lifesize/published"
 	"github.com/dualprocess/dualprocess-go/overlay"
 	"github.com/dualprocess/dualprocess-go/verifier/qwen25vl"
 	"github.com/dualprocess/dualprocess-go/verifier/smolvlm2"
@@ -158,7 +158,7 @@ func (s settings) openVerifier(ctx context.Context, rt *backends.Runtime) (dualp
 func open[M, O any](
 	ctx context.Context, rt *backends.Runtime, s settings, name string, with func(context.Context, *backends.Runtime, fs.FS, O) (M, error), o O,
 ) (m M, err error) {
-	sizes, err := lifesize.Published(name, os.DirFS(s.fixtures))
+	sizes, err := published.Model(name, os.DirFS(s.fixtures))
 	if err != nil {
 		return m, err
 	}

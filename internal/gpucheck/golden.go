@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -15,6 +17,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/generator/flux"
 	"github.com/dualprocess/dualprocess-go/internal/graphs"
+	"github.com/dualprocess/dualprocess-go/internal/peak"
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
 	"github.com/dualprocess/dualprocess-go/verifier/qwen25vl"
 )
@@ -37,25 +40,33 @@ func (s settings) golden(ctx context.Context, r *Report) error {
 		if err != nil {
 			return err
 		}
-		r.Reason, r.Device = rt.Reason, device(ctx)
+		r.Reason, r.Device = rt.Reason, peak.Ask(ctx, "name,memory.total,driver_version")
 		rt.DType = dtype
-		for what, check := range map[string]func(context.Context, *backends.Runtime, string) (map[string]float64, error){
-			"generator/flux_schnell": picture, "verifier/qwen2_5_vl": gradient,
-		} {
-			found, err := check(ctx, rt, filepath.Join(s.fixtures, filepath.FromSlash(what)))
-			r.fail(fmt.Sprintf("golden %s in %s", what, dtype), err)
-			for name, off := range found {
-				g := Golden{what + ": " + name, dtype.String(), off, off <= tolerances[dtype]}
-				r.Golden = append(r.Golden, g)
-				fmt.Fprintf(os.Stderr, "%s in %s: off by %.2g\n", g.What, g.DType, off)
-				if !g.Right {
-					r.fail("golden", fmt.Errorf("%s in %s is off by %.2g", g.What, g.DType, off))
-				}
+		for _, c := range []comparison{{"generator/flux_schnell", picture}, {"verifier/qwen2_5_vl", gradient}} {
+			found, err := c.check(ctx, rt, filepath.Join(s.fixtures, filepath.FromSlash(c.fixture)))
+			r.fail(fmt.Sprintf("golden %s in %s", c.fixture, dtype), err)
+			for _, name := range slices.Sorted(maps.Keys(found)) {
+				r.compare(Golden{c.fixture + ": " + name, dtype.String(), found[name], found[name] <= tolerances[dtype]})
 			}
 		}
 		r.fail("close", rt.Close())
 	}
 	return nil
+}
+
+// comparison says by names how far what a fixture's model computes is from the fixture's numbers.
+type comparison struct {
+	fixture string
+	check   func(ctx context.Context, rt *backends.Runtime, folder string) (off map[string]float64, err error)
+}
+
+// compare adds a number to the report.
+func (r *Report) compare(g Golden) {
+	r.Golden = append(r.Golden, g)
+	fmt.Fprintf(os.Stderr, "%s in %s: off by %.2g\n", g.What, g.DType, g.Off)
+	if !g.Right {
+		r.fail("golden", fmt.Errorf("%s in %s is off by %.2g", g.What, g.DType, g.Off))
+	}
 }
 
 // picture paints in one step from the fixture's latents.

@@ -25,7 +25,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/dualprocess/dualprocess-go/internal/lifesize"
+	"github.com/dualprocess/dualprocess-go/internal/lifesize/published"
 )
 
 // settings are the flags.
@@ -44,7 +44,7 @@ func main() {
 	flag.StringVar(&s.fixtures, "fixtures", filepath.FromSlash("internal/golden/testdata"), "folder of the golden numbers and of the small checkpoints")
 	flag.StringVar(&s.out, "out", "", "file of the report; standard output unless given")
 	flag.StringVar(&s.torch, "torch", "", "a Python with torch, diffusers, transformers and peft, to compare with")
-	names := " (" + strings.Join(lifesize.Names(), ", ") + ")"
+	names := " (" + strings.Join(published.Names(), ", ") + ")"
 	flag.StringVar(&s.generator, "generator", "FLUX.1-schnell", "sizes of the generator"+names)
 	flag.StringVar(&s.verifier, "verifier", "Qwen2.5-VL-7B", "sizes of the verifier")
 	flag.IntVar(&s.side, "side", 512, "of the pictures, in pixels")
@@ -104,6 +104,13 @@ func (r *Report) write(path string) error {
 	return os.WriteFile(path, text, 0o644)
 }
 
+// keep writes what is known by now to a file, should the rest be killed.
+func (r *Report) keep(path string) {
+	if path != "" {
+		r.fail("report", r.write(path))
+	}
+}
+
 // wants says whether a check was asked for.
 func (s settings) wants(name string) bool {
 	return s.only == "" || strings.Contains(","+s.only+",", ","+name+",")
@@ -115,7 +122,7 @@ func (s settings) check(ctx context.Context, r *Report) error {
 		if err := s.golden(ctx, r); err != nil {
 			return err
 		}
-		r.fail("report", r.write(s.out)) // what is known by now, should the rest be killed
+		r.keep(s.out)
 	}
 	for _, v := range variants {
 		if !s.wants(v.Name) {
@@ -126,7 +133,7 @@ func (s settings) check(ctx context.Context, r *Report) error {
 			continue
 		}
 		s.distil(ctx, r, v)
-		r.fail("report", r.write(s.out))
+		r.keep(s.out)
 	}
 	if s.torch != "" && s.wants("torch") && ctx.Err() == nil {
 		r.fail("torch", s.compare(ctx, r))

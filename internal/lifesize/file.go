@@ -23,16 +23,19 @@ type file struct {
 	size   int64
 
 	mu     sync.Mutex
-	blocks map[float32][]byte // noise of a deviation
+	blocks map[values][]byte
 	dtype  safetensors.DType
 }
 
-// piece is a tensor's place in the file and its numbers: mean + deviation·noise.
+// piece is a tensor's place in the file and its numbers.
 type piece struct {
-	begin, end      int64
-	mean, deviation float32
-	first           int // number of the noise
+	begin, end int64
+	values     values
+	first      int // number of the noise
 }
+
+// values are mean + deviation·noise.
+type values struct{ mean, deviation float32 }
 
 // newFile lays out a file of the tensors.
 func newFile(tensors []weights.Tensor, dtype safetensors.DType) *file {
@@ -41,15 +44,14 @@ func newFile(tensors []weights.Tensor, dtype safetensors.DType) *file {
 		Shape  []int             `json:"shape"`
 		Offset [2]int64          `json:"data_offsets"`
 	}
-	f := &file{blocks: map[float32][]byte{}, dtype: dtype}
+	f := &file{blocks: map[values][]byte{}, dtype: dtype}
 	entries, end := map[string]entry{}, int64(0)
 	rng := rand.New(rand.NewPCG(1, 2))
 	for _, t := range tensors {
 		if _, twice := entries[t.Name]; twice { // tied weights
 			continue
 		}
-		p := piece{begin: end, first: rng.IntN(noiseLength)}
-		p.mean, p.deviation = numbers(t)
+		p := piece{begin: end, values: valuesOf(t), first: rng.IntN(noiseLength)}
 		end += int64(count(t.Dims) * dtype.Size())
 		p.end = end
 		entries[t.Name] = entry{dtype, append([]int{}, t.Dims...), [2]int64{p.begin, p.end}}
@@ -73,16 +75,16 @@ func count(dims []int) int {
 	return n
 }
 
-// numbers chooses a tensor's mean and deviation: 1/√inputs for what is multiplied with, so that the outputs are of the
-// inputs' size, ones for gains and zeros for biases.
-func numbers(t weights.Tensor) (mean, deviation float32) {
+// valuesOf chooses a tensor's numbers: a deviation of 1/√inputs for what is multiplied with, so that the outputs are of
+// the inputs' size, ones for gains and zeros for biases.
+func valuesOf(t weights.Tensor) values {
 	switch {
 	case len(t.Dims) > 1:
-		return 0, float32(math.Sqrt(float64(t.Dims[0]) / float64(max(count(t.Dims), 1))))
+		return values{deviation: float32(math.Sqrt(float64(t.Dims[0]) / float64(max(count(t.Dims), 1))))}
 	case strings.HasSuffix(t.Name, "weight"):
-		return 1, 0
+		return values{mean: 1}
 	}
-	return 0, 0
+	return values{}
 }
 
 // noiseLength is how many random numbers there are; a prime, so that the rows of a matrix do not repeat each other.
@@ -102,20 +104,19 @@ var noise = sync.OnceValue(func() []float32 {
 func (f *file) block(p piece) []byte {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	key := p.deviation + 2*p.mean // mean is 0 or 1, and a deviation other than 0 goes with 0
-	if b := f.blocks[key]; b != nil {
+	if b := f.blocks[p.values]; b != nil {
 		return b
 	}
 	b := make([]byte, 0, noiseLength*f.dtype.Size())
 	for _, x := range noise() {
-		x = p.mean + p.deviation*x
+		x = p.values.mean + p.values.deviation*x
 		if f.dtype == safetensors.BF16 {
 			b = binary.LittleEndian.AppendUint16(b, uint16(bfloat16.FromFloat32(x)))
 		} else {
 			b = binary.LittleEndian.AppendUint32(b, math.Float32bits(x))
 		}
 	}
-	f.blocks[key] = b
+	f.blocks[p.values] = b
 	return b
 }
 

@@ -39,33 +39,54 @@ func (m Model) Files(ctx context.Context) (fs.FS, error) {
 	for _, dir := range dirs {
 		files.add(path.Join(dir, stem(dir)+".safetensors"), nil, m.DType)
 	}
-	for range dirs {
-		lack, err := m.lack(ctx, files)
-		if err != nil {
-			return nil, fmt.Errorf("lifesize: %w", err)
-		}
-		if lack == nil {
+	for range len(dirs) + 1 {
+		err = m.open(ctx, files)
+		lack := (*weights.Lack)(nil)
+		if !errors.As(err, &lack) {
 			break
 		}
 		files.add(lack.File, lack.Tensors, m.DType)
 	}
-	if _, err := m.lack(ctx, files); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("lifesize: %w", err)
 	}
 	return files, nil
 }
 
-// lack opens the model on a sketch, which needs no numbers, and returns what it lacks, nil if it opens.
-func (m Model) lack(ctx context.Context, files fs.FS) (*weights.Lack, error) {
+// open opens the model on a sketch, which needs no numbers.
+func (m Model) open(ctx context.Context, files fs.FS) error {
 	rt, err := backends.Sketch(ctx, backends.Options{Backend: "xla:cpu", Memory: 1 << 50})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	err = m.Open(ctx, rt, files)
-	if lack := (*weights.Lack)(nil); errors.As(err, &lack) {
-		return lack, rt.Close()
+	return errors.Join(m.Open(ctx, rt, files), rt.Close())
+}
+
+// Opening is Model.Open by OpenFS of a model's package, with the options that suit the model.
+func Opening[M, O any](open func(context.Context, *backends.Runtime, fs.FS, O) (M, error)) func(context.Context, *backends.Runtime, fs.FS) error {
+	return func(ctx context.Context, rt *backends.Runtime, folder fs.FS) error {
+		var o O
+		_, err := open(ctx, rt, folder, o)
+		return err
 	}
-	return nil, errors.Join(err, rt.Close())
+}
+
+// Below puts a file's name and the path of an object in it before the names of fields, for Changes.
+func Below(object string, fields map[string]any) map[string]any {
+	out := map[string]any{}
+	for name, value := range fields {
+		out[object+name] = value
+	}
+	return out
+}
+
+// Merged are all of several changes.
+func Merged(all ...map[string]any) map[string]any {
+	out := map[string]any{}
+	for _, m := range all {
+		maps.Copy(out, m)
+	}
+	return out
 }
 
 // stem is the name that weights have in a part's folder.

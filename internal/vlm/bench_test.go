@@ -4,10 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -20,6 +17,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/graphs"
+	"github.com/dualprocess/dualprocess-go/internal/peak"
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
 	"github.com/dualprocess/dualprocess-go/internal/vision"
 	"github.com/dualprocess/dualprocess-go/internal/vlm"
@@ -43,11 +41,11 @@ var benchQuestion = dualprocess.Question{Text: "Is the horizon in the upper half
 func BenchmarkGradient(b *testing.B) {
 	for _, group := range []struct {
 		name  string
-		sizes []benchSize
+		sizes func(b *testing.B) []benchSize
 	}{{"second", secondSizes}, {"real", realSizes}} {
 		b.Run(group.name, func(b *testing.B) {
-			for _, s := range group.sizes {
-				b.Run(s.model, func(b *testing.B) { s.bench(b, group.name) })
+			for _, s := range group.sizes(b) {
+				b.Run(s.name, func(b *testing.B) { s.bench(b, group.name) })
 			}
 		})
 	}
@@ -55,12 +53,12 @@ func BenchmarkGradient(b *testing.B) {
 
 func (s benchSize) bench(b *testing.B, group string) {
 	rt := golden.Fastest(b)
-	if s.dtype == safetensors.BF16 && rt.Name != "xla:cuda" {
+	if s.model.DType == safetensors.BF16 && rt.Name != "xla:cuda" {
 		b.Skip("needs a GPU")
 	}
 	folder := b.TempDir()
 	if root := os.Getenv(benchEnv); root != "" {
-		folder = filepath.Join(root, group, s.model)
+		folder = filepath.Join(root, group, s.name)
 	}
 	s.write(b, folder)
 	opened, err := verifier.Open(b.Context(), rt, folder, verifier.Options{})
@@ -92,7 +90,7 @@ func (s benchSize) bench(b *testing.B, group string) {
 	}
 	b.ReportMetric(compiled.Seconds(), "s/first")
 	b.ReportMetric(float64(loss), "loss")
-	b.ReportMetric(peak(b.Context(), rt), "MB-peak")
+	b.ReportMetric(used(b.Context(), rt), "MB-peak")
 }
 
 // note writes bench.json: what bench_gradient.py shall do with the checkpoint.
@@ -104,25 +102,15 @@ func (s benchSize) note(b *testing.B, v *vlm.Verifier, in dualprocess.Inputs, fo
 		ids = append(ids, int(id))
 	}
 	text := fmt.Sprintf(`{"height": %d, "width": %d, "image_token": %d, "labels": %d, "dtype": %q, "input_ids": [%s]}`,
-		s.height, s.width, vlm.Pieces(v).Image, in[2].Shape().Dim(0), s.dtype, strings.Trim(strings.ReplaceAll(fmt.Sprint(ids), " ", ", "), "[]"))
+		s.height, s.width, vlm.Pieces(v).Image, in[2].Shape().Dim(0), s.model.DType, strings.Trim(strings.ReplaceAll(fmt.Sprint(ids), " ", ", "), "[]"))
 	require.NoError(b, os.WriteFile(filepath.Join(folder, "bench.json"), []byte(text+"\n"), 0o600))
 }
 
-// peak is the most memory that was used so far, in MB: the card's, of which XLA
-// gives nothing back, or else the process's; 0 where the system does not tell.
-func peak(ctx context.Context, rt *backends.Runtime) float64 {
-	pattern, text := regexp.MustCompile(`VmHWM:\s+(\d+) kB`), []byte(nil)
-	unit := 1. / 1024
+// used is the most memory that was used so far, in MB: the card's, or else the process's.
+func used(ctx context.Context, rt *backends.Runtime) float64 {
+	bytes := peak.Process()
 	if rt.Name == "xla:cuda" {
-		pattern, unit = regexp.MustCompile(`^(\d+)`), 1
-		text, _ = exec.CommandContext(ctx, "nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits", "--id=0").Output()
-	} else {
-		text, _ = os.ReadFile("/proc/self/status")
+		bytes = peak.Card(ctx)
 	}
-	found := pattern.FindSubmatch(text)
-	if found == nil {
-		return 0
-	}
-	n, _ := strconv.ParseFloat(string(found[1]), 64)
-	return n * unit
+	return float64(bytes) / (1 << 20)
 }

@@ -86,7 +86,7 @@ func open(fsys fs.FS, name string) (file, error) {
 func (c *Checkpoint) Variable(name string, dims ...int) (*model.Variable, error) {
 	info, ok := c.file.Info(name)
 	if !ok {
-		return nil, &missing{name, dims}
+		return nil, &missing{Tensor{name, dims}}
 	}
 	if !slices.Equal(info.Shape, dims) {
 		return nil, fmt.Errorf("weights: %s: %w: %q is %v, want %v", c.file.Name(), ErrShape, name, info.Shape, dims)

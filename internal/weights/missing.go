@@ -7,12 +7,9 @@ import (
 )
 
 // missing is a parameter that a checkpoint lacks.
-type missing struct {
-	name string
-	dims []int
-}
+type missing struct{ Tensor }
 
-func (m *missing) Error() string { return fmt.Sprintf("%s %q, want %v", ErrMissing, m.name, m.dims) }
+func (m *missing) Error() string { return fmt.Sprintf("%s %q, want %v", ErrMissing, m.Name, m.Dims) }
 
 func (m *missing) Unwrap() error { return ErrMissing }
 
@@ -30,9 +27,8 @@ type Tensor struct {
 }
 
 func (l *Lack) Error() string {
-	first := l.Tensors[0]
 	if len(l.Tensors) == 1 {
-		return fmt.Sprintf("weights: %s: %s %q, want %v%s", l.File, ErrMissing, first.Name, first.Dims, l.instead)
+		return fmt.Sprintf("weights: %s: %s%s", l.File, &missing{l.Tensors[0]}, l.instead)
 	}
 	names := make([]string, len(l.Tensors))
 	for i, t := range l.Tensors {
@@ -59,7 +55,7 @@ func (c *Checkpoint) summed(errs []error) error {
 	}
 	lack := &Lack{File: c.file.Name(), instead: c.instead(lacks)}
 	for _, m := range lacks {
-		lack.Tensors = append(lack.Tensors, Tensor{m.name, m.dims})
+		lack.Tensors = append(lack.Tensors, m.Tensor)
 	}
 	return errors.Join(append(rest, lack)...)
 }
@@ -72,9 +68,9 @@ func (c *Checkpoint) instead(lacks []*missing) string {
 	}
 	count := 0
 	for _, m := range lacks {
-		name, cut := strings.CutPrefix(m.name, prefix)
+		name, cut := strings.CutPrefix(m.Name, prefix)
 		if added {
-			name, cut = prefix+m.name, true
+			name, cut = prefix+m.Name, true
 		}
 		if cut && c.Has(name) {
 			count++
@@ -91,13 +87,13 @@ func (c *Checkpoint) instead(lacks []*missing) string {
 // (added), or lacks of it; "" if there is none.
 func (c *Checkpoint) prefix(lacks []*missing) (prefix string, added bool) {
 	for _, m := range lacks {
-		for i, r := range m.name {
-			if r == '.' && c.Has(m.name[i+1:]) {
-				return m.name[:i+1], false
+		for i, r := range m.Name {
+			if r == '.' && c.Has(m.Name[i+1:]) {
+				return m.Name[:i+1], false
 			}
 		}
 		for _, info := range c.file.Tensors() {
-			if before, ok := strings.CutSuffix(info.Name, "."+m.name); ok {
+			if before, ok := strings.CutSuffix(info.Name, "."+m.Name); ok {
 				return before + ".", true
 			}
 		}

@@ -13,13 +13,14 @@ import (
 	"strings"
 
 	"github.com/dualprocess/dualprocess-go/internal/lifesize"
+	"github.com/dualprocess/dualprocess-go/internal/lifesize/published"
 )
 
 func main() {
 	fixtures := flag.String("fixtures", filepath.FromSlash("internal/golden/testdata"), "folder of the small checkpoints whose configurations and tokenizers are taken")
 	to := flag.String("to", "", "folder to write to")
 	flag.Usage = func() {
-		fmt.Fprintf(flag.CommandLine.Output(), "write -to FOLDER MODEL, where MODEL is one of %s\n", strings.Join(lifesize.Names(), ", "))
+		fmt.Fprintf(flag.CommandLine.Output(), "write -to FOLDER MODEL, where MODEL is one of %s\n", strings.Join(published.Names(), ", "))
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -34,7 +35,7 @@ func main() {
 }
 
 func write(ctx context.Context, name, fixtures, to string) error {
-	model, err := lifesize.Published(name, os.DirFS(fixtures))
+	model, err := published.Model(name, os.DirFS(fixtures))
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,23 @@
+package peak
+
+import (
+	"runtime"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+)
+
+// TestProcess: memory that is written to is counted, and still is when it is given back.
+func TestProcess(t *testing.T) {
+	before := Process()
+	if before == 0 {
+		t.Skip("the system does not tell")
+	}
+	const size = 64 << 20
+	held := make([]byte, size)
+	for k := 0; k < size; k += 4096 {
+		held[k] = 1
+	}
+	runtime.KeepAlive(held)
+	assert.GreaterOrEqual(t, Process(), max(before, size))
+}
