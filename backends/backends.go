@@ -38,7 +38,8 @@ type Options struct {
 	Backend string
 	// NoDownload forbids downloading a missing plugin.
 	NoDownload bool
-	// Preallocate is the share of a CUDA card's memory, in [0, 1], to take when opening; 0 takes memory as needed.
+	// Preallocate is the share of a CUDA card's memory, in [0, 1], to take when opening; 0 takes memory as needed, up to
+	// 95 %.
 	Preallocate float64
 	// PlainMalloc leaves the C library's allocator as it is. By default, where XLA computes on the CPU and the library
 	// is glibc, the process is told to keep freed memory for the next update and to use one arena: an update is up to
@@ -128,7 +129,7 @@ func openFirst(ctx context.Context, choices []choice, from string, o Options) (*
 	var lines []string
 	var errs []error
 	for i, c := range choices {
-		memory := freeMemory(ctx, c.name()) // before a preallocation takes it
+		memory := usableMemory(ctx, c, o) // before a preallocation takes it
 		b, detail, err := c.open(ctx, o)
 		if ctx.Err() != nil {
 			if err == nil {

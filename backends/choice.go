@@ -1,11 +1,13 @@
 package backends
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/gomlx/compute"
@@ -70,6 +72,18 @@ func (c choice) name() string {
 	// Versions are no part of a name: "cpu_v0.98.0" computes what "cpu" does.
 	plugin, _, _ = strings.Cut(plugin, "_v")
 	return "xla:" + plugin
+}
+
+// share is that of a card's memory which XLA may take.
+func (c choice) share(o Options) float64 {
+	for option := range strings.SplitSeq(c.options, ",") {
+		if value, ok := strings.CutPrefix(option, "memory_fraction="); ok {
+			if share, err := strconv.ParseFloat(value, 64); err == nil && share > 0 {
+				return share
+			}
+		}
+	}
+	return cmp.Or(o.Preallocate, cardShare)
 }
 
 // open opens the backend; detail says with what, for people.

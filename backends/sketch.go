@@ -25,34 +25,39 @@ func Sketch(ctx context.Context, o Options) (*Runtime, error) {
 	if err != nil {
 		return nil, err
 	}
-	name, err := sketched(ctx, o.Backend)
+	c, err := sketched(ctx, o.Backend)
 	if err != nil {
 		return nil, err
 	}
+	name := c.name()
 	shapes, err := gobackend.New("ops_sequential")
 	if err != nil {
 		return nil, fmt.Errorf("backends: %w: %w", ErrUnavailable, err)
 	}
-	b := sketch{shapes, name}
+	b := sketch{shapes, name, shapes.Capabilities().Clone()}
+	if name == "xla:cuda" && !o.PlainAttention { // as go-xla has it there
+		b.can.Operations[compute.OpTypeFusedScaledDotProductAttention] = true
+		b.can.Operations[compute.OpTypeFusedScaledDotProductAttentionVJP] = true
+	}
 	rt, err := newRuntime(b, name, name+": sketched, nothing is computed", o)
 	if err != nil {
 		return nil, err
 	}
-	rt.memory = cmp.Or(o.Memory, freeMemory(ctx, name))
+	rt.memory = cmp.Or(o.Memory, usableMemory(ctx, c, o))
 	return rt, nil
 }
 
-// sketched is the Name of the backend that is planned for.
-func sketched(ctx context.Context, asked string) (string, error) {
+// sketched is the backend that is planned for.
+func sketched(ctx context.Context, asked string) (choice, error) {
 	asked = cmp.Or(asked, os.Getenv(compute.ConfigEnvVar), "xla")
 	choices, err := parse(asked)
 	if err != nil {
-		return "", err
+		return choice{}, err
 	}
-	if name := choices[0].name(); len(choices) == 1 || freeCUDA(ctx) > 0 {
-		return name, nil
+	if len(choices) == 1 || freeCUDA(ctx) > 0 {
+		return choices[0], nil
 	}
-	return choices[1].name(), nil // of "xla" alone
+	return choices[1], nil // of "xla" alone
 }
 
 // sketch is a backend that builds graphs as the named one does, but for the code: it lets the pure Go backend infer the
@@ -60,7 +65,11 @@ func sketched(ctx context.Context, asked string) (string, error) {
 type sketch struct {
 	compute.Backend
 	name string
+	can  compute.Capabilities
 }
+
+// Capabilities are those of the pure Go backend, and attention in one kernel where the backend planned for has it.
+func (s sketch) Capabilities() compute.Capabilities { return s.can }
 
 // Name is that of the backend that is planned for, as graph functions ask for it.
 func (s sketch) Name() string {
@@ -78,11 +87,6 @@ func (s sketch) Description() string { return "sketch of " + s.name }
 
 // Builder infers shapes and compiles nothing.
 func (s sketch) Builder(name string) compute.Builder { return blueprint{s.Backend.Builder(name)} }
-
-type blueprint struct{ compute.Builder }
-
-// Compile refuses.
-func (blueprint) Compile() (compute.Executable, error) { return nil, ErrSketch }
 
 // Sketched tells a runtime of Sketch from others.
 func (r *Runtime) Sketched() bool {

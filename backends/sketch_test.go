@@ -32,6 +32,39 @@ func TestSketch(t *testing.T) {
 	}
 }
 
+// TestSketchedAttention: what XLA has on a card in one kernel counts as that, with a gradient, unless it is not wanted.
+func TestSketchedAttention(t *testing.T) {
+	build := func(o Options) (types []NodeType) {
+		rt, err := Sketch(t.Context(), o)
+		require.NoError(t, err)
+		defer rt.Close()
+		if !rt.Backend.Capabilities().Operations[compute.OpTypeFusedScaledDotProductAttentionVJP] {
+			return nil
+		}
+		x := Parameter(NewGraph(rt.Backend, "test"), "x", shapes.Make(dtypes.BFloat16, 2, 512, 4, 64))
+		y, states := BackendFusedScaledDotProductAttention(x, Sin(x), x, compute.AttentionAxesLayoutBSHD, &compute.ScaledDotProductAttentionConfig{Scale: 1})
+		require.Equal(t, shapes.Make(dtypes.Float32, 2, 4, 512), states[0].Shape())
+		dx := Gradient(ReduceAllSum(y), x)[0]
+		require.Equal(t, x.Shape(), y.Shape())
+		require.Equal(t, x.Shape(), dx.Shape())
+		for _, node := range x.Graph().Nodes() {
+			types = append(types, node.Type())
+		}
+		return types
+	}
+	require.Contains(t, build(Options{Backend: "xla:cuda"}), NodeTypeFusedScaledDotProductAttentionVJP)
+	require.Empty(t, build(Options{Backend: "xla:cuda", PlainAttention: true}))
+	require.Empty(t, build(Options{Backend: "xla:cpu"}))
+}
+
+// TestShare: whoever says how much of a card may be taken is believed, by the plan, too.
+func TestShare(t *testing.T) {
+	require.Equal(t, cardShare, choice{}.share(Options{}))
+	require.Equal(t, 0.5, choice{}.share(Options{Preallocate: 0.5}))
+	require.Equal(t, 0.25, choice{options: "preallocate=true,memory_fraction=.25"}.share(Options{Preallocate: 0.5}))
+	require.Equal(t, cardShare, choice{options: "memory_fraction=much"}.share(Options{}))
+}
+
 // TestSketchComputesNothing: weights count though they have no values, and nothing is compiled.
 func TestSketchComputesNothing(t *testing.T) {
 	rt, err := Sketch(t.Context(), Options{Backend: "xla:cuda", Memory: 4 << 30})

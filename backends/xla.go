@@ -105,9 +105,9 @@ func xlaOptions(path string, c choice, o Options) string {
 	}
 	// go-xla decides this by whether "cpu" is anywhere in the path; a wrong yes would crash on a card's memory.
 	set("shared_buffers", strconv.FormatBool(strings.HasPrefix(pluginName(path), "cpu")))
-	if o.Preallocate > 0 && pjrt.IsCUDAName(pluginName(path)) {
-		set("preallocate", "true")
-		set("memory_fraction", strconv.FormatFloat(o.Preallocate, 'f', -1, 64))
+	if pjrt.IsCUDAName(pluginName(path)) {
+		set("preallocate", strconv.FormatBool(o.Preallocate > 0))
+		set("memory_fraction", strconv.FormatFloat(c.share(o), 'f', -1, 64))
 	}
 	return strings.Join(options, ",")
 }

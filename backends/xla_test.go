@@ -27,7 +27,7 @@ func TestXLAOptions(t *testing.T) {
 	half := Options{Preallocate: 0.5}
 	require.Equal(t, ",shared_buffers=true", xlaOptions(cpu, choice{}, half))
 	require.Equal(t, ",shared_buffers=false,preallocate=true,memory_fraction=0.5", xlaOptions(cuda, choice{}, half))
-	require.Equal(t, ",shared_buffers=false", xlaOptions(cuda, choice{}, Options{}))
+	require.Equal(t, ",shared_buffers=false,preallocate=false,memory_fraction=0.95", xlaOptions(cuda, choice{}, Options{}))
 	own := choice{options: "noshared_buffers,preallocate=false"}
 	require.Equal(t, "noshared_buffers,preallocate=false,memory_fraction=0.5", xlaOptions(cuda, own, half))
 }

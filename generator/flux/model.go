@@ -97,7 +97,9 @@ func (g *Generator) pixels() int { return 2 * g.config.Autoencoder.Factor() }
 func (g *Generator) activations() int {
 	c := g.config.Transformer
 	tokens := g.rows*g.cols + g.options.TextTokens
-	return (c.Layers + c.SingleLayers) * (30*tokens*c.width()*g.runtime.DType.Size() + 8*c.Heads*tokens*tokens)
+	dtype := g.runtime.DType
+	scores := nn.ScoreBytes(g.runtime.Backend, dtype, tokens, c.Heads, c.HeadWidth)
+	return (c.Layers + c.SingleLayers) * (30*tokens*c.width()*dtype.Size() + scores)
 }
 
 // Encode returns T5's states of the prompt, float32 [1, TextTokens, width], and

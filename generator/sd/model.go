@@ -171,8 +171,9 @@ func (g *Generator) activations() int {
 		places, blocks := height*width, 2*c.LayersPerBlock+1
 		total += blocks * places * 10 * channels * g.runtime.DType.Size()
 		if c.DownBlocks[i] == downAttention {
-			seen := places + g.config.CLIP.Positions
-			total += blocks * c.Layers * places * (40*channels*g.runtime.DType.Size() + 8*c.Heads.at(i)*seen)
+			heads := c.Heads.at(i)
+			scores := nn.ScoreBytes(g.runtime.Backend, g.runtime.DType, places, heads, channels/heads) + 8*heads*places*g.config.CLIP.Positions
+			total += blocks * c.Layers * (places*40*channels*g.runtime.DType.Size() + scores)
 		}
 		height, width = (height+1)/2, (width+1)/2
 	}

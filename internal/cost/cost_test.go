@@ -5,12 +5,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/gobackend"
 	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors/images"
 	"github.com/stretchr/testify/require"
+
+	"github.com/dualprocess/dualprocess-go/backends"
 )
 
 // built is the cost of a graph of inputs of float32 [n, n]; those called w... are weights.
@@ -131,6 +134,22 @@ func TestCheckpointing(t *testing.T) {
 	kept, recomputed := train(false), train(true)
 	require.Less(t, float64(recomputed.Scratch), 0.8*float64(kept.Scratch))
 	require.Greater(t, recomputed.Operations, kept.Operations)
+}
+
+// TestAttention: in one kernel it takes the operations of its products, and leaves no scores behind.
+func TestAttention(t *testing.T) {
+	const batch, tokens, heads, width = 2, 512, 4, 64
+	rt, err := backends.Sketch(t.Context(), backends.Options{Backend: "xla:cuda", Memory: 1 << 30})
+	require.NoError(t, err)
+	defer rt.Close()
+	x := Parameter(NewGraph(rt.Backend, "test"), "x", shapes.Make(dtypes.BFloat16, batch, tokens, heads, width))
+	y, _ := BackendFusedScaledDotProductAttention(
+		Tanh(x), Exp(x), x, compute.AttentionAxesLayoutBSHD, &compute.ScaledDotProductAttentionConfig{Scale: 1})
+	c := Of([]*Node{Gradient(ReduceAllSum(y), x)[0]}, func(string) bool { return false })
+	require.Equal(t, float64((2+5)*2*batch*heads*tokens*tokens*width), c.Operations)
+	const matrix = 2 * batch * tokens * heads * width // bytes; the scores would take 8 times as many
+	require.Greater(t, c.Scratch, int64(4*matrix))    // two made inputs, the result, the three gradients
+	require.Less(t, c.Scratch, int64(8*matrix))
 }
 
 // TestBarrier: numbers that are converted twice are converted once and kept, unless a barrier has the second time wait.

@@ -21,6 +21,9 @@ var kinds = map[NodeType]kind{
 
 	NodeTypeDotGeneral: whole, NodeTypeConvGeneral: whole, NodeTypeScatterSum: whole, NodeTypeScatterMax: whole,
 	NodeTypeScatterMin: whole, NodeTypeReduceWindow: whole, NodeTypeSelectAndScatterMax: whole, NodeTypeSelectAndScatterMin: whole,
+	NodeTypeFusedScaledDotProductAttention: whole, NodeTypeFusedScaledDotProductAttentionVJP: whole,
+	NodeTypeSplitNode: whole, // one of an operation's several results, which has no bytes itself
+
 	NodeTypeRNGBitGenerator: whole, NodeTypeFFT: whole, NodeTypeCumSum: whole, NodeTypeArgMinMax: whole,
 
 	NodeTypeReduceSum: reduce, NodeTypeReduceMax: reduce, NodeTypeReduceMin: reduce, NodeTypeReduceProduct: reduce,

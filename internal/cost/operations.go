@@ -31,8 +31,18 @@ func operations(x *Node) float64 {
 			each /= max(kernel.Dimensions[axis], 1)
 		}
 		return 2 * float64(x.Shape().Size()) * float64(each)
+	case NodeTypeFusedScaledDotProductAttention:
+		return 2 * scores(x)
+	case NodeTypeFusedScaledDotProductAttentionVJP: // the scores once more, and a product for each of four gradients
+		return 5 * scores(x)
 	}
 	return 0
+}
+
+// scores counts the operations of the product of queries and keys [batch, tokens, heads, width], an attention's first inputs.
+func scores(attention *Node) float64 {
+	queries, keys := attention.Inputs()[0].Shape(), attention.Inputs()[1].Shape()
+	return 2 * float64(queries.Size()) * float64(keys.Dimensions[1])
 }
 
 // axes reads numbers out of a node's description.

@@ -2,6 +2,7 @@ package nn
 
 import (
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
 )
 
@@ -16,13 +17,24 @@ const (
 // has cuDNN's, in half precision, unless backends.Options.PlainAttention is set; go-xla v0.4.5 sizes keys and values by
 // the queries in it, so there must be as many.
 func fusable(q, k, v *Node) bool {
-	has := q.Graph().Backend().Capabilities().Operations
-	if !has[compute.OpTypeFusedScaledDotProductAttention] || !has[compute.OpTypeFusedScaledDotProductAttentionVJP] {
-		return false
+	return q.Shape().Equal(k.Shape()) && q.Shape().Equal(v.Shape()) &&
+		fuses(q.Graph().Backend(), q.DType(), q.Shape().Dim(1), q.Shape().Dim(3))
+}
+
+// fuses is fusable for an attention over tokens, with heads of that width.
+func fuses(b compute.Backend, dtype dtypes.DType, tokens, width int) bool {
+	has := b.Capabilities().Operations
+	return has[compute.OpTypeFusedScaledDotProductAttention] && has[compute.OpTypeFusedScaledDotProductAttentionVJP] &&
+		dtype.IsHalfPrecision() && tokens >= fusedFrom && width%8 == 0 && width <= fusedWidth
+}
+
+// ScoreBytes estimates what a backward pass keeps of the scores of attention without a bias over tokens: eight bytes of
+// each, and nothing where the backend has attention in one kernel.
+func ScoreBytes(b compute.Backend, dtype dtypes.DType, tokens, heads, width int) int {
+	if fuses(b, dtype, tokens, width) {
+		return 0
 	}
-	width := q.Shape().Dim(3)
-	return q.DType().IsHalfPrecision() && q.Shape().Equal(k.Shape()) && q.Shape().Equal(v.Shape()) &&
-		q.Shape().Dim(1) >= fusedFrom && width%8 == 0 && width <= fusedWidth
+	return 8 * heads * tokens * tokens
 }
 
 // fusedAttention is ScaledAttention without a bias.
