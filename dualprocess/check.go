@@ -34,13 +34,31 @@ func checkRuntime(rt *backends.Runtime) error {
 	return nil
 }
 
-// hold keeps a runtime that computes open until done is called.
-func hold(rt *backends.Runtime) (done func(), err error) {
-	if rt.Sketched() {
-		return nil, invalidBecause("Runtime", backends.ErrSketch)
+// hold keeps runtimes that compute open until done is called.
+func hold(rts ...*backends.Runtime) (done func(), err error) {
+	for _, rt := range rts {
+		if rt.Sketched() {
+			return nil, invalidBecause("Runtime", backends.ErrSketch)
+		}
 	}
-	if done, err = rt.Use(); err != nil {
-		return nil, invalidBecause("Runtime", err)
+	return keep(rts...)
+}
+
+// keep keeps runtimes open until done is called.
+func keep(rts ...*backends.Runtime) (done func(), err error) {
+	var kept []func()
+	done = func() {
+		for _, let := range kept {
+			let()
+		}
+	}
+	for _, rt := range rts {
+		let, err := rt.Use()
+		if err != nil {
+			done()
+			return nil, invalidBecause("Runtime", err)
+		}
+		kept = append(kept, let)
 	}
 	return done, nil
 }
@@ -54,6 +72,39 @@ func checkModel(field string, rt *backends.Runtime, model any) error {
 		return invalid(field, "the %T was opened with another runtime", model)
 	}
 	return nil
+}
+
+// checkVerifier checks a verifier, which may have a runtime of its own where it looks at
+// finished pictures.
+func checkVerifier(field string, rt *backends.Runtime, v Verifier) error {
+	if isNil(v) {
+		return checkModel(field, rt, v)
+	}
+	own := runtimeOf(v, rt)
+	if own == rt {
+		return nil
+	}
+	if err := checkRuntime(own); err != nil {
+		return invalidBecause(field, err)
+	}
+	return nil
+}
+
+// checkVerifier checks the verifier, whose gradient has to reach the generator.
+func (t *Task) checkVerifier() error {
+	if !t.Split && !isNil(t.Verifier) && runtimeOf(t.Verifier, t.Runtime) != t.Runtime {
+		return invalid("Verifier", "the %T was opened with another runtime; that needs Split", t.Verifier)
+	}
+	return checkVerifier("Verifier", t.Runtime, t.Verifier)
+}
+
+// runtimeOf is the runtime that a model was opened with, as far as it tells; else the
+// other.
+func runtimeOf(model any, other *backends.Runtime) *backends.Runtime {
+	if r, ok := model.(Runtimer); ok && r.Runtime() != nil {
+		return r.Runtime()
+	}
+	return other
 }
 
 // isNil tells whether a value is nil, or a nil pointer or function within an

@@ -27,7 +27,7 @@ func TestEvaluateFindsMistakes(t *testing.T) {
 		{"Generator", func(e *dualprocess.Evaluation) { e.Generator = (*toyGenerator)(nil) }},
 		{"Generator", func(e *dualprocess.Evaluation) { e.Generator = homelyGenerator{w.g, other} }},
 		{"Verifier", func(e *dualprocess.Evaluation) { e.Verifier = (*toyVerifier)(nil) }},
-		{"Verifier", func(e *dualprocess.Evaluation) { e.Verifier = homelyVerifier{w.v, other} }},
+		{"Verifier", func(e *dualprocess.Evaluation) { e.Verifier = homelyVerifier{w.v, closed(t)} }},
 		{"Verifier", func(e *dualprocess.Evaluation) { e.Scorer = scorerFunc(nil) }},
 		{"Scorer", func(e *dualprocess.Evaluation) { e.Verifier, e.Scorer = nil, scorerFunc(nil) }},
 		{"Questions[0].Overlay", func(e *dualprocess.Evaluation) { e.Questions[0].Overlay = faulty{} }},

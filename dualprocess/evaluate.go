@@ -81,7 +81,7 @@ func Evaluate(ctx context.Context, e Evaluation) (ratings []Rating, err error) {
 	if err := firstError(checkContext(ctx), e.resolve()); err != nil {
 		return nil, err
 	}
-	done, err := hold(e.Runtime)
+	done, err := hold(e.Runtime, runtimeOf(e.Verifier, e.Runtime))
 	if err != nil {
 		return nil, err
 	}

@@ -11,12 +11,15 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/support/exceptions"
 
+	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/quote"
 )
 
 // exam is a verifier with its questions prepared for pictures of one size.
 type exam struct {
+	from      *backends.Runtime // of the pictures
+	runtime   *backends.Runtime // of the verifier, mostly the same
 	verifier  Verifier
 	questions []Question
 	views     []view
@@ -60,9 +63,10 @@ func (e *exam) form(f *form) *form {
 	return viewForm(f, e.views)
 }
 
-// newExam prepares the questions for pictures of height x width pixels.
-func newExam(ctx context.Context, v Verifier, questions []Question, height, width int) (e *exam, err error) {
-	e = &exam{verifier: v, questions: questions}
+// newExam prepares the questions for pictures of height x width pixels, which are made on
+// the runtime; so is the verifier unless it says on which else.
+func newExam(ctx context.Context, rt *backends.Runtime, v Verifier, questions []Question, height, width int) (e *exam, err error) {
+	e = &exam{from: rt, runtime: runtimeOf(v, rt), verifier: v, questions: questions}
 	if e.views, err = newViews(questions, height, width); err != nil {
 		return nil, err
 	}
@@ -176,10 +180,29 @@ func (e *exam) rate(in *cursor) []*Node {
 	return []*Node{Exp(e.ask(pictures, e.take(in)).logP)}
 }
 
+// bring has pictures where the verifier can see them, until they are released.
+func (e *exam) bring(pictures *tensors.Tensor) (seen *tensors.Tensor, release func(), err error) {
+	if e.from == e.runtime {
+		return pictures, func() {}, nil
+	}
+	copies, err := ferried(pictures)
+	return copies[0], func() { graphs.Release(copies...) }, err
+}
+
+// program is one of rate.
+func (e *exam) program() *graphs.Program {
+	return newProgram(e.runtime, "rate pictures", e.form(formOf()), e.rate, e.verifier)
+}
+
 // rated rates pictures on the device by a program of rate, and returns P(answer)
 // per picture and question for the first of them.
 func (e *exam) rated(ctx context.Context, rate *graphs.Program, pictures *tensors.Tensor, used int) ([][]float64, error) {
-	out, err := rate.Run(ctx, pictures, e.inputs())
+	seen, release, err := e.bring(pictures)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	out, err := rate.Run(ctx, seen, e.inputs())
 	if err != nil {
 		return nil, err
 	}

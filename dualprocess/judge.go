@@ -69,7 +69,7 @@ func checkRatedBy(prefix string, rt *backends.Runtime, v Verifier, s Scorer) err
 	case (v == nil) == (s == nil):
 		return invalid(prefix+"Verifier", "exactly one of Verifier and Scorer must be given")
 	case s == nil:
-		return checkModel(prefix+"Verifier", rt, v)
+		return checkVerifier(prefix+"Verifier", rt, v)
 	case isNil(s):
 		return invalid(prefix+"Scorer", "must be given%s", ofType(s))
 	}

@@ -136,7 +136,8 @@ func (o *latentOptimizer) update(in *cursor) []*Node {
 		best: whereSeed(better, s.latents, s.best), lowest: Where(better, total, s.lowest),
 	}
 	zero := ScalarZero(loss.Graph(), dtypes.Float32)
-	measured := measured{loss: ReduceAllMean(loss), drift: zero, preserved: zero, seen: []*Node{picture}, total: total, rates: answerRates(answers.logP, n.share)}
+	said := verdict{ReduceAllMean(loss), total, notFinite(picture), answerRates(answers.logP, n.share)}
+	measured := measured{verdict: said, drift: zero, preserved: zero}
 	taken := ReduceAllMin(ConvertDType(good, dtypes.Float32))
 	return append(next.values(), o.metrics.finished(measured.inPlace(), ReduceAllMean(norm), taken))
 }

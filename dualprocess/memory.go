@@ -15,27 +15,30 @@ import (
 // checkMemory returns an error unless there may be memory for an update, before anything
 // is compiled for it. What is compiled already has run.
 func (d *distiller) checkMemory(ctx context.Context, p *plan) error {
-	b := d.outlined(p)
-	defer b.release()
-	program, inputs := d.gradientProgram(b)
-	if program.Compiled(inputs...) {
-		return nil
+	stages, release := d.stages(p)
+	defer release()
+	for _, s := range stages {
+		if s.program.Compiled(s.inputs...) {
+			continue
+		}
+		c, err := s.program.Measure(ctx, s.inputs...)
+		if err != nil {
+			return err
+		}
+		if need := c.Inputs + c.Bytes(); !s.on.Fits(need) {
+			return fmt.Errorf("%w: an update takes about %s besides the models' weights, and %s are free; %s",
+				backends.ErrMemory, size(need), size(s.on.Free()), d.switches())
+		}
 	}
-	c, err := program.Measure(ctx, inputs...)
-	if err != nil {
-		return err
-	}
-	need := c.Inputs + c.Bytes()
-	if d.Runtime.Fits(need) {
-		return nil
-	}
-	return fmt.Errorf("%w: an update takes about %s besides the models' weights, and %s are free; %s",
-		backends.ErrMemory, size(need), size(d.Runtime.Free()), d.switches())
+	return nil
 }
 
 // switches names the settings by which an update takes less.
 func (d *distiller) switches() string {
 	help := "open both models with Checkpoint: backends.CheckpointOn"
+	if !d.Split {
+		help += ", set Split"
+	}
 	if d.Batch > 1 {
 		help += fmt.Sprintf(", make Batch less than %d and Accumulate more", d.Batch)
 	}
@@ -45,20 +48,56 @@ func (d *distiller) switches() string {
 	return help + ", or make smaller pictures"
 }
 
-// gradientProgram is the program with the gradient, and its inputs for a micro-batch.
-func (d *distiller) gradientProgram(b microBatch) (*graphs.Program, []any) {
-	if d.Accumulate > 1 {
-		return d.programs.accumulate, []any{d.zeroSums, d.inputs(b)}
-	}
-	return d.programs.update, []any{d.inputs(b), d.state.inputs(d.LearningRate)}
+// stage is a program of an update, with inputs of zeros.
+type stage struct {
+	on      *backends.Runtime
+	program *graphs.Program
+	inputs  []any
 }
 
-// measureGradient says what the program with the gradient takes.
-func (d *distiller) measureGradient(ctx context.Context, p *plan) (cost.Cost, error) {
+// stages are the programs of an update, from the picture with gradient on.
+func (d *distiller) stages(p *plan) (all []stage, release func()) {
 	b := d.outlined(p)
-	defer b.release()
-	program, inputs := d.gradientProgram(b)
-	return program.Measure(ctx, inputs...)
+	in, release := []any{d.inputs(b)}, b.release
+	if d.Split {
+		said := d.outlinedVerdict(p.height, p.width)
+		release = func() {
+			b.release()
+			graphs.Release(said...)
+		}
+		in = []any{d.makingInputs(b), said}
+		all = []stage{
+			{d.Runtime, d.programs.picture, []any{d.makingInputs(b)}},
+			{d.exam.runtime, d.programs.verdict, []any{said[0], d.askingInputs(b)}},
+		}
+	}
+	if d.Accumulate > 1 {
+		return append(all, stage{d.Runtime, d.programs.accumulate, []any{d.zeroSums, in}}), release
+	}
+	return append(all, stage{d.Runtime, d.programs.update, []any{in, d.state.inputs(d.LearningRate)}}), release
+}
+
+// measureGradients says what these programs take on a runtime: the largest has the
+// memory to itself, the operations add up.
+func (d *distiller) measureGradients(ctx context.Context, p *plan, on *backends.Runtime) (most cost.Cost, err error) {
+	stages, release := d.stages(p)
+	defer release()
+	operations := 0.
+	for _, s := range stages {
+		if s.on != on {
+			continue
+		}
+		c, err := s.program.Measure(ctx, s.inputs...)
+		if err != nil {
+			return most, err
+		}
+		operations += c.Operations
+		if c.Bytes() > most.Bytes() {
+			most = c
+		}
+	}
+	most.Operations = operations
+	return most, nil
 }
 
 // measureDenoising says what a step without gradient takes.

@@ -41,18 +41,16 @@ func newMetrics(questions []Question, s *shares, anchored bool) metrics {
 
 // measured are the measurements of a micro-batch in its graph.
 type measured struct {
-	loss, drift, preserved *Node   // scalars
-	anchored               *Node   // scalar; nil without an anchor
-	seen                   []*Node // pictures
-	total                  *Node   // the loss with the guards' terms
-	rates                  []*Node // of answerRates
+	verdict                // whose total has the guards' terms
+	drift, preserved *Node // scalars
+	anchored         *Node // scalar; nil without an anchor
 }
 
 // inPlace puts them into one vector.
 func (m measured) inPlace() *Node {
 	values := []*Node{
 		vector(m.loss), vector(m.drift), vector(m.preserved),
-		vector(notFinite(m.seen...)), vector(notFinite(m.total)),
+		vector(m.badness), vector(notFinite(m.total)),
 	}
 	values = append(values, m.rates...)
 	if m.anchored != nil {
@@ -76,12 +74,17 @@ func (m metrics) shape() shapes.Shape {
 	return shapes.Make(dtypes.Float32, m.end())
 }
 
+// rates is the number of vectors of answerRates.
+func (m metrics) rates() int {
+	if m.partly {
+		return 2
+	}
+	return 1
+}
+
 // end is the place behind them all.
 func (m metrics) end() int {
-	end := metricP + m.questions
-	if m.partly {
-		end += m.questions
-	}
+	end := metricP + m.rates()*m.questions
 	if m.anchored {
 		end++
 	}

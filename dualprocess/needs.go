@@ -34,6 +34,10 @@ type Needs struct {
 
 	// Switches are settings that lower the peak, which may be combined.
 	Switches []Switch
+
+	// Verifier has Memory, Weights and Phases of the verifier's device, where it has one of its
+	// own (Task.Split); nil else.
+	Verifier *Needs
 }
 
 // Part is a part of a model.
@@ -69,7 +73,9 @@ func (n *Needs) Peak() int64 {
 }
 
 // Fits says whether the device has the memory, as far as is known.
-func (n *Needs) Fits() bool { return n.Memory == 0 || n.Peak() <= n.Memory }
+func (n *Needs) Fits() bool {
+	return (n.Memory == 0 || n.Peak() <= n.Memory) && (n.Verifier == nil || n.Verifier.Fits())
+}
 
 // Plan says what Distill would take for a task whose models were opened with a runtime of
 // backends.Sketch: from the models' configurations and the heads of their files alone,
@@ -83,12 +89,15 @@ func Plan(ctx context.Context, t Task) (needs *Needs, err error) {
 	if t, err = t.resolved(); err != nil {
 		return nil, err
 	}
-	if !t.Runtime.Sketched() {
-		return nil, invalid("Runtime", "is none of backends.Sketch")
+	both := []*backends.Runtime{t.Runtime, runtimeOf(t.Verifier, t.Runtime)}
+	for _, rt := range both {
+		if !rt.Sketched() {
+			return nil, invalid("Runtime", "is none of backends.Sketch")
+		}
 	}
-	done, err := t.Runtime.Use()
+	done, err := keep(both...)
 	if err != nil {
-		return nil, invalidBecause("Runtime", err)
+		return nil, err
 	}
 	defer done()
 	p := &planner{distiller: &distiller{Task: t}}
@@ -118,6 +127,9 @@ func (p *planner) plan(ctx context.Context) (err error) {
 		return err
 	}
 	p.add(Encoding, largest)
+	if apart := p.exam.runtime; apart != p.Runtime {
+		p.needs.Verifier = &Needs{Memory: apart.Memory(), Weights: parts(apart)}
+	}
 	if err = freeEncoders(p.Generator, p.Verifier, p.Judge.Verifier); err != nil {
 		return err
 	}
@@ -140,12 +152,20 @@ func (p *planner) measure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	updating, err := p.measureGradient(ctx, &p.outline)
+	updating, err := p.measureGradients(ctx, &p.outline, p.Runtime)
 	if err != nil {
 		return err
 	}
 	p.add(Denoising, denoising)
 	p.add(Updating, updating)
+	if v := p.needs.Verifier; v != nil {
+		asked, err := p.measureGradients(ctx, &p.outline, p.exam.runtime)
+		if err != nil {
+			return err
+		}
+		v.Phases = []PhaseNeeds{{Updating, bytesOfParts(v.Weights), asked.Bytes(), asked.Operations}}
+		updating.Operations += asked.Operations
+	}
 	p.needs.Operations = float64(p.Accumulate) * (p.stepsBefore()*denoising.Operations + updating.Operations)
 	return p.suppose(ctx, updating.Bytes())
 }
@@ -159,9 +179,7 @@ func (p *planner) add(phase Phase, c cost.Cost) {
 	if p.Anchor.Weight > 0 {
 		n.Resident += p.needs.Adapter
 	}
-	for _, part := range parts(p.Runtime) {
-		n.Resident += part.Bytes
-	}
+	n.Resident += bytesOfParts(parts(p.Runtime))
 	for _, in := range p.conditions.prompts {
 		n.Resident += bytesOf(in)
 	}
@@ -171,10 +189,14 @@ func (p *planner) add(phase Phase, c cost.Cost) {
 // suppose measures the update, which now works in so many bytes, with the switches.
 func (p *planner) suppose(ctx context.Context, now int64) (err error) {
 	resident := p.needs.Phases[len(p.needs.Phases)-1].Resident
-	defer p.Runtime.Suppose(backends.CheckpointAuto)
-	working := func(c backends.Checkpointing) int64 {
+	suppose := func(c backends.Checkpointing) {
 		p.Runtime.Suppose(c)
-		cost, failed := p.measureGradient(ctx, &p.outline)
+		p.exam.runtime.Suppose(c)
+	}
+	defer suppose(backends.CheckpointAuto)
+	working := func(c backends.Checkpointing) int64 {
+		suppose(c)
+		cost, failed := p.measureGradients(ctx, &p.outline, p.Runtime)
 		if err == nil {
 			err = failed
 		}
@@ -187,12 +209,24 @@ func (p *planner) suppose(ctx context.Context, now int64) (err error) {
 	}
 	p.needs.Kept, p.needs.Recomputed = working(backends.CheckpointOff), working(backends.CheckpointOn)
 	try("Checkpoint: backends.CheckpointOn, of both models", p.needs.Recomputed)
+	if !p.Split {
+		p.split()
+		try("Split", working(backends.CheckpointAuto))
+		try("Split and Checkpoint: backends.CheckpointOn, of both models", working(backends.CheckpointOn))
+	}
 	if p.Batch > 1 {
 		defer func(batch int) { p.Batch = batch }(p.Batch)
 		p.Batch = 1
 		try("the same and Batch: 1, with Accumulate in its place", working(backends.CheckpointOn))
 	}
 	return err
+}
+
+// split has the programs of an update that is split from now on.
+func (p *planner) split() {
+	p.programs.close()
+	p.Split = true
+	p.programs = p.newPrograms()
 }
 
 // stepsBefore is the mean number of steps without gradient.
@@ -219,6 +253,13 @@ func parts(rt *backends.Runtime) (all []Part) {
 		all = append(all, Part{name, bytes[name]})
 	}
 	return all
+}
+
+func bytesOfParts(all []Part) (total int64) {
+	for _, part := range all {
+		total += part.Bytes
+	}
+	return total
 }
 
 func bytesOf(values []*tensors.Tensor) (total int64) {

@@ -81,7 +81,7 @@ func (d *distiller) encode(ctx context.Context) (_ plan, err error) {
 
 // ask prepares the questions, to the verifier and to the judge.
 func (d *distiller) ask(ctx context.Context, p *plan) (err error) {
-	if d.exam, err = newExam(ctx, d.Verifier, d.Questions, p.height, p.width); err != nil {
+	if d.exam, err = newExam(ctx, d.Runtime, d.Verifier, d.Questions, p.height, p.width); err != nil {
 		return err
 	}
 	d.shares = newShares(d.Questions, d.Prompts)
@@ -133,6 +133,7 @@ func (t *Task) newAdapter(p plan) (*lora.Adapter, error) {
 // nil.
 type programs struct {
 	renoise            *graphs.Program
+	picture, verdict   *graphs.Program // of an update that is split: what comes before
 	update             *graphs.Program // a whole update, or
 	accumulate, finish *graphs.Program // several micro-batches and then the rest of it
 	decode, rate       *graphs.Program // of whole pictures
@@ -144,6 +145,10 @@ func (d *distiller) newPrograms() (p programs) {
 	if d.Timesteps == Renoise {
 		p.renoise = newProgram(rt, "add noise again", formOf(), d.renoise, g)
 	}
+	if d.Split {
+		p.picture = newProgram(rt, "picture", d.gradientForm(), d.drawPicture, g)
+		p.verdict = newProgram(d.exam.runtime, "verdict", d.gradientForm(), d.sayVerdict, v)
+	}
 	if d.Accumulate == 1 {
 		p.update = newProgram(rt, "gradient", d.gradientForm().add(d.optimizer, d.Clip), d.fused, g, v)
 	} else {
@@ -151,7 +156,7 @@ func (d *distiller) newPrograms() (p programs) {
 		p.finish = newProgram(rt, "optimiser", formOf(d.adapter.Form(), d.optimizer, d.Clip, d.metrics), d.finish)
 	}
 	p.decode = newProgram(rt, "decode", formOf(), d.denoiser.decode, g)
-	p.rate = newProgram(rt, "rate pictures", d.exam.form(formOf()), d.exam.rate, v)
+	p.rate = d.exam.program()
 	if d.Bounds.given() {
 		p.statistics = newProgram(rt, "statistics", formOf(), statistics)
 	}
@@ -159,7 +164,7 @@ func (d *distiller) newPrograms() (p programs) {
 }
 
 func (p *programs) close() {
-	for _, program := range []*graphs.Program{p.renoise, p.update, p.accumulate, p.finish, p.decode, p.rate, p.statistics} {
+	for _, program := range []*graphs.Program{p.renoise, p.picture, p.verdict, p.update, p.accumulate, p.finish, p.decode, p.rate, p.statistics} {
 		program.Close()
 	}
 }

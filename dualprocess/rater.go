@@ -30,11 +30,11 @@ type verifierRater struct {
 }
 
 func newVerifierRater(ctx context.Context, rt *backends.Runtime, v Verifier, questions []Question, height, width int) (*verifierRater, error) {
-	e, err := newExam(ctx, v, questions, height, width)
+	e, err := newExam(ctx, rt, v, questions, height, width)
 	if err != nil {
 		return nil, err
 	}
-	return &verifierRater{e, newProgram(rt, "rate pictures", e.form(formOf()), e.rate, v)}, nil
+	return &verifierRater{e, e.program()}, nil
 }
 
 func (r *verifierRater) rate(ctx context.Context, pictures *tensors.Tensor, prompts []string) ([][]float64, error) {

@@ -25,7 +25,7 @@ func (t *Task) resolveModels() error {
 	if err := firstError(
 		checkRuntime(t.Runtime),
 		checkModel("Generator", t.Runtime, t.Generator),
-		checkModel("Verifier", t.Runtime, t.Verifier),
+		t.checkVerifier(),
 		checkPrompts("Prompts", t.Prompts),
 		checkQuestions("Questions", t.Questions, t.Prompts...),
 	); err != nil {

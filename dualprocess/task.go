@@ -12,7 +12,7 @@ import (
 // values are the paper's defaults; Runtime, Generator, Verifier, Prompts and
 // Questions must be given.
 type Task struct {
-	Runtime   *backends.Runtime // that Generator and Verifier were opened with
+	Runtime   *backends.Runtime // that Generator and Verifier were opened with; see Split
 	Generator Generator
 	Verifier  Verifier
 
@@ -67,6 +67,13 @@ type Task struct {
 	// the clean estimates of early steps are too blurred to be asked about, but a change
 	// of EndStep would leave them out altogether.
 	StepWeights []float64
+
+	// Split cuts an update at the picture: the generator makes it, the verifier says its loss
+	// and the gradient by the pixels, and the generator makes it once more to take that on
+	// to the adapter. The numbers are the same but for rounding; the peak of memory is that of
+	// the larger half, for the time of one more forward pass. The Verifier may then be opened with
+	// a runtime of its own, on another device.
+	Split bool
 
 	// Drift is the weight of the mean squared distance between the prediction and
 	// the base model's at the same latents and prompt. 0 = no such term. It keeps

@@ -54,7 +54,12 @@ func (d *distiller) descend(ctx context.Context, step, keptStep int, rate float6
 			return nil, err
 		}
 		defer b.release()
-		return d.apply(d.programs.update.Run(ctx, d.inputs(b), d.state.inputs(rate)))
+		in, release, err := d.asked(ctx, b)
+		if err != nil {
+			return nil, err
+		}
+		defer release()
+		return d.apply(d.programs.update.Run(ctx, in, d.state.inputs(rate)))
 	}
 	sums, err := d.accumulated(ctx, step, keptStep)
 	if err != nil {
@@ -88,7 +93,25 @@ func (d *distiller) addBatch(ctx context.Context, sums []*tensors.Tensor, step, 
 		return nil, err
 	}
 	defer b.release()
-	return d.programs.accumulate.Run(ctx, sums, d.inputs(b))
+	in, release, err := d.asked(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	defer release()
+	return d.programs.accumulate.Run(ctx, sums, in)
+}
+
+// asked lists what the program with the adapter's gradient reads. Where the update is
+// split, the verifier has said its part by then.
+func (d *distiller) asked(ctx context.Context, b microBatch) (in []any, release func(), err error) {
+	if !d.Split {
+		return d.inputs(b), func() {}, nil
+	}
+	said, err := d.consult(ctx, b)
+	if err != nil {
+		return nil, nil, err
+	}
+	return []any{d.makingInputs(b), said}, func() { graphs.Release(said...) }, nil
 }
 
 // apply replaces the state by an update's results, unless there is an error, and
@@ -122,15 +145,23 @@ func (d *distiller) moveAnchor() error {
 
 // fused is the graph of a whole update of a single micro-batch.
 func (d *distiller) fused(in *cursor) []*Node {
-	vector, gradient, values := d.gradients(in)
+	vector, gradient, values := d.backward(in)
 	return d.optimize(in, vector, gradient, values)
+}
+
+// backward builds one micro-batch, whole or from the verdict on.
+func (d *distiller) backward(in *cursor) (vector, gradient, values *Node) {
+	if d.Split {
+		return d.splitGradients(in)
+	}
+	return d.gradients(in)
 }
 
 // accumulate is the graph of one of several micro-batches: the running sums of
 // gradient and metrics in, with this batch's share of the mean added out.
 func (d *distiller) accumulate(in *cursor) []*Node {
 	sums := in.take(2)
-	_, gradient, values := d.gradients(in)
+	_, gradient, values := d.backward(in)
 	share := 1 / float64(d.Accumulate)
 	return []*Node{Add(sums[0], MulScalar(gradient, share)), Add(sums[1], MulScalar(values, share))}
 }
