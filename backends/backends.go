@@ -38,6 +38,9 @@ type Options struct {
 	Backend string
 	// NoDownload forbids downloading a missing plugin.
 	NoDownload bool
+	// Device is the number of the CUDA card to open, of those that the driver shows to the process. Runtimes of two cards
+	// work side by side in one process: see dualprocess.Task.Split. Other backends have a device 0 alone.
+	Device int
 	// Preallocate is the share of a CUDA card's memory, in [0, 1], to take when opening; 0 takes memory as needed, up to
 	// 95 %.
 	Preallocate float64
@@ -111,6 +114,8 @@ func (o Options) resolved(ctx context.Context) (Options, error) {
 		return o, fmt.Errorf("backends: the context is nil: %w", ErrOptions)
 	case o.Preallocate < 0 || o.Preallocate > 1 || math.IsNaN(o.Preallocate):
 		return o, fmt.Errorf("backends: Preallocate is %v, want a share in [0, 1]: %w", o.Preallocate, ErrOptions)
+	case o.Device < 0:
+		return o, fmt.Errorf("backends: Device is %d, want the number of a card: %w", o.Device, ErrOptions)
 	case o.Memory < 0:
 		return o, fmt.Errorf("backends: Memory is %d, want bytes: %w", o.Memory, ErrOptions)
 	}

@@ -91,6 +91,9 @@ func (c choice) open(ctx context.Context, o Options) (b compute.Backend, detail 
 	if err := ctx.Err(); err != nil {
 		return nil, "", err
 	}
+	if o.Device != 0 && c.name() != "xla:cuda" {
+		return nil, "", fmt.Errorf("%w: it has no device %d", ErrUnavailable, o.Device)
+	}
 	switch c.kind {
 	case "xla":
 		return openXLA(ctx, c, o)

@@ -96,14 +96,14 @@ func usableMemory(ctx context.Context, c choice, o Options) int64 {
 	if c.name() != "xla:cuda" {
 		return freeHost(os.ReadFile)
 	}
-	return int64(c.share(o) * float64(freeCUDA(ctx)))
+	return int64(c.share(o) * float64(freeCUDA(ctx, o.Device)))
 }
 
 // freeCUDA asks the driver's own tool: PJRT knows the memory of its devices, but go-xla does not pass it on.
-func freeCUDA(ctx context.Context) int64 {
+func freeCUDA(ctx context.Context, device int) int64 {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits", "--id=0").Output()
+	out, err := exec.CommandContext(ctx, "nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits", "--id="+card(device)).Output()
 	if err != nil {
 		return 0
 	}
@@ -112,6 +112,15 @@ func freeCUDA(ctx context.Context) int64 {
 		return 0
 	}
 	return mebibytes << 20
+}
+
+// card is what the driver's tool calls a device, which does not know that CUDA_VISIBLE_DEVICES counts anew.
+func card(device int) string {
+	shown := strings.Split(os.Getenv("CUDA_VISIBLE_DEVICES"), ",")
+	if device < len(shown) && shown[device] != "" {
+		return strings.TrimSpace(shown[device])
+	}
+	return strconv.Itoa(device)
 }
 
 // freeHost reads what Linux says is available, to the whole machine and to the container that we may be in.

@@ -51,3 +51,14 @@ func TestCheckpoints(t *testing.T) {
 	assert.False(t, rt.Checkpoints(CheckpointOff, 1<<40))
 	require.ErrorIs(t, Checkpointing(3).Validate(), ErrOptions)
 }
+
+// TestDevice: a processor is one device, and cards are counted as the driver's tool does.
+func TestDevice(t *testing.T) {
+	_, err := Open(t.Context(), Options{Backend: "go", Device: 1})
+	require.ErrorIs(t, err, ErrUnavailable)
+	require.ErrorContains(t, err, "it has no device 1")
+	for shown, want := range map[string][]string{"": {"0", "1"}, "2,GPU-5f": {"2", "GPU-5f"}, "3": {"3", "1"}} {
+		t.Setenv("CUDA_VISIBLE_DEVICES", shown)
+		require.Equal(t, want, []string{card(0), card(1)})
+	}
+}

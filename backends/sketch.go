@@ -25,7 +25,7 @@ func Sketch(ctx context.Context, o Options) (*Runtime, error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := sketched(ctx, o.Backend)
+	c, err := sketched(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -48,13 +48,13 @@ func Sketch(ctx context.Context, o Options) (*Runtime, error) {
 }
 
 // sketched is the backend that is planned for.
-func sketched(ctx context.Context, asked string) (choice, error) {
-	asked = cmp.Or(asked, os.Getenv(compute.ConfigEnvVar), "xla")
+func sketched(ctx context.Context, o Options) (choice, error) {
+	asked := cmp.Or(o.Backend, os.Getenv(compute.ConfigEnvVar), "xla")
 	choices, err := parse(asked)
 	if err != nil {
 		return choice{}, err
 	}
-	if len(choices) == 1 || freeCUDA(ctx) > 0 {
+	if len(choices) == 1 || freeCUDA(ctx, o.Device) > 0 {
 		return choices[0], nil
 	}
 	return choices[1], nil // of "xla" alone

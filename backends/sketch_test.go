@@ -103,6 +103,7 @@ func TestSketchRefuses(t *testing.T) {
 	for name, o := range map[string]Options{
 		"unknown": {Backend: "tensorflow"},
 		"memory":  {Backend: "go", Memory: -1},
+		"device":  {Backend: "go", Device: -1},
 	} {
 		_, err := Sketch(t.Context(), o)
 		require.ErrorIs(t, err, ErrOptions, name)

@@ -107,6 +107,7 @@ func xlaOptions(path string, c choice, o Options) string {
 	set("shared_buffers", strconv.FormatBool(strings.HasPrefix(pluginName(path), "cpu")))
 	if pjrt.IsCUDAName(pluginName(path)) {
 		set("preallocate", strconv.FormatBool(o.Preallocate > 0))
+		set("visible_devices", strconv.Itoa(o.Device))
 		set("memory_fraction", strconv.FormatFloat(c.share(o), 'f', -1, 64))
 	}
 	return strings.Join(options, ",")

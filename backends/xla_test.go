@@ -26,10 +26,10 @@ func TestXLAOptions(t *testing.T) {
 	cpu, cuda := "/x/pjrt_c_api_cpu_plugin.so", "/cpu/pjrt_c_api_cuda_plugin.so"
 	half := Options{Preallocate: 0.5}
 	require.Equal(t, ",shared_buffers=true", xlaOptions(cpu, choice{}, half))
-	require.Equal(t, ",shared_buffers=false,preallocate=true,memory_fraction=0.5", xlaOptions(cuda, choice{}, half))
-	require.Equal(t, ",shared_buffers=false,preallocate=false,memory_fraction=0.95", xlaOptions(cuda, choice{}, Options{}))
+	require.Equal(t, ",shared_buffers=false,preallocate=true,visible_devices=0,memory_fraction=0.5", xlaOptions(cuda, choice{}, half))
+	require.Equal(t, ",shared_buffers=false,preallocate=false,visible_devices=1,memory_fraction=0.95", xlaOptions(cuda, choice{}, Options{Device: 1}))
 	own := choice{options: "noshared_buffers,preallocate=false"}
-	require.Equal(t, "noshared_buffers,preallocate=false,memory_fraction=0.5", xlaOptions(cuda, own, half))
+	require.Equal(t, "noshared_buffers,preallocate=false,visible_devices=0,memory_fraction=0.5", xlaOptions(cuda, own, half))
 }
 
 func TestPlainPath(t *testing.T) {

@@ -41,6 +41,8 @@ type models struct {
 	generator, verifier string
 	options             generator.Options
 	recompute, plan     bool
+	split               bool
+	apart               int     // device of the verifier; negative = that of the generator
 	memory              float64 // GiB
 }
 
@@ -64,13 +66,16 @@ func (f *models) register(set *flag.FlagSet) {
 		return err
 	})
 	set.BoolVar(&f.recompute, "recompute", false, "activations in the backward pass, for less memory and more time (where they would take half of it unless given)")
+	set.BoolVar(&f.split, "split", false, "updates at the picture, for less memory and the time of one more forward pass")
+	set.IntVar(&f.apart, "apart", -1, "`number` of a second card, for the verifier alone; updates are split then")
 	set.BoolVar(&f.plan, "plan", false, "say what it takes, and do nothing; -backend and -memory tell what for")
 	set.Float64Var(&f.memory, "memory", 0, "of the device that may be used, in `GiB` (what is free unless given)")
 }
 
-// runtime opens the backend, or a sketch of it.
-func (f models) runtime(ctx context.Context, run *show.Run) (*backends.Runtime, error) {
+// runtime opens the backend on a device, or a sketch of it.
+func (f models) runtime(ctx context.Context, run *show.Run, device int) (*backends.Runtime, error) {
 	o := run.Backend()
+	o.Device = device
 	o.Memory = int64(f.memory * (1 << 30))
 	if f.plan {
 		return backends.Sketch(ctx, o)
@@ -78,8 +83,8 @@ func (f models) runtime(ctx context.Context, run *show.Run) (*backends.Runtime, 
 	return backends.Open(ctx, o)
 }
 
-// open opens both models.
-func (f models) open(ctx context.Context, rt *backends.Runtime) (dualprocess.Generator, verifier.LanguageModel, error) {
+// open opens both models, each with a runtime.
+func (f models) open(ctx context.Context, rt, apart *backends.Runtime) (dualprocess.Generator, verifier.LanguageModel, error) {
 	for _, folder := range []string{f.generator, f.verifier} {
 		if _, err := os.Stat(folder); errors.Is(err, fs.ErrNotExist) && hub.Local(folder) {
 			return nil, nil, fmt.Errorf("there is no folder %s: name those of a generator and a verifier with -generator and -verifier, or repositories as owner/name", folder)
@@ -93,18 +98,25 @@ func (f models) open(ctx context.Context, rt *backends.Runtime) (dualprocess.Gen
 	if err != nil {
 		return nil, nil, err
 	}
-	v, err := verifier.Open(ctx, rt, f.verifier, looking)
+	v, err := verifier.Open(ctx, apart, f.verifier, looking)
 	return g, v, err
 }
 
 func distil(ctx context.Context, run *show.Run, f models) error {
-	rt, err := f.runtime(ctx, run)
+	rt, err := f.runtime(ctx, run, 0)
 	if err != nil {
 		return err
 	}
 	defer rt.Close()
+	apart := rt
+	if f.apart >= 0 {
+		if apart, err = f.runtime(ctx, run, f.apart); err != nil {
+			return err
+		}
+		defer apart.Close()
+	}
 	f.options.Hub = run.Hub()
-	g, v, err := f.open(ctx, rt)
+	g, v, err := f.open(ctx, rt, apart)
 	if err != nil {
 		return err
 	}
@@ -113,6 +125,7 @@ func distil(ctx context.Context, run *show.Run, f models) error {
 		Runtime: rt, Generator: g, Verifier: v,
 		Prompts:   []string{"a photo of a wheat field"},
 		Questions: []dualprocess.Question{{Text: "Is the horizon aligned with the red line?", Answer: "Yes"}},
+		Split:     f.split || f.apart >= 0,
 	}
 	line, err := run.Overlay(overlay.Solid{Picture: overlay.HorizonLine{Row: 0.3}})
 	if err != nil {
