@@ -3,22 +3,15 @@ package main
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"os"
 	"runtime/debug"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
-	"github.com/dualprocess/dualprocess-go/generator/flux"
-	"github.com/dualprocess/dualprocess-go/generator/sana"
-	"github.com/dualprocess/dualprocess-go/generator/sd"
 	"github.com/dualprocess/dualprocess-go/internal/lifesize/published"
 	"github.com/dualprocess/dualprocess-go/overlay"
-	"github.com/dualprocess/dualprocess-go/verifier/qwen25vl"
-	"github.com/dualprocess/dualprocess-go/verifier/smolvlm2"
 )
 
 // variant is a way to distil.
@@ -110,11 +103,16 @@ func (s settings) plan(ctx context.Context, rt *backends.Runtime, v variant, run
 
 // task opens the models and says what to distil.
 func (s settings) task(ctx context.Context, rt *backends.Runtime, v variant) (t dualprocess.Task, err error) {
-	g, err := s.openGenerator(ctx, rt)
+	o := published.Options{Height: s.side, Width: s.side, TextTokens: s.tokens}
+	if s.recompute {
+		o.Checkpoint = backends.CheckpointOn
+	}
+	fixtures := os.DirFS(s.fixtures)
+	g, err := published.Generator(ctx, rt, s.generator, fixtures, o)
 	if err != nil {
 		return t, err
 	}
-	verifier, err := s.openVerifier(ctx, rt)
+	verifier, err := published.Verifier(ctx, rt, s.verifier, fixtures, o)
 	if err != nil {
 		return t, err
 	}
@@ -128,45 +126,6 @@ func (s settings) task(ctx context.Context, rt *backends.Runtime, v variant) (t 
 		})
 	}
 	return t, nil
-}
-
-func (s settings) checkpointing() backends.Checkpointing {
-	if s.recompute {
-		return backends.CheckpointOn
-	}
-	return backends.CheckpointAuto
-}
-
-func (s settings) openGenerator(ctx context.Context, rt *backends.Runtime) (dualprocess.Generator, error) {
-	switch {
-	case strings.HasPrefix(s.generator, "stable-diffusion"):
-		return open(ctx, rt, s, s.generator, sd.OpenFS, sd.Options{Height: s.side, Width: s.side, Checkpoint: s.checkpointing()})
-	case strings.HasPrefix(s.generator, "Sana"):
-		return open(ctx, rt, s, s.generator, sana.OpenFS, sana.Options{Height: s.side, Width: s.side, Checkpoint: s.checkpointing()})
-	}
-	return open(ctx, rt, s, s.generator, flux.OpenFS, flux.Options{Height: s.side, Width: s.side, TextTokens: s.tokens, Checkpoint: s.checkpointing()})
-}
-
-func (s settings) openVerifier(ctx context.Context, rt *backends.Runtime) (dualprocess.Verifier, error) {
-	if strings.HasPrefix(s.verifier, "SmolVLM2") {
-		return open(ctx, rt, s, s.verifier, smolvlm2.OpenFS, smolvlm2.Options{Checkpoint: s.checkpointing()})
-	}
-	return open(ctx, rt, s, s.verifier, qwen25vl.OpenFS, qwen25vl.Options{Checkpoint: s.checkpointing()})
-}
-
-// open opens a model of published sizes, whose weights are made up while they are read.
-func open[M, O any](
-	ctx context.Context, rt *backends.Runtime, s settings, name string, with func(context.Context, *backends.Runtime, fs.FS, O) (M, error), o O,
-) (m M, err error) {
-	sizes, err := published.Model(name, os.DirFS(s.fixtures))
-	if err != nil {
-		return m, err
-	}
-	files, err := sizes.Files(ctx)
-	if err != nil {
-		return m, err
-	}
-	return with(ctx, rt, files, o)
 }
 
 // watchers take the times of a distillation.

@@ -1,4 +1,5 @@
-// Package published knows the sizes of models as they are published, for package lifesize to make checkpoints of.
+// Package published knows the sizes of models as they are published, for package lifesize to make checkpoints of, and opens
+// them.
 package published
 
 import (
@@ -9,13 +10,17 @@ import (
 	"slices"
 
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/generator/flux"
+	"github.com/dualprocess/dualprocess-go/generator/flux2"
 	"github.com/dualprocess/dualprocess-go/generator/sana"
 	"github.com/dualprocess/dualprocess-go/generator/sd"
+	"github.com/dualprocess/dualprocess-go/generator/zimage"
 	"github.com/dualprocess/dualprocess-go/internal/lifesize"
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
 	"github.com/dualprocess/dualprocess-go/verifier/gemma3"
 	"github.com/dualprocess/dualprocess-go/verifier/qwen25vl"
+	"github.com/dualprocess/dualprocess-go/verifier/qwen3vl"
 	"github.com/dualprocess/dualprocess-go/verifier/smolvlm2"
 )
 
@@ -24,7 +29,24 @@ type sized struct {
 	fixture string
 	dtype   safetensors.DType
 	changes map[string]any
-	open    func(context.Context, *backends.Runtime, fs.FS) error
+	open    opener
+}
+
+// Options of a model; zero is what suits it. A verifier has Checkpoint alone.
+type Options struct {
+	Height, Width int // of pictures, in pixels
+	TextTokens    int // of the prompt
+	Checkpoint    backends.Checkpointing
+}
+
+// opener opens a model from a folder.
+type opener func(ctx context.Context, rt *backends.Runtime, folder fs.FS, o Options) (any, error)
+
+// with is OpenFS of a model's package.
+func with[M, O any](open func(context.Context, *backends.Runtime, fs.FS, O) (M, error), options func(Options) O) opener {
+	return func(ctx context.Context, rt *backends.Runtime, folder fs.FS, o Options) (any, error) {
+		return open(ctx, rt, folder, options(o))
+	}
 }
 
 // Names lists the models of Model.
@@ -41,141 +63,88 @@ func Model(name string, fixtures fs.FS) (lifesize.Model, error) {
 	if err != nil {
 		return lifesize.Model{}, fmt.Errorf("published: %w", err)
 	}
-	return lifesize.Model{Folder: folder, Changes: p.changes, DType: p.dtype, Open: p.open}, nil
+	opens := func(ctx context.Context, rt *backends.Runtime, folder fs.FS) error {
+		_, err := p.open(ctx, rt, folder, Options{})
+		return err
+	}
+	return lifesize.Model{Folder: folder, Changes: p.changes, DType: p.dtype, Open: opens}, nil
 }
 
-// models are the sizes in the models' repositories.
+// Generator opens a generator of published sizes, whose weights are made up while they are read.
+func Generator(ctx context.Context, rt *backends.Runtime, name string, fixtures fs.FS, o Options) (dualprocess.Generator, error) {
+	return open[dualprocess.Generator](ctx, rt, name, fixtures, o)
+}
+
+// Verifier opens a verifier likewise.
+func Verifier(ctx context.Context, rt *backends.Runtime, name string, fixtures fs.FS, o Options) (dualprocess.Verifier, error) {
+	return open[dualprocess.Verifier](ctx, rt, name, fixtures, o)
+}
+
+func open[M any](ctx context.Context, rt *backends.Runtime, name string, fixtures fs.FS, o Options) (m M, err error) {
+	sizes, err := Model(name, fixtures)
+	if err != nil {
+		return m, err
+	}
+	files, err := sizes.Files(ctx)
+	if err != nil {
+		return m, err
+	}
+	opened, err := models()[name].open(ctx, rt, files, o)
+	if err != nil {
+		return m, fmt.Errorf("published: %s: %w", name, err)
+	}
+	m, ok := opened.(M)
+	if !ok {
+		return m, fmt.Errorf("published: %s is a %T, which is no %T", name, opened, &m)
+	}
+	return m, nil
+}
+
+// models are the sizes in the models' repositories, and small ones of the same depth or the same width.
 func models() map[string]sized {
 	return map[string]sized{
-		"FLUX.1-schnell":         {"generator/flux_schnell/model", safetensors.BF16, fluxSizes(19, 38), lifesize.Opening(flux.OpenFS)},
-		"FLUX.1-schnell-shallow": {"generator/flux_schnell/model", safetensors.BF16, fluxSizes(2, 4), lifesize.Opening(flux.OpenFS)},
-		"FLUX.1-schnell-thin": {"generator/flux_schnell/model", safetensors.BF16, map[string]any{
-			"transformer/config.json num_layers": 19, "transformer/config.json num_single_layers": 38,
-		}, lifesize.Opening(flux.OpenFS)},
-		"FLUX.1-schnell-tiny":   {"generator/flux_schnell/model", safetensors.BF16, nil, lifesize.Opening(flux.OpenFS)},
-		"stable-diffusion-v1-4": {"generator/sd14/model", safetensors.F32, sdSizes(), lifesize.Opening(sd.OpenFS)},
-		"Sana-1600M":            {"generator/sana/model", safetensors.BF16, sanaSizes(), lifesize.Opening(sana.OpenFS)},
-		"Qwen2.5-VL-7B":         {"verifier/qwen2_5_vl/model", safetensors.BF16, qwen7B(28, 32), lifesize.Opening(qwen25vl.OpenFS)},
-		"Qwen2.5-VL-7B-shallow": {"verifier/qwen2_5_vl/model", safetensors.BF16, qwen7B(4, 8), lifesize.Opening(qwen25vl.OpenFS)},
-		"Qwen2.5-VL-3B":         {"verifier/qwen2_5_vl/model", safetensors.BF16, qwen3B(), lifesize.Opening(qwen25vl.OpenFS)},
-		"Qwen2.5-VL-7B-thin": {"verifier/qwen2_5_vl/model", safetensors.BF16, map[string]any{
-			"config.json num_hidden_layers": 28, "config.json max_window_layers": 28, "config.json vision_config.depth": 32,
-			"config.json vision_config.fullatt_block_indexes": []int{7, 15, 23, 31},
-		}, lifesize.Opening(qwen25vl.OpenFS)},
-		"Qwen2.5-VL-tiny": {"verifier/qwen2_5_vl/model", safetensors.BF16, nil, lifesize.Opening(qwen25vl.OpenFS)},
-		"Gemma-3-4B":      {"verifier/gemma3/model", safetensors.BF16, gemmaSizes(), lifesize.Opening(gemma3.OpenFS)},
-		"SmolVLM2-500M":   {"verifier/smolvlm2/model", safetensors.BF16, smolSizes(), lifesize.Opening(smolvlm2.OpenFS)},
+		"FLUX.1-schnell":         {"generator/flux_schnell/model", safetensors.BF16, fluxSizes(19, 38), with(flux.OpenFS, fluxOptions)},
+		"FLUX.1-schnell-shallow": {"generator/flux_schnell/model", safetensors.BF16, fluxSizes(2, 4), with(flux.OpenFS, fluxOptions)},
+		"FLUX.1-schnell-thin":    {"generator/flux_schnell/model", safetensors.BF16, fluxDepth(), with(flux.OpenFS, fluxOptions)},
+		"FLUX.1-schnell-tiny":    {"generator/flux_schnell/model", safetensors.BF16, nil, with(flux.OpenFS, fluxOptions)},
+		"FLUX.2-klein-4B":        {"generator/flux2_klein/model", safetensors.BF16, kleinSizes(), with(flux2.OpenFS, kleinOptions)},
+		"Sana-1600M":             {"generator/sana/model", safetensors.BF16, sanaSizes(), with(sana.OpenFS, sanaOptions)},
+		"Z-Image-Turbo":          {"generator/z_image_turbo/model", safetensors.BF16, zimageSizes(), with(zimage.OpenFS, zimageOptions)},
+		"stable-diffusion-v1-4":  {"generator/sd14/model", safetensors.F32, sdSizes(), with(sd.OpenFS, sdOptions)},
+
+		"Gemma-3-4B":            {"verifier/gemma3/model", safetensors.BF16, gemmaSizes(), with(gemma3.OpenFS, gemmaOptions)},
+		"Qwen2.5-VL-3B":         {"verifier/qwen2_5_vl/model", safetensors.BF16, qwen3B(), with(qwen25vl.OpenFS, qwenOptions)},
+		"Qwen2.5-VL-7B":         {"verifier/qwen2_5_vl/model", safetensors.BF16, qwen7B(28, 32), with(qwen25vl.OpenFS, qwenOptions)},
+		"Qwen2.5-VL-7B-shallow": {"verifier/qwen2_5_vl/model", safetensors.BF16, qwen7B(4, 8), with(qwen25vl.OpenFS, qwenOptions)},
+		"Qwen2.5-VL-7B-thin":    {"verifier/qwen2_5_vl/model", safetensors.BF16, qwenDepth(), with(qwen25vl.OpenFS, qwenOptions)},
+		"Qwen2.5-VL-tiny":       {"verifier/qwen2_5_vl/model", safetensors.BF16, nil, with(qwen25vl.OpenFS, qwenOptions)},
+		"Qwen3-VL-4B":           {"verifier/qwen3_vl/model", safetensors.BF16, qwen3VL(), with(qwen3vl.OpenFS, qwen3Options)},
+		"SmolVLM2-500M":         {"verifier/smolvlm2/model", safetensors.BF16, smolSizes(), with(smolvlm2.OpenFS, smolOptions)},
 	}
 }
 
-// clipL is the text encoder of CLIP ViT-L/14, in the folder text_encoder.
-func clipL() map[string]any {
-	return lifesize.Below("text_encoder/config.json ", map[string]any{
-		"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12, "num_hidden_layers": 12,
-		"projection_dim": 768, "vocab_size": 49408,
-	})
+func fluxOptions(o Options) flux.Options {
+	return flux.Options{Height: o.Height, Width: o.Width, TextTokens: o.TextTokens, Checkpoint: o.Checkpoint}
 }
 
-// kl is the autoencoder of Stable Diffusion and FLUX, whose latents alone differ.
-func kl() map[string]any {
-	return lifesize.Below("vae/config.json ", map[string]any{"block_out_channels": []int{128, 256, 512, 512}, "norm_num_groups": 32})
+func kleinOptions(o Options) flux2.Options {
+	return flux2.Options{Height: o.Height, Width: o.Width, TextTokens: o.TextTokens, Checkpoint: o.Checkpoint}
 }
 
-// fluxSizes are those of black-forest-labs/FLUX.1-schnell, which has 19 and 38 blocks.
-func fluxSizes(double, single int) map[string]any {
-	return lifesize.Merged(clipL(), kl(),
-		lifesize.Below("transformer/config.json ", map[string]any{
-			"attention_head_dim": 128, "num_attention_heads": 24, "axes_dims_rope": []int{16, 56, 56},
-			"num_layers": double, "num_single_layers": single, "joint_attention_dim": 4096, "pooled_projection_dim": 768,
-		}),
-		lifesize.Below("text_encoder_2/config.json ", map[string]any{
-			"d_model": 4096, "d_ff": 10240, "d_kv": 64, "num_heads": 64, "num_layers": 24, "num_decoder_layers": 24, "vocab_size": 32128,
-		}))
+func zimageOptions(o Options) zimage.Options {
+	return zimage.Options{Height: o.Height, Width: o.Width, TextTokens: o.TextTokens, Checkpoint: o.Checkpoint}
 }
 
-// sdSizes are those of CompVis/stable-diffusion-v1-4.
-func sdSizes() map[string]any {
-	return lifesize.Merged(clipL(), kl(), lifesize.Below("unet/config.json ", map[string]any{
-		"block_out_channels": []int{320, 640, 1280, 1280}, "attention_head_dim": 8, "cross_attention_dim": 768,
-		"layers_per_block": 2, "norm_num_groups": 32,
-	}))
+func sanaOptions(o Options) sana.Options {
+	return sana.Options{Height: o.Height, Width: o.Width, TextTokens: o.TextTokens, Checkpoint: o.Checkpoint}
 }
 
-// sanaSizes are those of Efficient-Large-Model/Sana_1600M_512px_diffusers.
-func sanaSizes() map[string]any {
-	widths := []int{128, 256, 512, 512, 1024, 1024}
-	return lifesize.Merged(
-		lifesize.Below("transformer/config.json ", map[string]any{
-			"num_attention_heads": 70, "attention_head_dim": 32, "num_cross_attention_heads": 20, "cross_attention_head_dim": 112,
-			"cross_attention_dim": 2240, "caption_channels": 2304, "num_layers": 20,
-		}),
-		lifesize.Below("vae/config.json ", map[string]any{
-			"attention_head_dim": 32, "decoder_block_out_channels": widths, "encoder_block_out_channels": widths,
-			"decoder_layers_per_block": []int{3, 3, 3, 3, 3, 3}, "encoder_layers_per_block": []int{2, 2, 2, 3, 3, 3},
-		}),
-		lifesize.Below("text_encoder/config.json ", map[string]any{
-			"hidden_size": 2304, "intermediate_size": 9216, "num_hidden_layers": 26, "num_attention_heads": 8, "num_key_value_heads": 4,
-			"head_dim": 256, "query_pre_attn_scalar": 256, "sliding_window": 4096, "vocab_size": 256000,
-		}))
+// sdOptions: CLIP's prompts have a length of their own.
+func sdOptions(o Options) sd.Options {
+	return sd.Options{Height: o.Height, Width: o.Width, Checkpoint: o.Checkpoint}
 }
 
-// qwen7B are the sizes of Qwen/Qwen2.5-VL-7B-Instruct, which has 28 layers and a tower of 32.
-func qwen7B(layers, tower int) map[string]any {
-	return lifesize.Merged(
-		lifesize.Below("config.json ", map[string]any{
-			"hidden_size": 3584, "intermediate_size": 18944, "num_attention_heads": 28, "num_key_value_heads": 4,
-			"num_hidden_layers": layers, "max_window_layers": layers, "vocab_size": 152064, "rope_scaling.mrope_section": []int{16, 24, 24},
-		}), qwenTower(tower, 3584))
-}
-
-// qwen3B are the sizes of Qwen/Qwen2.5-VL-3B-Instruct.
-func qwen3B() map[string]any {
-	return lifesize.Merged(
-		lifesize.Below("config.json ", map[string]any{
-			"hidden_size": 2048, "intermediate_size": 11008, "num_attention_heads": 16, "num_key_value_heads": 2,
-			"num_hidden_layers": 36, "max_window_layers": 36, "vocab_size": 151936, "rope_scaling.mrope_section": []int{16, 24, 24},
-			"tie_word_embeddings": true,
-		}), qwenTower(32, 2048))
-}
-
-// qwenTower is the vision tower of both; every fourth quarter of it looks at the whole picture.
-func qwenTower(depth, width int) map[string]any {
-	return lifesize.Below("config.json vision_config.", map[string]any{
-		"hidden_size": 1280, "intermediate_size": 3420, "num_heads": 16, "depth": depth, "out_hidden_size": width, "window_size": 112,
-		"fullatt_block_indexes": []int{depth/4 - 1, depth/2 - 1, depth*3/4 - 1, depth - 1},
-	})
-}
-
-// smolSizes are those of HuggingFaceTB/SmolVLM2-500M-Video-Instruct.
-func smolSizes() map[string]any {
-	return lifesize.Merged(
-		lifesize.Below("config.json ", map[string]any{
-			"scale_factor": 4, "text_config.hidden_size": 960, "text_config.intermediate_size": 2560, "text_config.num_attention_heads": 15,
-			"text_config.num_key_value_heads": 5, "text_config.head_dim": 64, "text_config.num_hidden_layers": 32, "text_config.vocab_size": 49280,
-			"text_config.pixel_shuffle_factor": 4, "vocab_size": 49280,
-		}),
-		lifesize.Below("config.json vision_config.", map[string]any{
-			"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12, "num_hidden_layers": 12, "patch_size": 16,
-			"image_size": 512, "max_image_size.longest_edge": 512, "size.longest_edge": 2048,
-		}),
-		map[string]any{
-			"preprocessor_config.json max_image_size.longest_edge": 512, "preprocessor_config.json size.longest_edge": 2048,
-			"processor_config.json image_seq_len": 64,
-		})
-}
-
-// gemmaSizes are those of google/gemma-3-4b-it.
-func gemmaSizes() map[string]any {
-	return lifesize.Merged(
-		lifesize.Below("config.json text_config.", map[string]any{
-			"hidden_size": 2560, "intermediate_size": 10240, "num_attention_heads": 8, "num_key_value_heads": 4, "num_hidden_layers": 34,
-			"head_dim": 256, "vocab_size": 262208, "query_pre_attn_scalar": 256, "sliding_window": 1024, "sliding_window_pattern": 6,
-		}),
-		lifesize.Below("config.json vision_config.", map[string]any{
-			"hidden_size": 1152, "intermediate_size": 4304, "num_attention_heads": 16, "num_hidden_layers": 27, "image_size": 896,
-		}),
-		map[string]any{
-			"config.json mm_tokens_per_image": 256, "preprocessor_config.json size.height": 896, "preprocessor_config.json size.width": 896,
-			"processor_config.json image_seq_length": 256,
-		})
-}
+func gemmaOptions(o Options) gemma3.Options  { return gemma3.Options{Checkpoint: o.Checkpoint} }
+func qwenOptions(o Options) qwen25vl.Options { return qwen25vl.Options{Checkpoint: o.Checkpoint} }
+func qwen3Options(o Options) qwen3vl.Options { return qwen3vl.Options{Checkpoint: o.Checkpoint} }
+func smolOptions(o Options) smolvlm2.Options { return smolvlm2.Options{Checkpoint: o.Checkpoint} }

@@ -15,6 +15,8 @@ func TestModel(t *testing.T) {
 	billions := map[string]float64{
 		"FLUX.1-schnell": 11.9 + 4.76 + 0.123 + 0.05, "Qwen2.5-VL-7B": 8.29, "Qwen2.5-VL-3B": 3.75, "stable-diffusion-v1-4": 0.86 + 0.123 + 0.05,
 		"Sana-1600M": 1.6 + 2.6 + 0.16, "SmolVLM2-500M": 0.507, "Gemma-3-4B": 4.3,
+		"FLUX.2-klein-4B": 3.88 + 27./36*3.63 + 0.39 + 0.05, // 27 of the text encoder's 36 layers are used
+		"Qwen3-VL-4B":     4.44, "Z-Image-Turbo": 6.15 + 4.02 + 0.05,
 	}
 	for _, name := range Names() {
 		t.Run(name, func(t *testing.T) {
