@@ -42,7 +42,7 @@ type models struct {
 	options             generator.Options
 	recompute, plan     bool
 	split               bool
-	apart               int     // device of the verifier; negative = that of the generator
+	apart               int     // device of the verifier; 0 = that of the generator
 	memory              float64 // GiB
 }
 
@@ -67,7 +67,7 @@ func (f *models) register(set *flag.FlagSet) {
 	})
 	set.BoolVar(&f.recompute, "recompute", false, "activations in the backward pass, for less memory and more time (where they would take half of it unless given)")
 	set.BoolVar(&f.split, "split", false, "updates at the picture, for less memory and the time of one more forward pass")
-	set.IntVar(&f.apart, "apart", -1, "`number` of a second card, for the verifier alone; updates are split then")
+	set.IntVar(&f.apart, "apart", 0, "`number` of a second card, for the verifier alone; updates are split then")
 	set.BoolVar(&f.plan, "plan", false, "say what it takes, and do nothing; -backend and -memory tell what for")
 	set.Float64Var(&f.memory, "memory", 0, "of the device that may be used, in `GiB` (what is free unless given)")
 }
@@ -109,7 +109,7 @@ func distil(ctx context.Context, run *show.Run, f models) error {
 	}
 	defer rt.Close()
 	apart := rt
-	if f.apart >= 0 {
+	if f.apart > 0 {
 		if apart, err = f.runtime(ctx, run, f.apart); err != nil {
 			return err
 		}
@@ -125,7 +125,7 @@ func distil(ctx context.Context, run *show.Run, f models) error {
 		Runtime: rt, Generator: g, Verifier: v,
 		Prompts:   []string{"a photo of a wheat field"},
 		Questions: []dualprocess.Question{{Text: "Is the horizon aligned with the red line?", Answer: "Yes"}},
-		Split:     f.split || f.apart >= 0,
+		Split:     f.split || f.apart > 0,
 	}
 	line, err := run.Overlay(overlay.Solid{Picture: overlay.HorizonLine{Row: 0.3}})
 	if err != nil {

@@ -53,6 +53,8 @@ func TestAdapterFile(t *testing.T) {
 		{"generator/flux2_klein/model", "flux2", "a photo of the sea", 64, 2, "transformer."},
 		{"generator/sd14/model", "sd", "a photo of the sea", 64, 2, "unet."},
 		{"generator/sana/model", "sana", "a photo of the sea", 96, 2, "transformer."},
+		{"generator/sana_sprint/model", "sana_sprint", "a photo of the sea", 96, 2, "transformer."},
+		{"generator/z_image_turbo/model", "z_image", "a photo of the sea", 64, 3, "transformer."},
 	} {
 		t.Run(c.Family, func(t *testing.T) {
 			file := c.distil(t)
