@@ -80,7 +80,7 @@ func TestChangedText(t *testing.T) {
 func TestRewritten(t *testing.T) {
 	rt := golden.Plain(t)
 	for _, writer := range []string{"transformers_4.57", "transformers_5.24", "diffusers_0.42"} {
-		for _, base := range []string{"sd14", "flux_schnell", "sana"} {
+		for _, base := range []string{"sd14", "flux_schnell", "flux2_klein", "flux2_klein_base", "sana", "sana15", "sana_sprint", "z_image_turbo"} {
 			t.Run(base+" "+writer, func(t *testing.T) {
 				folder := t.TempDir()
 				require.NoError(t, os.CopyFS(folder, fixture(t, base).Changed(t, "model", "rewritten/"+writer+"/"+base)))

@@ -59,7 +59,8 @@ type modelFile struct {
 	Tied          bool            `json:"tie_word_embeddings"`
 	Text          json.RawMessage `json:"text_config"`
 	Vision        visionConfig    `json:"vision_config"`
-	Vocabulary    any             `json:"vocab_size"` // that of text_config counts
+	Vocabulary    any             `json:"vocab_size"`    // that of text_config counts
+	Padding       any             `json:"_pad_token_id"` // pad_token_id, as version 5 writes it; there is no padding here
 	hf.Pretrained
 }
 
