@@ -22,8 +22,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
-	"path/filepath"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
@@ -66,7 +66,8 @@ var ErrUnsupported = errors.New("unsupported pipeline")
 // names; what a model has beyond Options can be chosen with its own package's Open. A
 // folder that does not exist and reads as owner/name or owner/name@revision is a
 // repository, which Options.Hub says how to download ([hub.Model]); one that the library
-// does not have is refused before its weights are fetched.
+// does not have is refused before its weights are fetched, and on a runtime of
+// backends.Sketch none are.
 //
 // Its weights become frozen variables of the runtime's store. The error wraps
 // ErrUnsupported, and names the class, where the library does not have it, ErrOptions
@@ -75,63 +76,87 @@ func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (
 	if err := arguments.Call(ctx, rt); err != nil {
 		return nil, fmt.Errorf("generator: %w", err)
 	}
-	folder, err := arguments.Model(ctx, folder, o.Hub, o.Variant, func(folder string) error {
-		_, err := find(folder)
-		return err
-	})
-	var open opening
-	if err == nil {
-		open, err = find(folder)
+	files, err := arguments.Look(ctx, rt, folder, o.Hub, o.Variant)
+	if err == nil && files == nil {
+		folder, err = arguments.Model(ctx, folder, o.Hub, o.Variant, func(folder string) error {
+			_, err := findIn(folder)
+			return err
+		})
 	}
 	if err != nil {
 		return nil, fmt.Errorf("generator: %w", err)
 	}
 	o.Hub = hub.Options{}
-	return open(ctx, rt, folder, o)
+	if files != nil {
+		open, err := find(files)
+		if err != nil {
+			return nil, fmt.Errorf("generator: open %s: %w", folder, err)
+		}
+		return open.files(ctx, rt, files, o)
+	}
+	open, err := findIn(folder)
+	if err != nil {
+		return nil, fmt.Errorf("generator: %w", err)
+	}
+	return open.folder(ctx, rt, folder, o)
 }
 
-// opening is Open for one kind of pipeline.
-type opening func(ctx context.Context, rt *backends.Runtime, folder string, o Options) (Generator, error)
+// opening is Open for one kind of pipeline: from a folder, and from other files.
+type opening struct {
+	folder func(ctx context.Context, rt *backends.Runtime, folder string, o Options) (Generator, error)
+	files  func(ctx context.Context, rt *backends.Runtime, files fs.FS, o Options) (Generator, error)
+}
 
-// find finds out what pipeline a folder has.
-func find(folder string) (opening, error) {
-	const index = pipeline.Index
-	files, err := hf.OpenFolder(folder, index, hf.Reading{})
-	var class string
+// findIn finds out what pipeline a folder has.
+func findIn(folder string) (opening, error) {
+	files, err := hf.OpenFolder(folder, pipeline.Index, hf.Reading{})
+	var open opening
 	if err == nil {
-		class, err = hf.ReadField[string](files, index, "_class_name")
+		open, err = find(files)
 	}
+	switch {
+	case errors.Is(err, ErrUnsupported):
+		return open, fmt.Errorf("%s: %w", folder, err)
+	case err != nil:
+		return open, fmt.Errorf("open %s: %w", folder, err)
+	}
+	return open, nil
+}
+
+// find finds out what pipeline files are.
+func find(files fs.FS) (opening, error) {
+	class, err := hf.ReadField[string](files, pipeline.Index, "_class_name")
 	if err != nil {
-		return nil, fmt.Errorf("open %s: %w", folder, err)
+		return opening{}, err
 	}
 	switch class {
 	case flux.Pipeline:
-		return with(flux.Open), nil
+		return opening{with(flux.Open), with(flux.OpenFS)}, nil
 	case flux2.Pipeline:
-		return with(flux2.Open), nil
+		return opening{with(flux2.Open), with(flux2.OpenFS)}, nil
 	case sana.Pipeline:
-		return with(sana.Open), nil
+		return opening{with(sana.Open), with(sana.OpenFS)}, nil
 	case sanasprint.Pipeline:
-		return with(sanasprint.Open), nil
+		return opening{with(sanasprint.Open), with(sanasprint.OpenFS)}, nil
 	case sd.Pipeline:
-		return with(sd.Open), nil
+		return opening{with(sd.Open), with(sd.OpenFS)}, nil
 	case zimage.Pipeline:
-		return with(zimage.Open), nil
+		return opening{with(zimage.Open), with(zimage.OpenFS)}, nil
 	case pocket.Pipeline:
-		return with(openPocket), nil
+		return opening{with(openPocket), with(pocket.OpenFS)}, nil
 	}
-	return nil, fmt.Errorf("%s: %w: _class_name is %q", filepath.Join(folder, index), ErrUnsupported, class)
+	return opening{}, fmt.Errorf("%s: %w: _class_name is %q", pipeline.Index, ErrUnsupported, class)
 }
 
-// with opens a generator by Open of its own package, with options of its own. On an
-// error it returns nil, and not an interface that holds a nil pointer.
-func with[G Generator, O any](own func(context.Context, *backends.Runtime, string, O) (G, error)) opening {
-	return func(ctx context.Context, rt *backends.Runtime, folder string, o Options) (Generator, error) {
+// with opens a generator from a place by Open or OpenFS of its own package, with options
+// of its own. On an error it returns nil, and not an interface that holds a nil pointer.
+func with[G Generator, P, O any](own func(context.Context, *backends.Runtime, P, O) (G, error)) func(context.Context, *backends.Runtime, P, Options) (Generator, error) {
+	return func(ctx context.Context, rt *backends.Runtime, place P, o Options) (Generator, error) {
 		converted, err := arguments.Convert[O](o)
 		if err != nil {
-			return nil, fmt.Errorf("generator: open %s: %w: %w", folder, ErrOptions, err)
+			return nil, fmt.Errorf("generator: open %v: %w: %w", place, ErrOptions, err)
 		}
-		g, err := own(ctx, rt, folder, converted)
+		g, err := own(ctx, rt, place, converted)
 		if err != nil {
 			return nil, err
 		}

@@ -109,8 +109,13 @@ func (f *folder) ReadDir(n int) ([]fs.DirEntry, error) {
 }
 
 // cachedPieces is up to how many pieces a file is brought into the cache when it is read,
-// as tokenizers and configurations are; of larger ones ranges are read.
+// as tokenizers and configurations are; of larger ones, and of weights, ranges are read.
 const cachedPieces = 2
+
+// whole says whether the file is brought into the cache.
+func (f *remoteFile) whole() bool {
+	return f.size < 0 || f.size <= cachedPieces*f.t.at.piece && path.Ext(f.name) != ".safetensors"
+}
 
 // remoteFile is an open file that is not here.
 type remoteFile struct {
@@ -138,7 +143,7 @@ func (f *remoteFile) Read(p []byte) (int, error) {
 
 // ReadAt implements io.ReaderAt.
 func (f *remoteFile) ReadAt(p []byte, at int64) (n int, err error) {
-	if f.local == nil && (f.size < 0 || f.size <= cachedPieces*f.t.at.piece) {
+	if f.local == nil && f.whole() {
 		if err := f.bring(); err != nil {
 			return 0, err
 		}

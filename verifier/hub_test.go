@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/hub"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/hubtest"
@@ -42,9 +43,24 @@ func TestOpenRepository(t *testing.T) {
 	}
 	open(pocketFolder, "tiny/pocket")
 
+	// A sketch reads no more than the heads of the weights' files.
+	sketch, err := backends.Sketch(t.Context(), backends.Options{Backend: "xla:cpu", Memory: 1 << 40})
+	require.NoError(t, err)
+	defer sketch.Close()
+	bare := verifier.Options{Hub: hub.Options{Endpoint: s.URL, Cache: t.TempDir(), Anonymous: true}}
+	s.Bytes()
+	before := sketch.Free()
+	v, err := verifier.Open(t.Context(), sketch, "tiny/pocket", bare)
+	require.NoError(t, err)
+	weights := before - sketch.Free()
+	require.Positive(t, weights)
+	require.Less(t, s.Bytes(), weights/2)
+	require.NoError(t, v.Close())
+	require.Equal(t, before, sketch.Free())
+
 	s.Put("tiny/other", "main", map[string][]byte{"config.json": []byte(`{"architectures": ["LlamaForCausalLM"]}`), "model.safetensors": []byte("large")})
 	s.Bytes()
-	_, err := verifier.Open(t.Context(), rt, "tiny/other", o)
+	_, err = verifier.Open(t.Context(), rt, "tiny/other", o)
 	require.ErrorIs(t, err, verifier.ErrUnsupported)
 	require.Zero(t, s.Bytes())
 	_, err = verifier.Open(t.Context(), rt, "tiny/none", o)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"image"
 	"io"
+	"io/fs"
 	"os"
 
 	"github.com/dualprocess/dualprocess-go/backends"
@@ -58,34 +59,35 @@ var (
 type model struct {
 	architecture string
 	tower        string // vision_config.model_type, "" for any: LLaVA and Pixtral share an architecture's name
-	open         func(ctx context.Context, rt *backends.Runtime, folder string, o Options) (LanguageModel, error)
+	folder       func(ctx context.Context, rt *backends.Runtime, folder string, o Options) (LanguageModel, error)
+	files        func(ctx context.Context, rt *backends.Runtime, files fs.FS, o Options) (LanguageModel, error)
 }
 
 func models() []model {
 	return []model{
-		{"Qwen2_5_VLForConditionalGeneration", "", with(qwen25vl.Open)},
-		{"Qwen3VLForConditionalGeneration", "", with(qwen3vl.Open)},
-		{"Qwen3_5ForConditionalGeneration", "", with(qwen35.Open)},
-		{"Idefics2ForConditionalGeneration", "", with(idefics2.Open)},
-		{"Gemma3ForConditionalGeneration", "", with(gemma3.Open)},
-		{"LlavaForConditionalGeneration", "pixtral", with(pixtral.Open)},
-		{"LlavaForConditionalGeneration", "clip_vision_model", with(llava.Open)},
-		{"Mistral3ForConditionalGeneration", "", with(mistral3.Open)},
-		{"SmolVLMForConditionalGeneration", "", with(smolvlm2.Open)},
-		{"Idefics3ForConditionalGeneration", "", with(smolvlm2.Open)},
-		{"PocketForQuestionAnswering", "", with(openPocket)},
+		{"Qwen2_5_VLForConditionalGeneration", "", with(qwen25vl.Open), with(qwen25vl.OpenFS)},
+		{"Qwen3VLForConditionalGeneration", "", with(qwen3vl.Open), with(qwen3vl.OpenFS)},
+		{"Qwen3_5ForConditionalGeneration", "", with(qwen35.Open), with(qwen35.OpenFS)},
+		{"Idefics2ForConditionalGeneration", "", with(idefics2.Open), with(idefics2.OpenFS)},
+		{"Gemma3ForConditionalGeneration", "", with(gemma3.Open), with(gemma3.OpenFS)},
+		{"LlavaForConditionalGeneration", "pixtral", with(pixtral.Open), with(pixtral.OpenFS)},
+		{"LlavaForConditionalGeneration", "clip_vision_model", with(llava.Open), with(llava.OpenFS)},
+		{"Mistral3ForConditionalGeneration", "", with(mistral3.Open), with(mistral3.OpenFS)},
+		{"SmolVLMForConditionalGeneration", "", with(smolvlm2.Open), with(smolvlm2.OpenFS)},
+		{"Idefics3ForConditionalGeneration", "", with(smolvlm2.Open), with(smolvlm2.OpenFS)},
+		{"PocketForQuestionAnswering", "", with(openPocket), with(pocket.OpenFS)},
 	}
 }
 
-// with opens a model by Open of its own package, with options of its own. On an error
-// it returns nil, and not an interface that holds a nil pointer.
-func with[V LanguageModel, O any](own func(context.Context, *backends.Runtime, string, O) (V, error)) func(context.Context, *backends.Runtime, string, Options) (LanguageModel, error) {
-	return func(ctx context.Context, rt *backends.Runtime, folder string, o Options) (LanguageModel, error) {
+// with opens a model from a place by Open or OpenFS of its own package, with options of its
+// own. On an error it returns nil, and not an interface that holds a nil pointer.
+func with[V LanguageModel, P, O any](own func(context.Context, *backends.Runtime, P, O) (V, error)) func(context.Context, *backends.Runtime, P, Options) (LanguageModel, error) {
+	return func(ctx context.Context, rt *backends.Runtime, place P, o Options) (LanguageModel, error) {
 		converted, err := arguments.Convert[O](o)
 		if err != nil {
-			return nil, fmt.Errorf("verifier: open %s: %w: %w", folder, ErrOptions, err)
+			return nil, fmt.Errorf("verifier: open %v: %w: %w", place, ErrOptions, err)
 		}
-		v, err := own(ctx, rt, folder, converted)
+		v, err := own(ctx, rt, place, converted)
 		if err != nil {
 			return nil, err
 		}

@@ -97,7 +97,8 @@ type Options struct {
 // Open opens the verifier in folder, by the architecture that its config.json names. A
 // folder that does not exist and reads as owner/name or owner/name@revision is a
 // repository, which Options.Hub says how to download ([hub.Model]); one that the library
-// does not have is refused before its weights are fetched.
+// does not have is refused before its weights are fetched, and on a runtime of
+// backends.Sketch none are.
 //
 // Its weights become frozen variables of the runtime's store, in the precision of the
 // files. The error wraps ErrUnsupported, and names the architecture, where the library
@@ -108,19 +109,29 @@ func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (
 	if err := arguments.Call(ctx, rt); err != nil {
 		return nil, fmt.Errorf("verifier: open %s: %w", folder, err)
 	}
-	folder, err := arguments.Model(ctx, folder, o.Hub, o.Variant, func(folder string) error {
-		_, err := findIn(folder)
-		return err
-	})
+	files, err := arguments.Look(ctx, rt, folder, o.Hub, o.Variant)
+	if err == nil && files == nil {
+		folder, err = arguments.Model(ctx, folder, o.Hub, o.Variant, func(folder string) error {
+			_, err := findIn(folder)
+			return err
+		})
+	}
 	if err != nil {
 		return nil, fmt.Errorf("verifier: %w", err)
+	}
+	o.Hub = hub.Options{}
+	if files != nil {
+		m, err := find(files)
+		if err != nil {
+			return nil, fmt.Errorf("verifier: open %s: %w", folder, err)
+		}
+		return m.files(ctx, rt, files, o)
 	}
 	m, err := findIn(folder)
 	if err != nil {
 		return nil, fmt.Errorf("verifier: open %s: %w", folder, err)
 	}
-	o.Hub = hub.Options{}
-	return m.open(ctx, rt, folder, o)
+	return m.folder(ctx, rt, folder, o)
 }
 
 // findIn returns the model of a folder of the operating system.

@@ -24,7 +24,7 @@ const (
 
 // benchGenerator is a generator with random weights and no text encoder.
 func benchGenerator(b *testing.B, rt *backends.Runtime) *Generator {
-	g := &Generator{runtime: rt, options: Options{Height: benchSide, Width: benchSide, Steps: 1, TextTokens: benchText}}
+	g := &Generator{runtime: rt, model: pipelinetest.Model(b, rt), options: Options{Height: benchSide, Width: benchSide, Steps: 1, TextTokens: benchText}}
 	g.config.Transformer = transformerConfig{
 		InChannels: 64, Layers: 4, SingleLayers: 8, Heads: 8, HeadWidth: 64, TextWidth: 384,
 		Waves: 256, Ratio: 3, Axes: []int{16, 16, 16, 16}, Theta: 2000, Epsilon: 1e-6,

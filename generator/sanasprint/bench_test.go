@@ -27,7 +27,7 @@ const (
 func benchGenerator(b *testing.B, rt *backends.Runtime) *Generator {
 	const vit, res = "EfficientViTBlock", "ResBlock"
 	channels, scales := []int{16, 32, 64, 64, 128, 128}, [][]int{{}, {}, {}, {5}, {5}, {5}}
-	g := &Generator{runtime: rt}
+	g := &Generator{runtime: rt, model: pipelinetest.Model(b, rt)}
 	g.config.Transformer = sanabase.TransformerConfig{
 		InChannels: 32, Layers: 8, Heads: 16, HeadWidth: 32, CrossHeads: new(8), CrossHeadWidth: new(64), CrossWidth: new(512),
 		TextWidth: 256, Ratio: 2.5, Epsilon: 1e-6, TimeScale: 1, SampleSize: benchSide / 32,

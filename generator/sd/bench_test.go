@@ -25,7 +25,7 @@ const (
 
 // benchGenerator is a generator with random weights and no text encoder.
 func benchGenerator(b *testing.B, rt *backends.Runtime) *Generator {
-	g := &Generator{runtime: rt, options: Options{
+	g := &Generator{runtime: rt, model: pipelinetest.Model(b, rt), options: Options{
 		Height: benchSide, Width: benchSide, Steps: 50, Guidance: new(7.5), Checkpoint: backends.CheckpointOff,
 	}}
 	g.config.CLIP = text.CLIPConfig{Width: 256, Positions: benchText}

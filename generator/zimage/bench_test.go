@@ -25,7 +25,7 @@ const (
 
 // benchGenerator is a generator with random weights and no text encoder.
 func benchGenerator(b *testing.B, rt *backends.Runtime) *Generator {
-	g := &Generator{runtime: rt}
+	g := &Generator{runtime: rt, model: pipelinetest.Model(b, rt), encoder: &pipeline.Encoder[string]{}}
 	g.config.Transformer = transformerConfig{
 		InChannels: 16, Width: 512, Layers: 10, Refiners: 2, Heads: 8, Epsilon: 1e-5, QKNorm: true, TextWidth: 256,
 		Theta: 256, TimeScale: 1000, Axes: []int{16, 24, 24}, Longest: []int{1536, 512, 512},

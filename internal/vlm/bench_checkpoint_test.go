@@ -4,6 +4,7 @@ import (
 	"context"
 	"io/fs"
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -16,8 +17,12 @@ import (
 	"github.com/dualprocess/dualprocess-go/verifier/gemma3"
 	"github.com/dualprocess/dualprocess-go/verifier/idefics2"
 	"github.com/dualprocess/dualprocess-go/verifier/llava"
+	"github.com/dualprocess/dualprocess-go/verifier/mistral3"
 	"github.com/dualprocess/dualprocess-go/verifier/pixtral"
 	"github.com/dualprocess/dualprocess-go/verifier/qwen25vl"
+	"github.com/dualprocess/dualprocess-go/verifier/qwen35"
+	"github.com/dualprocess/dualprocess-go/verifier/qwen3vl"
+	"github.com/dualprocess/dualprocess-go/verifier/smolvlm2"
 )
 
 // benchSize is a checkpoint of random weights.
@@ -55,6 +60,12 @@ var (
 	}
 	benchHead  = map[string]any{"head_dim": 64}
 	benchTower = map[string]any{"hidden_size": 384, "intermediate_size": 1536, "num_attention_heads": 6, "num_hidden_layers": 8}
+	benchQwen  = lifesize.Merged(
+		lifesize.Below(configFile+"vision_config.", map[string]any{
+			"hidden_size": 384, "intermediate_size": 1536, "num_heads": 6, "depth": 8, "out_hidden_size": 512, "num_position_embeddings": 2304,
+		}),
+		lifesize.Below(configFile+"text_config.", lifesize.Merged(benchText, benchHead)),
+		map[string]any{pictureFile + "size.longest_edge": 1 << 24})
 
 	second = []struct {
 		name    string // of the fixture
@@ -90,6 +101,26 @@ var (
 		{"pixtral", 384, lifesize.Opening(pixtral.OpenFS), lifesize.Merged(
 			lifesize.Below(configFile+"text_config.", lifesize.Merged(benchText, benchHead)), lifesize.Below(configFile+"vision_config.", benchTower),
 			map[string]any{configFile + "vision_config.head_dim": 64, configFile + "vision_config.intermediate_size": 1024, configFile + "vision_config.image_size": 1024})},
+		{"qwen3_vl", 448, lifesize.Opening(qwen3vl.OpenFS), lifesize.Merged(benchQwen, map[string]any{
+			configFile + "text_config.rope_scaling.mrope_section": []int{12, 10, 10}, configFile + "vision_config.deepstack_visual_indexes": []int{2, 5},
+		})},
+		{"qwen3_5", 448, lifesize.Opening(qwen35.OpenFS), lifesize.Merged(benchQwen, lifesize.Below(configFile+"text_config.", map[string]any{
+			"rope_parameters.mrope_section": []int{4, 2, 2}, "layer_types": slices.Repeat([]string{"linear_attention", "linear_attention", "linear_attention", "full_attention"}, 2),
+			"linear_num_key_heads": 4, "linear_num_value_heads": 8, "linear_key_head_dim": 64, "linear_value_head_dim": 64,
+		}))},
+		{"mistral3", 392, lifesize.Opening(mistral3.OpenFS), lifesize.Merged(
+			lifesize.Below(configFile+"text_config.", lifesize.Merged(benchText, benchHead)), lifesize.Below(configFile+"vision_config.", benchTower),
+			map[string]any{
+				configFile + "vision_config.head_dim": 64, configFile + "vision_config.intermediate_size": 1024, configFile + "vision_config.image_size": 392,
+				processorFile + "image_processor.size.longest_edge": 392,
+			})},
+		{"smolvlm2", 384, lifesize.Opening(smolvlm2.OpenFS), lifesize.Merged(
+			lifesize.Below(configFile+"text_config.", lifesize.Merged(benchText, benchHead)), lifesize.Below(configFile+"vision_config.", benchTower),
+			map[string]any{
+				configFile + "vision_config.image_size": 384, configFile + "vision_config.patch_size": 16,
+				configFile + "vision_config.max_image_size.longest_edge": 384, configFile + "vision_config.size.longest_edge": 384,
+				pictureFile + "max_image_size.longest_edge": 384, pictureFile + "size.longest_edge": 384, processorFile + "image_seq_len": 64,
+			})},
 	}
 )
 

@@ -31,7 +31,8 @@ def measure(folder, device, compiles):
     ids = torch.tensor([about["input_ids"]], device=device)
     places = {"do_image_splitting": False} if model.config.model_type == "idefics2" else {}
     is_image = (ids == about["image_token"]).int()
-    types = {"gemma3": "token_type_ids", "qwen2_5_vl": "mm_token_type_ids"}.get(model.config.model_type)
+    qwen = dict.fromkeys(("qwen2_5_vl", "qwen3_vl", "qwen3_5"), "mm_token_type_ids")
+    types = {"gemma3": "token_type_ids", **qwen}.get(model.config.model_type)
     labels = ids[0, -about["labels"] :]
 
     def loss_of(model, image):

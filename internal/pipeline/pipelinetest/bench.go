@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
@@ -26,6 +27,13 @@ func Random(rt *backends.Runtime) weights.Cursor {
 	return weights.NewCursor(noisy{rt.Store, "/bench", rand.New(rand.NewPCG(1, 2))})
 }
 
+// Model is the place of a generator that was not opened.
+func Model(b *testing.B, rt *backends.Runtime) *backends.Model {
+	m, err := rt.NewModel("bench", "/generator")
+	require.NoError(b, err)
+	return m
+}
+
 // noisy is the weights.Source of Random.
 type noisy struct {
 	store *model.Store
@@ -39,6 +47,13 @@ func (s noisy) Variable(name string, dims ...int) (*model.Variable, error) {
 		fanIn *= d
 	}
 	x := Noise(s.rng, 1/math.Sqrt(float64(fanIn)), dims...)
+	if strings.HasSuffix(name, "running_var") { // of a batch norm
+		tensors.MustMutableFlatData(x, func(values []float32) {
+			for i, v := range values {
+				values[i] = v * v
+			}
+		})
+	}
 	v, err := s.store.CreateVariable(s.root+"/"+model.EscapeScopeName(name), x)
 	if err != nil {
 		return nil, err
