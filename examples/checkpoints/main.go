@@ -66,6 +66,7 @@ func (f *models) register(set *flag.FlagSet) {
 		return err
 	})
 	set.BoolVar(&f.recompute, "recompute", false, "activations in the backward pass, for less memory and more time (where they would take half of it unless given)")
+	set.BoolVar(&f.options.Int8, "int8", false, "weights of the linear layers of both models, in half the memory of bfloat16")
 	set.BoolVar(&f.split, "split", false, "updates at the picture, for less memory and the time of one more forward pass")
 	set.IntVar(&f.apart, "apart", 0, "`number` of a second card, for the verifier alone; updates are split then")
 	set.BoolVar(&f.plan, "plan", false, "say what it takes, and do nothing; -backend and -memory tell what for")
@@ -90,7 +91,7 @@ func (f models) open(ctx context.Context, rt, apart *backends.Runtime) (dualproc
 			return nil, nil, fmt.Errorf("there is no folder %s: name those of a generator and a verifier with -generator and -verifier, or repositories as owner/name", folder)
 		}
 	}
-	looking := verifier.Options{Hub: f.options.Hub}
+	looking := verifier.Options{Hub: f.options.Hub, Int8: f.options.Int8}
 	if f.recompute {
 		f.options.Checkpoint, looking.Checkpoint = backends.CheckpointOn, backends.CheckpointOn
 	}

@@ -83,7 +83,7 @@ func open(ctx context.Context, p *pipeline.Opening, o Options) (*Generator, erro
 	}
 	return g, p.Load(ctx,
 		pipeline.Weights{Folder: "transformer", Read: func(c weights.Cursor) { g.transformer = newTransformer(c, g.config.Transformer) }},
-		pipeline.Weights{Folder: "vae", Surplus: autoencoder.Flux2Surplus, Read: func(c weights.Cursor) {
+		pipeline.Weights{Folder: "vae", Exact: true, Surplus: autoencoder.Flux2Surplus, Read: func(c weights.Cursor) {
 			g.decoder = autoencoder.NewFlux2Decoder(c, g.config.Autoencoder)
 		}},
 	)

@@ -62,9 +62,11 @@ var (
 	_ dualprocess.Noiser      = (*Generator)(nil)
 )
 
-// Options of Open, as other generators have them. There are none: the model was
+// Options of Open, as other generators have them. There are few: the model was
 // trained for one size of pictures and one number of steps.
-type Options struct{}
+type Options struct {
+	Int8 bool // rounds the weights of the blocks' linear layers to 8 bits
+}
 
 // Open loads the embedded weights.
 func Open(ctx context.Context, rt *backends.Runtime, o Options) (*Generator, error) {
@@ -77,7 +79,7 @@ func Open(ctx context.Context, rt *backends.Runtime, o Options) (*Generator, err
 
 // OpenFS loads a pocket generator from a folder of the same layout.
 func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*Generator, error) {
-	return pipeline.OpenFS(ctx, rt, name, fsys, hf.Reading{}, o, open)
+	return pipeline.OpenFS(ctx, rt, name, fsys, hf.Reading{Int8: o.Int8}, o, open)
 }
 
 func open(ctx context.Context, p *pipeline.Opening, _ Options) (*Generator, error) {
@@ -95,7 +97,7 @@ func open(ctx context.Context, p *pipeline.Opening, _ Options) (*Generator, erro
 	g.flow = g.config.Scheduler.Flow()
 	return g, p.Load(ctx,
 		pipeline.Weights{Folder: "transformer", Read: func(c weights.Cursor) { g.transformer = diffusion.NewTransformer(c, g.config.Transformer) }},
-		pipeline.Weights{Folder: "vae", Read: func(c weights.Cursor) { g.decoder = diffusion.NewDecoder(c.In("decoder"), g.config.Decoder) }},
+		pipeline.Weights{Folder: "vae", Exact: true, Read: func(c weights.Cursor) { g.decoder = diffusion.NewDecoder(c.In("decoder"), g.config.Decoder) }},
 	)
 }
 

@@ -85,7 +85,7 @@ func open(ctx context.Context, p *pipeline.Opening, o Options) (*Generator, erro
 		pipeline.Weights{Folder: "transformer", Read: func(c weights.Cursor) {
 			g.transformer = sanabase.NewTransformer(c, g.config.Transformer)
 		}},
-		pipeline.Weights{Folder: "vae", Surplus: autoencoder.DCEncoderSurplus, Read: func(c weights.Cursor) {
+		pipeline.Weights{Folder: "vae", Exact: true, Surplus: autoencoder.DCEncoderSurplus, Read: func(c weights.Cursor) {
 			g.decoder = autoencoder.NewDCDecoder(c, g.config.Autoencoder)
 		}},
 	)

@@ -86,7 +86,7 @@ func open(ctx context.Context, p *pipeline.Opening, o Options) (*Generator, erro
 	}
 	return g, p.Load(ctx,
 		pipeline.Weights{Folder: "unet", Read: func(c weights.Cursor) { g.unet = newUNet(c, g.config.UNet) }},
-		pipeline.Weights{Folder: "vae", Surplus: autoencoder.EncoderSurplus, Read: func(c weights.Cursor) {
+		pipeline.Weights{Folder: "vae", Exact: true, Surplus: autoencoder.EncoderSurplus, Read: func(c weights.Cursor) {
 			g.decoder = autoencoder.NewDecoder(c, g.config.Autoencoder)
 		}},
 	)

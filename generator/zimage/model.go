@@ -83,7 +83,7 @@ func open(ctx context.Context, p *pipeline.Opening, o Options) (*Generator, erro
 	}
 	return g, p.Load(ctx,
 		pipeline.Weights{Folder: "transformer", Read: func(c weights.Cursor) { g.transformer = newTransformer(c, g.config.Transformer) }},
-		pipeline.Weights{Folder: "vae", Surplus: autoencoder.EncoderSurplus, Read: func(c weights.Cursor) {
+		pipeline.Weights{Folder: "vae", Exact: true, Surplus: autoencoder.EncoderSurplus, Read: func(c weights.Cursor) {
 			g.decoder = autoencoder.NewDecoder(c, g.config.Autoencoder)
 		}},
 	)

@@ -17,6 +17,7 @@ import (
 type Reading struct {
 	Ignore  []string // fields of JSON files, at any depth, that are passed over
 	Variant string   // of the files of weights, such as fp16; "" = whatever is there
+	Int8    bool     // the weights of linear layers are rounded to int8 as they are read
 }
 
 // Folder is the folder of a model or of a pipeline. What this project reads of it is
@@ -34,6 +35,9 @@ func reading(fsys fs.FS) Reading {
 
 // Ignored are the fields of JSON files that are passed over.
 func Ignored(fsys fs.FS) []string { return reading(fsys).Ignore }
+
+// Int8 says whether weights are to be rounded.
+func Int8(fsys fs.FS) bool { return reading(fsys).Int8 }
 
 // OpenFolder opens a folder of the operating system as NewFolder does.
 func OpenFolder(name, main string, r Reading) (Folder, error) {

@@ -126,3 +126,38 @@ func TestConvertedWeightsAreMadeAgain(t *testing.T) {
 		}
 	})
 }
+
+// TestLinearInt8: a weight in int8 computes what its numbers times their rows' scales do, gradient included,
+// in float32 and in bfloat16.
+func TestLinearInt8(t *testing.T) {
+	onEach(t, func(t *testing.T, rt *backends.Runtime, c weights.Cursor, rng *rand.Rand) {
+		const batch, in, out = 3, 5, 7
+		plain := NewLinear(c.In("layer"), in, out, Bias)
+		require.NoError(t, c.Err())
+		whole, scale := weights.Int8(flat(plain.Weight.MustValue()), out)
+		rounded := &Linear{Name: "rounded", Bias: plain.Bias}
+		var err error
+		rounded.Weight, err = rt.Store.CreateVariable("/whole", tensors.FromFlatDataAndDimensions(whole, out, in))
+		require.NoError(t, err)
+		rounded.Scale, err = rt.Store.CreateVariable("/scale", tensors.FromFlatDataAndDimensions(scale, out))
+		require.NoError(t, err)
+		back := make([]float32, len(whole))
+		for i, w := range whole {
+			back[i] = float32(w) * scale[i/in]
+		}
+		require.NoError(t, plain.Weight.SetValue(tensors.FromFlatDataAndDimensions(back, out, in)))
+		for dtype, tolerance := range map[dtypes.DType]float64{dtypes.Float32: 1e-5, dtypes.BFloat16: 0.05} {
+			compute := func(l *Linear) func(in []*Node) []*Node {
+				return func(in []*Node) []*Node {
+					y := ConvertDType(l.Apply(Pass{}, ConvertDType(in[0], dtype)), dtypes.Float32)
+					return []*Node{y, Gradient(ReduceAllSum(Sin(y)), in[0])[0]}
+				}
+			}
+			x := random(rng, batch, in)
+			want, got := run(t, rt, compute(plain), x), run(t, rt, compute(rounded), x)
+			for k := range want {
+				require.InDeltaSlice(t, flat(want[k]), flat(got[k]), tolerance)
+			}
+		}
+	})
+}

@@ -84,6 +84,7 @@ type Weights struct {
 	Folder  string                 // of the part
 	Surplus func(name string) bool // accepts tensors that checkpoints carry without use; nil = none
 	Read    func(c weights.Cursor) // asks for the parameters
+	Exact   bool                   // stays as in the files under Int8: what makes pixels
 }
 
 // Load reads the weights of some parts. They become frozen variables of the
@@ -93,7 +94,9 @@ func (p *Opening) Load(ctx context.Context, parts ...Weights) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := weights.LoadTo(p.Runtime, p.Files, part.Folder, p.Model.Root()+"/"+part.Folder, part.Surplus, part.Read); err != nil {
+		files := p.Files
+		files.Int8 = files.Int8 && !part.Exact
+		if err := weights.LoadTo(p.Runtime, files, part.Folder, p.Model.Root()+"/"+part.Folder, part.Surplus, part.Read); err != nil {
 			return err
 		}
 	}

@@ -14,11 +14,14 @@ type Options struct {
 	Paper      bool // process pictures and write prompts as the paper's reference does
 	Split      bool // look at the quarters of a picture besides the whole
 	Checkpoint backends.Checkpointing
+	Int8       bool     // rounds the weights of linear layers
 	Ignore     []string // fields of JSON files that are passed over
 	Variant    string   // of the files of weights
 }
 
-func (o Options) reading() hf.Reading { return hf.Reading{Ignore: o.Ignore, Variant: o.Variant} }
+func (o Options) reading() hf.Reading {
+	return hf.Reading{Ignore: o.Ignore, Variant: o.Variant, Int8: o.Int8}
+}
 
 func (o Options) check() error {
 	if o.Split && o.Paper {

@@ -32,6 +32,7 @@ type file interface {
 	Name() string
 	Info(name string) (safetensors.Info, bool)
 	TensorOn(backend compute.Backend, name string) (*tensors.Tensor, error)
+	Float32s(name string) ([]float32, error)
 	Tensors() []safetensors.Info
 	Drop(name string)
 	Close() error
@@ -45,6 +46,8 @@ type Checkpoint struct {
 	store   *model.Store
 	root    string
 	used    map[string]*model.Variable
+	int8    bool                       // the weights of linear layers that bear it
+	scales  map[string]*model.Variable // of weights in int8
 }
 
 // Explain adds to the error of a model that could not be opened for want of a file that
@@ -71,7 +74,10 @@ func Open(fsys fs.FS, dir string, store *model.Store, root string) (*Checkpoint,
 	if err != nil {
 		return nil, err
 	}
-	return &Checkpoint{file: f, store: store, root: root, used: map[string]*model.Variable{}}, nil
+	return &Checkpoint{
+		file: f, store: store, root: root, int8: hf.Int8(fsys),
+		used: map[string]*model.Variable{}, scales: map[string]*model.Variable{},
+	}, nil
 }
 
 func open(fsys fs.FS, name string) (file, error) {
@@ -84,19 +90,16 @@ func open(fsys fs.FS, name string) (file, error) {
 // Variable implements Source. A parameter that is asked for twice, as tied
 // weights are, is loaded once.
 func (c *Checkpoint) Variable(name string, dims ...int) (*model.Variable, error) {
-	info, ok := c.file.Info(name)
-	if !ok {
-		return nil, &missing{Tensor{name, dims}}
+	info, err := c.info(name, dims...)
+	if err != nil {
+		return nil, err
 	}
-	if !slices.Equal(info.Shape, dims) {
-		return nil, fmt.Errorf("weights: %s: %w: %q is %v, want %v", c.file.Name(), ErrShape, name, info.Shape, dims)
-	}
-	full := c.root + "/" + model.EscapeScopeName(name)
 	if v, ok := c.used[name]; ok {
 		return v, nil
 	}
+	full := c.path(name)
 	if c.runtime != nil && c.runtime.Sketched() {
-		c.used[name] = c.outline(info, full)
+		c.used[name] = c.outline(shapes.Make(info.DType.GoMLX(), dims...), full)
 		return c.used[name], nil
 	}
 	v, err := c.create(name, full)
@@ -108,10 +111,25 @@ func (c *Checkpoint) Variable(name string, dims ...int) (*model.Variable, error)
 	return v, nil
 }
 
-// outline makes a variable of a tensor's shape alone.
-func (c *Checkpoint) outline(info safetensors.Info, full string) *model.Variable {
+// info describes a tensor, whose shape must be dims.
+func (c *Checkpoint) info(name string, dims ...int) (safetensors.Info, error) {
+	info, ok := c.file.Info(name)
+	if !ok {
+		return info, &missing{Tensor{name, dims}}
+	}
+	if !slices.Equal(info.Shape, dims) {
+		return info, fmt.Errorf("weights: %s: %w: %q is %v, want %v", c.file.Name(), ErrShape, name, info.Shape, dims)
+	}
+	return info, nil
+}
+
+// path of a tensor's variable.
+func (c *Checkpoint) path(name string) string { return c.root + "/" + model.EscapeScopeName(name) }
+
+// outline makes a variable of a shape alone.
+func (c *Checkpoint) outline(shape shapes.Shape, full string) *model.Variable {
 	defer c.runtime.Changing()()
-	return c.store.VariableWithShape(full, shapes.Make(info.DType.GoMLX(), info.Shape...), nil).SetTrainable(false)
+	return c.store.VariableWithShape(full, shape, nil).SetTrainable(false)
 }
 
 // create makes a frozen variable of a tensor.
@@ -124,12 +142,17 @@ func (c *Checkpoint) create(name, full string) (*model.Variable, error) {
 	if err != nil {
 		return nil, fmt.Errorf("weights: %w", err)
 	}
+	return c.keep(full, value)
+}
+
+// keep makes a frozen variable of values.
+func (c *Checkpoint) keep(full string, value *tensors.Tensor) (*model.Variable, error) {
 	if c.runtime != nil {
 		defer c.runtime.Changing()()
 	}
 	v, err := c.store.CreateVariable(full, value)
 	if err != nil {
-		return nil, fmt.Errorf("weights: %s: %w", name, err)
+		return nil, fmt.Errorf("weights: %s: %w", full, err)
 	}
 	return v.SetTrainable(false), nil
 }

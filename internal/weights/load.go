@@ -44,7 +44,11 @@ func load(rt *backends.Runtime, store *model.Store, fsys fs.FS, dir, root string
 func (c *Checkpoint) fits() error {
 	total := int64(0)
 	for _, t := range c.file.Tensors() {
-		total += t.End - t.Begin
+		if c.int8 && len(t.Shape) == 2 && bearsInt8(t.Name) {
+			total += int64(t.Elements() + 4*t.Shape[0])
+		} else {
+			total += t.End - t.Begin
+		}
 	}
 	if c.runtime == nil || c.runtime.Sketched() || c.runtime.Fits(total) {
 		return nil

@@ -49,9 +49,11 @@ var (
 // answerToken is the place where the model says its answer.
 const answerToken = "<ans>"
 
-// Options of Open, as the other verifiers have them. There are none: the model looks
+// Options of Open, as the other verifiers have them. There are few: the model looks
 // at pictures in one way.
-type Options struct{}
+type Options struct {
+	Int8 bool // rounds the weights of the blocks' linear layers to 8 bits
+}
 
 // Verifier is the pocket verifier on a runtime: a [dualprocess.Verifier], which
 // generators can be distilled from, and a [dualprocess.Scorer], which rates pictures;
@@ -87,7 +89,7 @@ func Open(ctx context.Context, rt *backends.Runtime, o Options) (*Verifier, erro
 
 // OpenFS opens a model of the same kind, trained otherwise, from the root of a file
 // system with config.json, model.safetensors and tokenizer.json.
-func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, _ Options) (*Verifier, error) {
+func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, o Options) (*Verifier, error) {
 	v := &Verifier{runtime: rt}
 	err := arguments.Call(ctx, rt)
 	if err == nil {
@@ -95,7 +97,7 @@ func OpenFS(ctx context.Context, rt *backends.Runtime, fsys fs.FS, _ Options) (*
 	}
 	var files hf.Folder
 	if err == nil {
-		files, err = hf.NewFolder(fsys, "config.json", hf.Reading{})
+		files, err = hf.NewFolder(fsys, "config.json", hf.Reading{Int8: o.Int8})
 	}
 	if err == nil {
 		err = v.load(files)

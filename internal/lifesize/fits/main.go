@@ -47,8 +47,8 @@ func main() {
 }
 
 func table(ctx context.Context, fixtures fs.FS, backend string) error {
-	fmt.Println("| pair | pixels, questions | weights | encoding | kept | recomputed | split | both | TFLOP |")
-	fmt.Println("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+	fmt.Println("| pair | pixels, questions | weights | encoding | kept | recomputed | split | both | both, int8 | TFLOP |")
+	fmt.Println("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
 	for _, p := range pairs {
 		row, err := p.row(ctx, fixtures, backend)
 		if err != nil {
@@ -61,18 +61,23 @@ func table(ctx context.Context, fixtures fs.FS, backend string) error {
 
 // row says what the pair takes at once, in GiB: encoding the prompt, and updating in several ways.
 func (p pair) row(ctx context.Context, fixtures fs.FS, backend string) (string, error) {
-	whole, err := p.plan(ctx, fixtures, backend, false)
+	whole, err := p.plan(ctx, fixtures, backend, false, false)
 	if err != nil {
 		return "", err
 	}
-	split, err := p.plan(ctx, fixtures, backend, true)
+	split, err := p.plan(ctx, fixtures, backend, true, false)
+	if err != nil {
+		return "", err
+	}
+	small, err := p.plan(ctx, fixtures, backend, true, true)
 	if err != nil {
 		return "", err
 	}
 	resident := whole.Phases[2].Resident
 	cells := []string{fmt.Sprintf("%s, %s", p.generator, p.verifier), fmt.Sprintf("%d, %d", p.side, p.questions)}
 	for _, bytes := range []int64{
-		resident, whole.Phases[0].Peak(), resident + whole.Kept, resident + whole.Recomputed, resident + split.Kept, resident + split.Recomputed,
+		resident, whole.Phases[0].Peak(), resident + whole.Kept, resident + whole.Recomputed,
+		resident + split.Kept, resident + split.Recomputed, small.Phases[2].Resident + small.Recomputed,
 	} {
 		cells = append(cells, fmt.Sprintf("%.1f", float64(bytes)/(1<<30)))
 	}
@@ -80,17 +85,17 @@ func (p pair) row(ctx context.Context, fixtures fs.FS, backend string) (string, 
 	return "| " + strings.Join(cells, " | ") + " |", nil
 }
 
-func (p pair) plan(ctx context.Context, fixtures fs.FS, backend string, split bool) (*dualprocess.Needs, error) {
+func (p pair) plan(ctx context.Context, fixtures fs.FS, backend string, split, int8 bool) (*dualprocess.Needs, error) {
 	rt, err := backends.Sketch(ctx, backends.Options{Backend: backend, Memory: 1 << 50})
 	if err != nil {
 		return nil, err
 	}
 	defer rt.Close()
-	g, err := published.Generator(ctx, rt, p.generator, fixtures, published.Options{Height: p.side, Width: p.side})
+	g, err := published.Generator(ctx, rt, p.generator, fixtures, published.Options{Height: p.side, Width: p.side, Int8: int8})
 	if err != nil {
 		return nil, err
 	}
-	v, err := published.Verifier(ctx, rt, p.verifier, fixtures, published.Options{})
+	v, err := published.Verifier(ctx, rt, p.verifier, fixtures, published.Options{Int8: int8})
 	if err != nil {
 		return nil, err
 	}

@@ -32,11 +32,12 @@ type sized struct {
 	open    opener
 }
 
-// Options of a model; zero is what suits it. A verifier has Checkpoint alone.
+// Options of a model; zero is what suits it. A verifier has Checkpoint and Int8 alone.
 type Options struct {
 	Height, Width int // of pictures, in pixels
 	TextTokens    int // of the prompt
 	Checkpoint    backends.Checkpointing
+	Int8          bool // weights
 }
 
 // opener opens a model from a folder.
@@ -124,27 +125,38 @@ func models() map[string]sized {
 }
 
 func fluxOptions(o Options) flux.Options {
-	return flux.Options{Height: o.Height, Width: o.Width, TextTokens: o.TextTokens, Checkpoint: o.Checkpoint}
+	return flux.Options{Height: o.Height, Width: o.Width, TextTokens: o.TextTokens, Checkpoint: o.Checkpoint, Int8: o.Int8}
 }
 
 func kleinOptions(o Options) flux2.Options {
-	return flux2.Options{Height: o.Height, Width: o.Width, TextTokens: o.TextTokens, Checkpoint: o.Checkpoint}
+	return flux2.Options{Height: o.Height, Width: o.Width, TextTokens: o.TextTokens, Checkpoint: o.Checkpoint, Int8: o.Int8}
 }
 
 func zimageOptions(o Options) zimage.Options {
-	return zimage.Options{Height: o.Height, Width: o.Width, TextTokens: o.TextTokens, Checkpoint: o.Checkpoint}
+	return zimage.Options{Height: o.Height, Width: o.Width, TextTokens: o.TextTokens, Checkpoint: o.Checkpoint, Int8: o.Int8}
 }
 
 func sanaOptions(o Options) sana.Options {
-	return sana.Options{Height: o.Height, Width: o.Width, TextTokens: o.TextTokens, Checkpoint: o.Checkpoint}
+	return sana.Options{Height: o.Height, Width: o.Width, TextTokens: o.TextTokens, Checkpoint: o.Checkpoint, Int8: o.Int8}
 }
 
 // sdOptions: CLIP's prompts have a length of their own.
 func sdOptions(o Options) sd.Options {
-	return sd.Options{Height: o.Height, Width: o.Width, Checkpoint: o.Checkpoint}
+	return sd.Options{Height: o.Height, Width: o.Width, Checkpoint: o.Checkpoint, Int8: o.Int8}
 }
 
-func gemmaOptions(o Options) gemma3.Options  { return gemma3.Options{Checkpoint: o.Checkpoint} }
-func qwenOptions(o Options) qwen25vl.Options { return qwen25vl.Options{Checkpoint: o.Checkpoint} }
-func qwen3Options(o Options) qwen3vl.Options { return qwen3vl.Options{Checkpoint: o.Checkpoint} }
-func smolOptions(o Options) smolvlm2.Options { return smolvlm2.Options{Checkpoint: o.Checkpoint} }
+func gemmaOptions(o Options) gemma3.Options {
+	return gemma3.Options{Checkpoint: o.Checkpoint, Int8: o.Int8}
+}
+
+func qwenOptions(o Options) qwen25vl.Options {
+	return qwen25vl.Options{Checkpoint: o.Checkpoint, Int8: o.Int8}
+}
+
+func qwen3Options(o Options) qwen3vl.Options {
+	return qwen3vl.Options{Checkpoint: o.Checkpoint, Int8: o.Int8}
+}
+
+func smolOptions(o Options) smolvlm2.Options {
+	return smolvlm2.Options{Checkpoint: o.Checkpoint, Int8: o.Int8}
+}

@@ -1,0 +1,72 @@
+package verifier_test
+
+import (
+	"math"
+	"path/filepath"
+	"testing"
+
+	. "github.com/gomlx/gomlx/core/graph"
+	"github.com/gomlx/gomlx/core/tensors"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/golden"
+	"github.com/dualprocess/dualprocess-go/internal/graphs"
+	"github.com/dualprocess/dualprocess-go/internal/vision"
+	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
+	"github.com/dualprocess/dualprocess-go/verifier"
+)
+
+// TestInt8: rounded weights change the loss and its gradient by the pixels by little, and take less memory.
+func TestInt8(t *testing.T) {
+	rt := golden.Plain(t)
+	for name, f := range fixtures(t) {
+		t.Run(name, func(t *testing.T) { requireInt8(t, rt, f.Path("model")) })
+	}
+	t.Run("pocket", func(t *testing.T) { requireInt8(t, rt, filepath.FromSlash(pocketFolder)) })
+}
+
+func requireInt8(t *testing.T, rt *backends.Runtime, folder string) {
+	loss, gradient, bytes := asked(t, rt, folder, verifier.Options{})
+	rounded, also, less := asked(t, rt, folder, verifier.Options{Int8: true})
+	var off, length float64
+	for i, x := range gradient {
+		off += math.Pow(float64(x-also[i]), 2)
+		length += math.Pow(float64(x), 2)
+	}
+	off = math.Sqrt(off / length)
+	t.Logf("loss %.5f and %.5f, gradient off by %.2g, %d bytes of %d", loss, rounded, off, less, bytes)
+	assert.InEpsilon(t, loss, rounded, 0.03)
+	assert.Positive(t, off)
+	assert.Less(t, off, 0.06)
+	assert.Less(t, less, bytes)
+}
+
+// asked is -log P of an answer about noise, its gradient by the pixels, and the size of the verifier's
+// weights.
+func asked(t *testing.T, rt *backends.Runtime, folder string, o verifier.Options) (loss float64, gradient []float32, bytes int64) {
+	before := rt.Free()
+	v, err := verifier.Open(t.Context(), rt, folder, o)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, v.Close()) }()
+	bytes = before - rt.Free()
+	const side = 128
+	q := dualprocess.Question{Text: "Is the horizon in the upper half of the picture?", Answer: "Yes"}
+	prepared, err := v.Prepare(t.Context(), q, side, side)
+	require.NoError(t, err)
+	exec, err := graphs.NewExecutor(rt, func(in []*Node) []*Node {
+		loss := Neg(ReduceAllSum(v.LogProbs(in[0], [][]*Node{in[1:]})[0]))
+		return []*Node{loss, Gradient(loss, in[0])[0]}
+	})
+	require.NoError(t, err)
+	defer exec.Finalize()
+	inputs := []any{vlmtest.Noise(vision.Size{Height: side, Width: side})}
+	for _, x := range prepared {
+		inputs = append(inputs, x)
+	}
+	out, err := exec.Call(inputs...)
+	require.NoError(t, err)
+	return float64(tensors.ToScalar[float32](out[0])), tensors.MustCopyFlatData[float32](out[1]), bytes
+}
