@@ -103,7 +103,7 @@ func (s settings) plan(ctx context.Context, rt *backends.Runtime, v variant, run
 
 // task opens the models and says what to distil.
 func (s settings) task(ctx context.Context, rt *backends.Runtime, v variant) (t dualprocess.Task, err error) {
-	o := published.Options{Height: s.side, Width: s.side, TextTokens: s.tokens}
+	o := published.Options{Height: s.side, Width: s.side, TextTokens: s.tokens, Int8: s.int8}
 	if s.recompute {
 		o.Checkpoint = backends.CheckpointOn
 	}
@@ -118,6 +118,7 @@ func (s settings) task(ctx context.Context, rt *backends.Runtime, v variant) (t 
 	}
 	t = dualprocess.Task{
 		Runtime: rt, Generator: g, Verifier: verifier, Prompts: []string{"a photo of a wheat field"}, Updates: s.updates + 1,
+		Split: s.split,
 	}
 	for i := range v.questions {
 		t.Questions = append(t.Questions, dualprocess.Question{

@@ -35,7 +35,7 @@ type settings struct {
 	side, tokens, updates         int
 	limit                         time.Duration
 	only                          string
-	recompute                     bool
+	recompute, split, int8        bool
 }
 
 func main() {
@@ -52,6 +52,8 @@ func main() {
 	flag.IntVar(&s.updates, "updates", 20, "that are timed")
 	flag.DurationVar(&s.limit, "limit", 8*time.Minute, "after which nothing new is begun, and what runs is stopped")
 	flag.BoolVar(&s.recompute, "recompute", false, "activations in the backward pass (where they would take half of the memory unless given)")
+	flag.BoolVar(&s.split, "split", false, "updates at the picture")
+	flag.BoolVar(&s.int8, "int8", false, "weights")
 	flag.StringVar(&s.only, "only", "", "names of checks, separated by commas; all unless given")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)

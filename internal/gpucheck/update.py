@@ -11,6 +11,7 @@ import sys
 import time
 
 import torch
+torch.backends.cuda.enable_cudnn_sdp(False)  # torch 2.11 ended with an illegal memory access in it
 from diffusers import AutoencoderKL, FluxTransformer2DModel
 from peft import LoraConfig
 from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
