@@ -211,8 +211,10 @@ func (p *planner) suppose(ctx context.Context, now int64) (err error) {
 	try("Checkpoint: backends.CheckpointOn, of both models", p.needs.Recomputed)
 	if !p.Split {
 		p.split()
-		try("Split", working(backends.CheckpointAuto))
-		try("Split and Checkpoint: backends.CheckpointOn, of both models", working(backends.CheckpointOn))
+		halves, recomputed := working(backends.CheckpointAuto), working(backends.CheckpointOn)
+		if try("Split", halves); recomputed < halves {
+			try("Split and Checkpoint: backends.CheckpointOn, of both models", recomputed)
+		}
 	}
 	if p.Batch > 1 {
 		defer func(batch int) { p.Batch = batch }(p.Batch)

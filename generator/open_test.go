@@ -106,7 +106,7 @@ func TestOptions(t *testing.T) {
 		"NegativePrompt": {NegativePrompt: "blurred"}, "TextTokens": {TextTokens: 8}, "Checkpoint": {Checkpoint: backends.CheckpointOn},
 		"Ignore": {Ignore: []string{"surprise"}}, "Variant": {Variant: "fp16"},
 	}
-	require.Len(t, all, reflect.TypeFor[Options]().NumField()-1, "and Hub, which is not the models' concern")
+	require.Len(t, all, reflect.TypeFor[Options]().NumField()-2, "and Hub, which is not the models' concern, and Int8, which all have")
 	for field, o := range all {
 		refuses(folderOf(t, pocket.Pipeline), field, o)
 	}

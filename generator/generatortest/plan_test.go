@@ -177,7 +177,9 @@ func checkNeeds(t *testing.T, n *dualprocess.Needs, c backends.Checkpointing) {
 	require.Less(t, n.Recomputed, n.Kept)
 	if c == backends.CheckpointOn {
 		require.Equal(t, n.Recomputed, updating.Working)
-		require.Empty(t, n.Switches)
+		require.Len(t, n.Switches, 1)
+		require.Equal(t, "Split", n.Switches[0].Setting)
+		require.Less(t, n.Switches[0].Peak, updating.Peak())
 		return
 	}
 	require.Equal(t, n.Kept, updating.Working)
