@@ -197,7 +197,13 @@ func (g *Generator) Noise(clean, noise, i *Node) *Node { return g.flow.Noise(cle
 func (g *Generator) Decode(latents *Node) *Node {
 	g.model.In(latents.Graph())
 	packed := Reshape(latents, latents.Shape().Dim(0), g.rows, g.cols, -1)
-	return pipeline.Picture(g.decoder.Apply(nn.Pass{}, packed, g.runtime.DType))
+	return pipeline.Picture(g.decoder.Apply(g.drawing(latents), packed, g.runtime.DType))
+}
+
+// drawing is the decoder's pass: a large picture's activations are recomputed, too.
+func (g *Generator) drawing(latents *Node) nn.Pass {
+	activations := g.config.Autoencoder.Activations(g.options.Height, g.options.Width) * g.runtime.DType.Size()
+	return nn.Pass{Checkpoint: g.runtime.Checkpoints(g.options.Checkpoint, latents.Shape().Dim(0)*activations)}
 }
 
 // Preset suggests what diffusers' script for LoRA adapters of klein trains, the

@@ -201,7 +201,13 @@ func (g *Generator) Noise(clean, noise, i *Node) *Node {
 func (g *Generator) Decode(latents *Node) *Node {
 	g.model.In(latents.Graph())
 	x := ConvertDType(pipeline.ChannelsLast(latents), g.runtime.DType)
-	return pipeline.Picture(g.decoder.Apply(nn.Pass{}, x))
+	return pipeline.Picture(g.decoder.Apply(g.drawing(latents), x))
+}
+
+// drawing is the decoder's pass: a large picture's activations are recomputed, too.
+func (g *Generator) drawing(latents *Node) nn.Pass {
+	activations := g.config.Autoencoder.Activations(g.options.Height, g.options.Width) * g.runtime.DType.Size()
+	return nn.Pass{Checkpoint: g.runtime.Checkpoints(g.options.Checkpoint, latents.Shape().Dim(0)*activations)}
 }
 
 // Preset suggests the paper's targets: all attention, within the picture and to

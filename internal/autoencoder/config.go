@@ -107,6 +107,18 @@ func (c KLConfig) checkChannels(name string, all []int) error {
 // Factor is the number of pixels per latent along each axis.
 func (c KLConfig) Factor() int { return 1 << (len(c.Channels) - 1) }
 
+// Activations estimates the numbers that a backward pass keeps of the decoder, for a picture
+// of height x width pixels.
+func (c KLConfig) Activations(height, width int) (total int) {
+	const perChannel = 6 // of a residual block
+	places := height * width
+	for _, channels := range c.Channels {
+		total += (c.LayersPerBlock + 1) * perChannel * channels * places
+		places /= 4
+	}
+	return total
+}
+
 // shift is Shift, or 0.
 func (c KLConfig) shift() float64 {
 	if c.Shift == nil {

@@ -33,8 +33,9 @@ func newDCResidual(c weights.Cursor, channels int) *dcResidual {
 }
 
 func (r *dcResidual) apply(f nn.Pass, x *Node) *Node {
+	x = f.Enter(x)
 	h := r.conv2.Apply(f, nn.SiLU(r.conv1.Apply(f, x)))
-	return f.Record(r.name, Add(x, r.norm.Apply(f, h)))
+	return f.Record(r.name, f.Leave(Add(x, r.norm.Apply(f, h))))
 }
 
 // dcAttention is linear attention over all places of a picture and then a gated
@@ -81,8 +82,9 @@ func newDCAttention(c weights.Cursor, channels, headWidth int, kernels []int) *d
 }
 
 func (a *dcAttention) apply(f nn.Pass, x *Node) *Node {
+	x = f.Enter(x)
 	x = f.Record(a.name+".attn", Add(x, a.norm.Apply(f, a.attend(f, x))))
-	return f.Record(a.name, Add(x, a.gatedNorm.Apply(f, a.gated.Apply(f, x))))
+	return f.Record(a.name, f.Leave(Add(x, a.gatedNorm.Apply(f, a.gated.Apply(f, x)))))
 }
 
 // attend maps x [B, H, W, C] to the same shape.

@@ -193,3 +193,15 @@ func divides(number, divisor int) bool { return number%divisor == 0 }
 
 // Factor is the number of pixels per latent along each axis.
 func (c DCConfig) Factor() int { return 1 << (len(c.EncoderChannels) - 1) }
+
+// Activations estimates the numbers that a backward pass keeps of the decoder, for a picture of
+// height x width pixels.
+func (c DCConfig) Activations(height, width int) (total int) {
+	const perChannel = 8 // of a block: a residual one has fewer, attention more
+	places, half := height*width, c.decoder()
+	for i, channels := range half.channels {
+		total += half.layers[i] * perChannel * channels * places
+		places /= 4
+	}
+	return total
+}

@@ -66,6 +66,11 @@ func (c Flux2Config) check() error {
 // Packed is the number of channels of the packed latents.
 func (c Flux2Config) Packed() int { return patch * patch * c.LatentChannels }
 
+// Activations is that of the decoder.
+func (c Flux2Config) Activations(height, width int) int {
+	return c.decoder().Activations(height, width)
+}
+
 // decoder is the configuration of a KL whose decoder this one's is.
 func (c Flux2Config) decoder() KLConfig {
 	kl := c.KLConfig

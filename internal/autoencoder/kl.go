@@ -208,12 +208,13 @@ func newResidual(c weights.Cursor, in, out, groups int) *residual {
 }
 
 func (r *residual) apply(f nn.Pass, x *Node) *Node {
+	x = f.Enter(x)
 	h := r.conv1.Apply(f, nn.SiLU(r.norm1.Apply(f, x)))
 	h = r.conv2.Apply(f, nn.SiLU(r.norm2.Apply(f, h)))
 	if r.shortcut != nil {
 		x = r.shortcut.Apply(f, x)
 	}
-	return Add(x, h)
+	return f.Leave(Add(x, h))
 }
 
 // attention is self-attention of one head over all places of a picture.
