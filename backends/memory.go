@@ -5,10 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/dualprocess/dualprocess-go/internal/smi"
 )
 
 // Checkpointing says whether a model's activations are computed again in the backward pass rather than kept: about a
@@ -103,11 +104,7 @@ func usableMemory(ctx context.Context, c choice, o Options) int64 {
 func freeCUDA(ctx context.Context, device int) int64 {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, "nvidia-smi", "--query-gpu=memory.free", "--format=csv,noheader,nounits", "--id="+card(device)).Output()
-	if err != nil {
-		return 0
-	}
-	mebibytes, err := strconv.ParseInt(strings.TrimSpace(string(out)), 10, 64)
+	mebibytes, err := strconv.ParseInt(smi.Ask(ctx, card(device), "memory.free"), 10, 64)
 	if err != nil || mebibytes < 0 || mebibytes > 1<<30 {
 		return 0
 	}

@@ -41,7 +41,7 @@ func Distill(ctx context.Context, t Task) (adapter *lora.Adapter, err error) {
 	if t, err = t.resolved(); err != nil {
 		return nil, err
 	}
-	done, err := hold(t.Runtime, runtimeOf(t.Verifier, t.Runtime))
+	done, err := hold(t.Runtime, runtimeOf(t.Verifier, t.Runtime), runtimeOf(t.Judge.Verifier, t.Runtime))
 	if err != nil {
 		return nil, err
 	}

@@ -165,7 +165,6 @@ func (d *distiller) identifyLater(id *identity) error {
 	id.is("Against", against(t.Questions))
 	id.is("StopAt.Hacking", t.StopAt.Hacking)
 	id.is("Bounds", t.Bounds)
-	id.is("Split", t.Split)
 	var judge identity
 	if d.rater != nil {
 		if err := d.rater.identify(&judge); err != nil {
@@ -173,6 +172,7 @@ func (d *distiller) identifyLater(id *identity) error {
 		}
 	}
 	id.is("Judge", []any{judge, t.Judge.Gap})
+	id.is("Split", t.Split)
 	return nil
 }
 

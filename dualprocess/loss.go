@@ -74,11 +74,23 @@ func (d *distiller) takeAsking(in *cursor) (n askingNodes) {
 	return n
 }
 
-// gradientForm is what shapes the graph of gradients besides its inputs.
+// gradientForm is what shapes the graph of gradients besides its inputs. Of an update that
+// is split, questions shape the verdict alone.
 func (d *distiller) gradientForm() *form {
-	f := formOf(d.adapter.Form(), d.Drift > 0, d.Preserve.Weight > 0, d.shares != nil)
-	f.add(d.Unroll, d.toTheEnd(), d.StepWeights != nil, d.Anchor.Weight > 0)
-	return d.exam.form(f)
+	if d.Split {
+		return d.makingForm().add("split", d.metrics)
+	}
+	return d.askingForm(d.makingForm())
+}
+
+// makingForm is what shapes the picture and the guards.
+func (d *distiller) makingForm() *form {
+	return formOf(d.adapter.Form(), d.Drift > 0, d.Preserve.Weight > 0, d.Unroll, d.toTheEnd(), d.Anchor.Weight > 0)
+}
+
+// askingForm adds what shapes the questions and the loss.
+func (d *distiller) askingForm(f *form) *form {
+	return d.exam.form(f.add(d.shares != nil, d.StepWeights != nil))
 }
 
 // gradients builds one micro-batch: latents → picture → overlay → loss → gradient.

@@ -209,17 +209,17 @@ func (p *planner) suppose(ctx context.Context, now int64) (err error) {
 	}
 	p.needs.Kept, p.needs.Recomputed = working(backends.CheckpointOff), working(backends.CheckpointOn)
 	try("Checkpoint: backends.CheckpointOn, of both models", p.needs.Recomputed)
+	if batch := p.Batch; batch > 1 {
+		p.Batch = 1
+		try("the same and Batch: 1, with Accumulate in its place", working(backends.CheckpointOn))
+		p.Batch = batch
+	}
 	if !p.Split {
 		p.split()
 		halves, recomputed := working(backends.CheckpointAuto), working(backends.CheckpointOn)
 		if try("Split", halves); recomputed < halves {
 			try("Split and Checkpoint: backends.CheckpointOn, of both models", recomputed)
 		}
-	}
-	if p.Batch > 1 {
-		defer func(batch int) { p.Batch = batch }(p.Batch)
-		p.Batch = 1
-		try("the same and Batch: 1, with Accumulate in its place", working(backends.CheckpointOn))
 	}
 	return err
 }

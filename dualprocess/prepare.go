@@ -146,8 +146,8 @@ func (d *distiller) newPrograms() (p programs) {
 		p.renoise = newProgram(rt, "add noise again", formOf(), d.renoise, g)
 	}
 	if d.Split {
-		p.picture = newProgram(rt, "picture", d.gradientForm(), d.drawPicture, g)
-		p.verdict = newProgram(d.exam.runtime, "verdict", d.gradientForm(), d.sayVerdict, v)
+		p.picture = newProgram(rt, "picture", d.makingForm(), d.drawPicture, g)
+		p.verdict = newProgram(d.exam.runtime, "verdict", d.askingForm(formOf()), d.sayVerdict, v)
 	}
 	if d.Accumulate == 1 {
 		p.update = newProgram(rt, "gradient", d.gradientForm().add(d.optimizer, d.Clip), d.fused, g, v)

@@ -1,7 +1,6 @@
 package generator
 
 import (
-	"math"
 	"testing"
 
 	"github.com/gomlx/compute/dtypes"
@@ -31,7 +30,10 @@ func TestInt8(t *testing.T) {
 			exact, gradient, bytes := predicted(t, rt, f.Path("model"), o)
 			o.Int8 = true
 			rounded, also, less := predicted(t, rt, f.Path("model"), o)
-			off, offGradient := distance(exact, rounded), distance(gradient, also)
+			off, err := golden.Distance(exact, rounded)
+			require.NoError(t, err)
+			offGradient, err := golden.Distance(gradient, also)
+			require.NoError(t, err)
 			t.Logf("prediction off by %.2g, gradient by %.2g, %d bytes of %d", off, offGradient, less, bytes)
 			assert.Positive(t, off)
 			assert.Less(t, off, 0.08)
@@ -83,14 +85,4 @@ func preset(g Generator) []string {
 		return p.Preset().Targets
 	}
 	return nil
-}
-
-// distance is that of b from a, over the length of a.
-func distance(a, b []float32) float64 {
-	var off, length float64
-	for i, x := range a {
-		off += float64(x-b[i]) * float64(x-b[i])
-		length += float64(x) * float64(x)
-	}
-	return math.Sqrt(off / length)
 }

@@ -76,13 +76,10 @@ func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (
 	if err := arguments.Call(ctx, rt); err != nil {
 		return nil, fmt.Errorf("generator: %w", err)
 	}
-	files, err := arguments.Look(ctx, rt, folder, o.Hub, o.Variant)
-	if err == nil && files == nil {
-		folder, err = arguments.Model(ctx, folder, o.Hub, o.Variant, func(folder string) error {
-			_, err := findIn(folder)
-			return err
-		})
-	}
+	folder, files, err := arguments.Model(ctx, rt, folder, o.Hub, o.Variant, func(folder string) error {
+		_, err := findIn(folder)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("generator: %w", err)
 	}

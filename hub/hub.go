@@ -101,8 +101,8 @@ func findAdapter(files fs.FS) (string, error) {
 
 // Files returns the files of a repository at a revision as a file system, of which
 // nothing is downloaded before it is read: a plan looks at a model so. Small files come
-// by the cache. Large ones that the cache does not have are read by ranges, which no hash
-// vouches for; they are io.ReaderAt. ctx ends what is read later, too.
+// by the cache. Weights, and large ones, that the cache does not have are read by ranges, which
+// no hash vouches for; they are io.ReaderAt. ctx ends what is read later, too.
 func Files(ctx context.Context, ref string, o Options) (files fs.FS, err error) {
 	_, err = get(ctx, ref, o, func(r *repository) (string, error) {
 		if r.unlisted && !r.Offline {

@@ -2,7 +2,6 @@ package verifier_test
 
 import (
 	"cmp"
-	"math"
 	"path/filepath"
 	"testing"
 
@@ -35,12 +34,8 @@ func TestInt8(t *testing.T) {
 func requireInt8(t *testing.T, rt *backends.Runtime, folder string, most float64) {
 	loss, gradient, bytes := asked(t, rt, folder, verifier.Options{})
 	rounded, also, less := asked(t, rt, folder, verifier.Options{Int8: true})
-	var off, length float64
-	for i, x := range gradient {
-		off += math.Pow(float64(x-also[i]), 2)
-		length += math.Pow(float64(x), 2)
-	}
-	off = math.Sqrt(off / length)
+	off, err := golden.Distance(gradient, also)
+	require.NoError(t, err)
 	t.Logf("loss %.5f and %.5f, gradient off by %.2g, %d bytes of %d", loss, rounded, off, less, bytes)
 	assert.InEpsilon(t, loss, rounded, 0.02)
 	assert.Positive(t, off)

@@ -80,8 +80,9 @@ type Options struct {
 
 	// Int8 rounds the weights of the linear layers within the network's blocks to 8 bits as
 	// they are read, with a scale for each of their outputs: half the memory of bfloat16.
-	// Embeddings, norms, modulation, convolutions, and the layers before and behind the blocks
-	// stay as they are. The gradient flows through, and adapters are as precise as without.
+	// What is before and behind the blocks, embeddings, norms, modulation,
+	// convolutions stay as they are. The gradient flows through; adapters
+	// keep their float32.
 	Int8 bool
 
 	// Ignore names fields of the folder's JSON files that are passed over, at any depth,
@@ -115,13 +116,10 @@ func Open(ctx context.Context, rt *backends.Runtime, folder string, o Options) (
 	if err := arguments.Call(ctx, rt); err != nil {
 		return nil, fmt.Errorf("verifier: open %s: %w", folder, err)
 	}
-	files, err := arguments.Look(ctx, rt, folder, o.Hub, o.Variant)
-	if err == nil && files == nil {
-		folder, err = arguments.Model(ctx, folder, o.Hub, o.Variant, func(folder string) error {
-			_, err := findIn(folder)
-			return err
-		})
-	}
+	folder, files, err := arguments.Model(ctx, rt, folder, o.Hub, o.Variant, func(folder string) error {
+		_, err := findIn(folder)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("verifier: %w", err)
 	}

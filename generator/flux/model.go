@@ -195,14 +195,10 @@ func (g *Generator) Noise(clean, noise, i *Node) *Node { return g.flow.Noise(cle
 // Decode draws the pictures, [batch, height, width, 3].
 func (g *Generator) Decode(latents *Node) *Node {
 	g.model.In(latents.Graph())
-	x := g.decoder.Apply(g.drawing(latents), ConvertDType(g.unpack(latents), g.runtime.DType))
+	activations := g.config.Autoencoder.Activations(g.options.Height, g.options.Width)
+	f := pipeline.Drawing(g.runtime, g.options.Checkpoint, latents.Shape().Dim(0)*activations)
+	x := g.decoder.Apply(f, ConvertDType(g.unpack(latents), g.runtime.DType))
 	return pipeline.Picture(x)
-}
-
-// drawing is the decoder's pass: a large picture's activations are recomputed, too.
-func (g *Generator) drawing(latents *Node) nn.Pass {
-	activations := g.config.Autoencoder.Activations(g.options.Height, g.options.Width) * g.runtime.DType.Size()
-	return nn.Pass{Checkpoint: g.runtime.Checkpoints(g.options.Checkpoint, latents.Shape().Dim(0)*activations)}
 }
 
 // unpack maps tokens [B, L, C·2·2] to latents [B, H, W, C].

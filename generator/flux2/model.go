@@ -196,14 +196,10 @@ func (g *Generator) Noise(clean, noise, i *Node) *Node { return g.flow.Noise(cle
 // Decode draws the pictures, [batch, height, width, 3].
 func (g *Generator) Decode(latents *Node) *Node {
 	g.model.In(latents.Graph())
+	activations := g.config.Autoencoder.Activations(g.options.Height, g.options.Width)
+	f := pipeline.Drawing(g.runtime, g.options.Checkpoint, latents.Shape().Dim(0)*activations)
 	packed := Reshape(latents, latents.Shape().Dim(0), g.rows, g.cols, -1)
-	return pipeline.Picture(g.decoder.Apply(g.drawing(latents), packed, g.runtime.DType))
-}
-
-// drawing is the decoder's pass: a large picture's activations are recomputed, too.
-func (g *Generator) drawing(latents *Node) nn.Pass {
-	activations := g.config.Autoencoder.Activations(g.options.Height, g.options.Width) * g.runtime.DType.Size()
-	return nn.Pass{Checkpoint: g.runtime.Checkpoints(g.options.Checkpoint, latents.Shape().Dim(0)*activations)}
+	return pipeline.Picture(g.decoder.Apply(f, packed, g.runtime.DType))
 }
 
 // Preset suggests what diffusers' script for LoRA adapters of klein trains, the

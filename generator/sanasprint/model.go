@@ -187,14 +187,10 @@ func (g *Generator) Noise(clean, noise, i *Node) *Node {
 // Decode draws the pictures, [batch, height, width, 3].
 func (g *Generator) Decode(latents *Node) *Node {
 	g.model.In(latents.Graph())
+	activations := g.config.Autoencoder.Activations(g.options.Height, g.options.Width)
+	f := pipeline.Drawing(g.runtime, g.options.Checkpoint, latents.Shape().Dim(0)*activations)
 	x := ConvertDType(pipeline.ChannelsLast(denoised(latents)), g.runtime.DType)
-	return pipeline.Picture(g.decoder.Apply(g.drawing(latents), x))
-}
-
-// drawing is the decoder's pass: a large picture's activations are recomputed, too.
-func (g *Generator) drawing(latents *Node) nn.Pass {
-	activations := g.config.Autoencoder.Activations(g.options.Height, g.options.Width) * g.runtime.DType.Size()
-	return nn.Pass{Checkpoint: g.runtime.Checkpoints(g.options.Checkpoint, latents.Shape().Dim(0)*activations)}
+	return pipeline.Picture(g.decoder.Apply(f, x))
 }
 
 // Preset suggests what suits Sana, whose transformer this is.

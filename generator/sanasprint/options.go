@@ -39,8 +39,9 @@ type Options struct {
 	Checkpoint backends.Checkpointing
 	// Int8 rounds the weights of the linear layers within the network's blocks to 8 bits as
 	// they are read, with a scale for each of their outputs: half the memory of bfloat16.
-	// Embeddings, norms, modulation, convolutions, and the layers before and behind the blocks, and the autoencoder,
-	// stay as they are. The gradient flows through, and adapters are as precise as without.
+	// What is before and behind the blocks, embeddings, norms, modulation,
+	// convolutions and the autoencoder stay as they are. The gradient flows through; adapters
+	// keep their float32.
 	Int8 bool
 
 	// Ignore names fields of the folder's JSON files that are passed over, at any depth,

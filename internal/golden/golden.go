@@ -255,6 +255,19 @@ func Close(got, want []float32, tolerance float64) error {
 		at, len(want), got[at], want[at], worst/largest, largest, tolerance)
 }
 
+// Distance is the norm of the difference over the norm of want.
+func Distance(want, got []float32) (float64, error) {
+	if len(want) != len(got) {
+		return 0, fmt.Errorf("golden: %d elements instead of %d", len(got), len(want))
+	}
+	var difference, norm float64
+	for i, w := range want {
+		d := float64(got[i]) - float64(w)
+		difference, norm = difference+d*d, norm+float64(w)*float64(w)
+	}
+	return math.Sqrt(difference / norm), nil
+}
+
 // Groups sorts keys by what stands before the first dot.
 func Groups(keys []string) map[string][]string {
 	groups := map[string][]string{}

@@ -11,7 +11,6 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/lifesize/published"
-	"github.com/dualprocess/dualprocess-go/overlay"
 )
 
 // variant is a way to distil.
@@ -83,7 +82,7 @@ func (s settings) train(ctx context.Context, v variant, run *Run) error {
 
 // plan notes what is to be expected.
 func (s settings) plan(ctx context.Context, rt *backends.Runtime, v variant, run *Run) error {
-	sketch, err := backends.Sketch(ctx, backends.Options{Backend: rt.Name, Memory: rt.Memory()})
+	sketch, err := backends.Sketch(ctx, backends.Options{Backend: rt.Name, Memory: rt.Memory(), PlainAttention: v.plain})
 	if err != nil {
 		return err
 	}
@@ -107,26 +106,9 @@ func (s settings) task(ctx context.Context, rt *backends.Runtime, v variant) (t 
 	if s.recompute {
 		o.Checkpoint = backends.CheckpointOn
 	}
-	fixtures := os.DirFS(s.fixtures)
-	g, err := published.Generator(ctx, rt, s.generator, fixtures, o)
-	if err != nil {
-		return t, err
-	}
-	verifier, err := published.Verifier(ctx, rt, s.verifier, fixtures, o)
-	if err != nil {
-		return t, err
-	}
-	t = dualprocess.Task{
-		Runtime: rt, Generator: g, Verifier: verifier, Prompts: []string{"a photo of a wheat field"}, Updates: s.updates + 1,
-		Split: s.split,
-	}
-	for i := range v.questions {
-		t.Questions = append(t.Questions, dualprocess.Question{
-			Text: fmt.Sprintf("Is line %d aligned with the horizon of this image?", i+1), Answer: "Yes",
-			Overlay: overlay.Solid{Picture: overlay.HorizonLine{Row: 0.3}},
-		})
-	}
-	return t, nil
+	t, err = published.Task(ctx, rt, s.generator, s.verifier, os.DirFS(s.fixtures), o, v.questions)
+	t.Updates, t.Split = s.updates+1, s.split
+	return t, err
 }
 
 // watchers take the times of a distillation.

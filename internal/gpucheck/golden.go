@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,9 +15,10 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/generator/flux"
+	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/graphs"
-	"github.com/dualprocess/dualprocess-go/internal/peak"
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
+	"github.com/dualprocess/dualprocess-go/internal/smi"
 	"github.com/dualprocess/dualprocess-go/verifier/qwen25vl"
 )
 
@@ -40,7 +40,7 @@ func (s settings) golden(ctx context.Context, r *Report) error {
 		if err != nil {
 			return err
 		}
-		r.Reason, r.Device = rt.Reason, peak.Ask(ctx, "name,memory.total,driver_version")
+		r.Reason, r.Device = rt.Reason, smi.Ask(ctx, "0", "name,memory.total,driver_version")
 		rt.DType = dtype
 		for _, c := range []comparison{{"generator/flux_schnell", picture}, {"verifier/qwen2_5_vl", gradient}} {
 			found, err := c.check(ctx, rt, filepath.Join(s.fixtures, filepath.FromSlash(c.fixture)))
@@ -136,11 +136,11 @@ func compared(
 	}
 	off := map[string]float64{}
 	for i, name := range want {
-		golden, _, err := read(file, name)
+		wanted, _, err := read(file, name)
 		if err != nil {
 			return nil, err
 		}
-		if off[name], err = distance(golden, tensors.MustCopyFlatData[float32](got[i])); err != nil {
+		if off[name], err = golden.Distance(wanted, tensors.MustCopyFlatData[float32](got[i])); err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
 	}
@@ -165,17 +165,4 @@ func read(file *safetensors.File, name string) ([]float32, []int, error) {
 		turned[(b*pixels+pixel)*3+channel] = values[i]
 	}
 	return turned, []int{shape[0], shape[2], shape[3], 3}, nil
-}
-
-// distance is the norm of the difference over the norm.
-func distance(want, got []float32) (float64, error) {
-	if len(want) != len(got) {
-		return 0, fmt.Errorf("%d numbers, want %d", len(got), len(want))
-	}
-	var difference, norm float64
-	for i, w := range want {
-		d := float64(got[i]) - float64(w)
-		difference, norm = difference+d*d, norm+float64(w)*float64(w)
-	}
-	return math.Sqrt(difference / norm), nil
 }

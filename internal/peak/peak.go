@@ -5,9 +5,9 @@ import (
 	"bytes"
 	"context"
 	"os"
-	"os/exec"
 	"strconv"
-	"strings"
+
+	"github.com/dualprocess/dualprocess-go/internal/smi"
 )
 
 // Process is the most bytes that this process has had in memory; 0 where the system does not tell.
@@ -33,15 +33,6 @@ func Reset() {
 // Card is the bytes in use on the first NVIDIA card, by all programs; 0 where there is none. XLA gives nothing back, so at
 // the end of a program this is its peak.
 func Card(ctx context.Context) int64 {
-	mebibytes, _ := strconv.ParseInt(Ask(ctx, "memory.used"), 10, 64)
+	mebibytes, _ := strconv.ParseInt(smi.Ask(ctx, "0", "memory.used"), 10, 64)
 	return mebibytes << 20
-}
-
-// Ask asks the driver's own tool about the first card, as in "name,memory.total"; "" where there is none.
-func Ask(ctx context.Context, what string) string {
-	out, err := exec.CommandContext(ctx, "nvidia-smi", "--query-gpu="+what, "--format=csv,noheader,nounits", "--id=0").Output()
-	if err != nil {
-		return ""
-	}
-	return strings.TrimSpace(string(out))
 }

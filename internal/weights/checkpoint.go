@@ -45,9 +45,8 @@ type Checkpoint struct {
 	runtime *backends.Runtime // on whose device the tensors go; nil leaves them on the host
 	store   *model.Store
 	root    string
-	used    map[string]*model.Variable
-	int8    bool                       // the weights of linear layers that bear it
-	scales  map[string]*model.Variable // of weights in int8
+	int8    bool              // the weights of linear layers that bear it
+	used    map[string]Matrix // variables of the tensors asked for, with a scale where there is one
 }
 
 // Explain adds to the error of a model that could not be opened for want of a file that
@@ -74,10 +73,7 @@ func Open(fsys fs.FS, dir string, store *model.Store, root string) (*Checkpoint,
 	if err != nil {
 		return nil, err
 	}
-	return &Checkpoint{
-		file: f, store: store, root: root, int8: hf.Int8(fsys),
-		used: map[string]*model.Variable{}, scales: map[string]*model.Variable{},
-	}, nil
+	return &Checkpoint{file: f, store: store, root: root, int8: hf.Int8(fsys), used: map[string]Matrix{}}, nil
 }
 
 func open(fsys fs.FS, name string) (file, error) {
@@ -94,20 +90,21 @@ func (c *Checkpoint) Variable(name string, dims ...int) (*model.Variable, error)
 	if err != nil {
 		return nil, err
 	}
-	if v, ok := c.used[name]; ok {
-		return v, nil
+	if m, ok := c.used[name]; ok {
+		return m.Values, nil
 	}
 	full := c.path(name)
 	if c.runtime != nil && c.runtime.Sketched() {
-		c.used[name] = c.outline(shapes.Make(info.DType.GoMLX(), dims...), full)
-		return c.used[name], nil
+		v := c.outline(shapes.Make(info.DType.GoMLX(), dims...), full)
+		c.used[name] = Matrix{Values: v}
+		return v, nil
 	}
 	v, err := c.create(name, full)
 	if err != nil {
 		return nil, err
 	}
 	c.file.Drop(name)
-	c.used[name] = v
+	c.used[name] = Matrix{Values: v}
 	return v, nil
 }
 
@@ -162,7 +159,7 @@ func (c *Checkpoint) keep(full string, value *tensors.Tensor) (*model.Variable, 
 func (c *Checkpoint) Close(known func(name string) bool) error {
 	var surplus []string
 	for _, info := range c.file.Tensors() {
-		if c.used[info.Name] == nil && (known == nil || !known(info.Name)) {
+		if c.used[info.Name].Values == nil && (known == nil || !known(info.Name)) {
 			surplus = append(surplus, info.Name)
 		}
 	}

@@ -61,24 +61,23 @@ func bearsInt8(name string) bool {
 
 // matrix makes the variables of a weight in int8.
 func (c *Checkpoint) matrix(name string, out, in int) (m Matrix, err error) {
-	info, err := c.info(name, out, in)
-	if err != nil {
+	if _, err := c.info(name, out, in); err != nil {
 		return m, err
 	}
-	if c.used[name] != nil {
-		return Matrix{c.used[name], c.scales[name]}, nil
+	if m, ok := c.used[name]; ok {
+		return m, nil
 	}
 	full := c.path(name)
 	if c.runtime != nil && c.runtime.Sketched() {
 		m.Values = c.outline(shapes.Make(dtypes.Int8, out, in), full)
 		m.Scale = c.outline(shapes.Make(dtypes.Float32, out), full+scaleSuffix)
 	} else {
-		m, err = c.quantized(info.Name, full, out, in)
+		m, err = c.quantized(name, full, out, in)
 	}
 	if err != nil {
 		return Matrix{}, err
 	}
-	c.used[name], c.scales[name] = m.Values, m.Scale
+	c.used[name] = m
 	return m, nil
 }
 

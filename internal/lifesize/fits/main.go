@@ -16,7 +16,6 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/lifesize/published"
-	"github.com/dualprocess/dualprocess-go/overlay"
 )
 
 // pair of models, with what is asked.
@@ -91,20 +90,11 @@ func (p pair) plan(ctx context.Context, fixtures fs.FS, backend string, split, i
 		return nil, err
 	}
 	defer rt.Close()
-	g, err := published.Generator(ctx, rt, p.generator, fixtures, published.Options{Height: p.side, Width: p.side, Int8: int8})
+	o := published.Options{Height: p.side, Width: p.side, Int8: int8}
+	t, err := published.Task(ctx, rt, p.generator, p.verifier, fixtures, o, p.questions)
 	if err != nil {
 		return nil, err
 	}
-	v, err := published.Verifier(ctx, rt, p.verifier, fixtures, published.Options{Int8: int8})
-	if err != nil {
-		return nil, err
-	}
-	t := dualprocess.Task{Runtime: rt, Generator: g, Verifier: v, Prompts: []string{"a photo of a wheat field"}, Split: split}
-	for i := range p.questions {
-		t.Questions = append(t.Questions, dualprocess.Question{
-			Text: fmt.Sprintf("Is line %d aligned with the horizon of this image?", i+1), Answer: "Yes",
-			Overlay: overlay.Solid{Picture: overlay.HorizonLine{Row: 0.3}},
-		})
-	}
+	t.Split = split
 	return dualprocess.Plan(ctx, t)
 }

@@ -16,8 +16,10 @@ import (
 	"github.com/dualprocess/dualprocess-go/generator/sana"
 	"github.com/dualprocess/dualprocess-go/generator/sd"
 	"github.com/dualprocess/dualprocess-go/generator/zimage"
+	"github.com/dualprocess/dualprocess-go/internal/arguments"
 	"github.com/dualprocess/dualprocess-go/internal/lifesize"
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
+	"github.com/dualprocess/dualprocess-go/overlay"
 	"github.com/dualprocess/dualprocess-go/verifier/gemma3"
 	"github.com/dualprocess/dualprocess-go/verifier/qwen25vl"
 	"github.com/dualprocess/dualprocess-go/verifier/qwen3vl"
@@ -32,7 +34,8 @@ type sized struct {
 	open    opener
 }
 
-// Options of a model; zero is what suits it. A verifier has Checkpoint and Int8 alone.
+// Options of a model; zero is what suits it. One that the model does not have is an error: a verifier has Checkpoint and Int8
+// alone.
 type Options struct {
 	Height, Width int // of pictures, in pixels
 	TextTokens    int // of the prompt
@@ -44,9 +47,13 @@ type Options struct {
 type opener func(ctx context.Context, rt *backends.Runtime, folder fs.FS, o Options) (any, error)
 
 // with is OpenFS of a model's package.
-func with[M, O any](open func(context.Context, *backends.Runtime, fs.FS, O) (M, error), options func(Options) O) opener {
+func with[M, O any](open func(context.Context, *backends.Runtime, fs.FS, O) (M, error)) opener {
 	return func(ctx context.Context, rt *backends.Runtime, folder fs.FS, o Options) (any, error) {
-		return open(ctx, rt, folder, options(o))
+		own, err := arguments.Convert[O](o)
+		if err != nil {
+			return nil, err
+		}
+		return open(ctx, rt, folder, own)
 	}
 }
 
@@ -81,6 +88,27 @@ func Verifier(ctx context.Context, rt *backends.Runtime, name string, fixtures f
 	return open[dualprocess.Verifier](ctx, rt, name, fixtures, o)
 }
 
+// Task opens a generator and a verifier, each with its options, and asks so many questions about a line.
+func Task(
+	ctx context.Context, rt *backends.Runtime, generator, verifier string, fixtures fs.FS, o Options, questions int,
+) (t dualprocess.Task, err error) {
+	t = dualprocess.Task{Runtime: rt, Prompts: []string{"a photo of a wheat field"}}
+	if t.Generator, err = Generator(ctx, rt, generator, fixtures, o); err != nil {
+		return t, err
+	}
+	o.Height, o.Width, o.TextTokens = 0, 0, 0
+	if t.Verifier, err = Verifier(ctx, rt, verifier, fixtures, o); err != nil {
+		return t, err
+	}
+	for i := range questions {
+		t.Questions = append(t.Questions, dualprocess.Question{
+			Text: fmt.Sprintf("Is line %d aligned with the horizon of this image?", i+1), Answer: "Yes",
+			Overlay: overlay.Solid{Picture: overlay.HorizonLine{Row: 0.3}},
+		})
+	}
+	return t, nil
+}
+
 func open[M any](ctx context.Context, rt *backends.Runtime, name string, fixtures fs.FS, o Options) (m M, err error) {
 	sizes, err := Model(name, fixtures)
 	if err != nil {
@@ -104,59 +132,22 @@ func open[M any](ctx context.Context, rt *backends.Runtime, name string, fixture
 // models are the sizes in the models' repositories, and small ones of the same depth or the same width.
 func models() map[string]sized {
 	return map[string]sized{
-		"FLUX.1-schnell":         {"generator/flux_schnell/model", safetensors.BF16, fluxSizes(19, 38), with(flux.OpenFS, fluxOptions)},
-		"FLUX.1-schnell-shallow": {"generator/flux_schnell/model", safetensors.BF16, fluxSizes(2, 4), with(flux.OpenFS, fluxOptions)},
-		"FLUX.1-schnell-thin":    {"generator/flux_schnell/model", safetensors.BF16, fluxDepth(), with(flux.OpenFS, fluxOptions)},
-		"FLUX.1-schnell-tiny":    {"generator/flux_schnell/model", safetensors.BF16, nil, with(flux.OpenFS, fluxOptions)},
-		"FLUX.2-klein-4B":        {"generator/flux2_klein/model", safetensors.BF16, kleinSizes(), with(flux2.OpenFS, kleinOptions)},
-		"Sana-1600M":             {"generator/sana/model", safetensors.BF16, sanaSizes(), with(sana.OpenFS, sanaOptions)},
-		"Z-Image-Turbo":          {"generator/z_image_turbo/model", safetensors.BF16, zimageSizes(), with(zimage.OpenFS, zimageOptions)},
-		"stable-diffusion-v1-4":  {"generator/sd14/model", safetensors.F32, sdSizes(), with(sd.OpenFS, sdOptions)},
+		"FLUX.1-schnell":         {"generator/flux_schnell/model", safetensors.BF16, fluxSizes(19, 38), with(flux.OpenFS)},
+		"FLUX.1-schnell-shallow": {"generator/flux_schnell/model", safetensors.BF16, fluxSizes(2, 4), with(flux.OpenFS)},
+		"FLUX.1-schnell-thin":    {"generator/flux_schnell/model", safetensors.BF16, fluxDepth(), with(flux.OpenFS)},
+		"FLUX.1-schnell-tiny":    {"generator/flux_schnell/model", safetensors.BF16, nil, with(flux.OpenFS)},
+		"FLUX.2-klein-4B":        {"generator/flux2_klein/model", safetensors.BF16, kleinSizes(), with(flux2.OpenFS)},
+		"Sana-1600M":             {"generator/sana/model", safetensors.BF16, sanaSizes(), with(sana.OpenFS)},
+		"Z-Image-Turbo":          {"generator/z_image_turbo/model", safetensors.BF16, zimageSizes(), with(zimage.OpenFS)},
+		"stable-diffusion-v1-4":  {"generator/sd14/model", safetensors.F32, sdSizes(), with(sd.OpenFS)},
 
-		"Gemma-3-4B":            {"verifier/gemma3/model", safetensors.BF16, gemmaSizes(), with(gemma3.OpenFS, gemmaOptions)},
-		"Qwen2.5-VL-3B":         {"verifier/qwen2_5_vl/model", safetensors.BF16, qwen3B(), with(qwen25vl.OpenFS, qwenOptions)},
-		"Qwen2.5-VL-7B":         {"verifier/qwen2_5_vl/model", safetensors.BF16, qwen7B(28, 32), with(qwen25vl.OpenFS, qwenOptions)},
-		"Qwen2.5-VL-7B-shallow": {"verifier/qwen2_5_vl/model", safetensors.BF16, qwen7B(4, 8), with(qwen25vl.OpenFS, qwenOptions)},
-		"Qwen2.5-VL-7B-thin":    {"verifier/qwen2_5_vl/model", safetensors.BF16, qwenDepth(), with(qwen25vl.OpenFS, qwenOptions)},
-		"Qwen2.5-VL-tiny":       {"verifier/qwen2_5_vl/model", safetensors.BF16, nil, with(qwen25vl.OpenFS, qwenOptions)},
-		"Qwen3-VL-4B":           {"verifier/qwen3_vl/model", safetensors.BF16, qwen3VL(), with(qwen3vl.OpenFS, qwen3Options)},
-		"SmolVLM2-500M":         {"verifier/smolvlm2/model", safetensors.BF16, smolSizes(), with(smolvlm2.OpenFS, smolOptions)},
+		"Gemma-3-4B":            {"verifier/gemma3/model", safetensors.BF16, gemmaSizes(), with(gemma3.OpenFS)},
+		"Qwen2.5-VL-3B":         {"verifier/qwen2_5_vl/model", safetensors.BF16, qwen3B(), with(qwen25vl.OpenFS)},
+		"Qwen2.5-VL-7B":         {"verifier/qwen2_5_vl/model", safetensors.BF16, qwen7B(28, 32), with(qwen25vl.OpenFS)},
+		"Qwen2.5-VL-7B-shallow": {"verifier/qwen2_5_vl/model", safetensors.BF16, qwen7B(4, 8), with(qwen25vl.OpenFS)},
+		"Qwen2.5-VL-7B-thin":    {"verifier/qwen2_5_vl/model", safetensors.BF16, qwenDepth(), with(qwen25vl.OpenFS)},
+		"Qwen2.5-VL-tiny":       {"verifier/qwen2_5_vl/model", safetensors.BF16, nil, with(qwen25vl.OpenFS)},
+		"Qwen3-VL-4B":           {"verifier/qwen3_vl/model", safetensors.BF16, qwen3VL(), with(qwen3vl.OpenFS)},
+		"SmolVLM2-500M":         {"verifier/smolvlm2/model", safetensors.BF16, smolSizes(), with(smolvlm2.OpenFS)},
 	}
-}
-
-func fluxOptions(o Options) flux.Options {
-	return flux.Options{Height: o.Height, Width: o.Width, TextTokens: o.TextTokens, Checkpoint: o.Checkpoint, Int8: o.Int8}
-}
-
-func kleinOptions(o Options) flux2.Options {
-	return flux2.Options{Height: o.Height, Width: o.Width, TextTokens: o.TextTokens, Checkpoint: o.Checkpoint, Int8: o.Int8}
-}
-
-func zimageOptions(o Options) zimage.Options {
-	return zimage.Options{Height: o.Height, Width: o.Width, TextTokens: o.TextTokens, Checkpoint: o.Checkpoint, Int8: o.Int8}
-}
-
-func sanaOptions(o Options) sana.Options {
-	return sana.Options{Height: o.Height, Width: o.Width, TextTokens: o.TextTokens, Checkpoint: o.Checkpoint, Int8: o.Int8}
-}
-
-// sdOptions: CLIP's prompts have a length of their own.
-func sdOptions(o Options) sd.Options {
-	return sd.Options{Height: o.Height, Width: o.Width, Checkpoint: o.Checkpoint, Int8: o.Int8}
-}
-
-func gemmaOptions(o Options) gemma3.Options {
-	return gemma3.Options{Checkpoint: o.Checkpoint, Int8: o.Int8}
-}
-
-func qwenOptions(o Options) qwen25vl.Options {
-	return qwen25vl.Options{Checkpoint: o.Checkpoint, Int8: o.Int8}
-}
-
-func qwen3Options(o Options) qwen3vl.Options {
-	return qwen3vl.Options{Checkpoint: o.Checkpoint, Int8: o.Int8}
-}
-
-func smolOptions(o Options) smolvlm2.Options {
-	return smolvlm2.Options{Checkpoint: o.Checkpoint, Int8: o.Int8}
 }
