@@ -45,6 +45,14 @@ func (b *Bench) Folder() string { return b.folder }
 // at says which cell comes next.
 func (b *Bench) at(c Cell, done, total int) { b.cell, b.done, b.total = c, done, total }
 
+// as is the bench as another study of the folder has it, whose adapters it takes.
+func (b *Bench) as(study string) *Bench {
+	other := *b
+	other.study = study
+	other.sampler = nil
+	return &other
+}
+
 // report tells what is being done.
 func (b *Bench) report(doing string, step, steps int) {
 	if b.tell != nil {

@@ -67,17 +67,25 @@ func (s *Commonsense) Plan() (Plan, error) {
 	if err := s.resolve(); err != nil {
 		return Plan{}, err
 	}
-	p := Plan{Name: "table1", Title: "Table 1: common sense, accuracy in percent", Settings: s.settings()}
-	rows := []string{rowBase, rowBaseOurs}
-	if s.expands() {
-		rows = append(rows, rowExpanded, rowExpandedOurs)
-	}
+	p := Plan{Name: commonsenseName, Title: "Table 1: common sense, accuracy in percent", Settings: s.settings()}
 	for k, rule := range s.Rules {
-		for _, row := range rows {
+		for _, row := range s.rows() {
 			p.Cells = append(p.Cells, Cell{row, rule.Category, ruleName(k)})
 		}
 	}
 	return p, nil
+}
+
+// commonsenseName is the study's name among those of a folder.
+const commonsenseName = "table1"
+
+// rows are the methods that can be compared.
+func (s *Commonsense) rows() []string {
+	rows := []string{rowBase, rowBaseOurs}
+	if s.expands() {
+		rows = append(rows, rowExpanded, rowExpandedOurs)
+	}
+	return rows
 }
 
 func (s *Commonsense) resolve() error {
@@ -161,22 +169,25 @@ func (s *Commonsense) Measure(ctx context.Context, b *Bench, c Cell) (Measuremen
 	if err != nil {
 		return Measurement{}, err
 	}
-	return s.judged(ctx, b, rule, func(side int) (prompt string, a *lora.Adapter, err error) {
-		prompt = rule.Sides[side].Prompt
-		if c.Row == rowBaseOurs || c.Row == rowExpandedOurs {
-			question, err := s.question(ctx, b, k, side)
-			if err != nil {
-				return "", nil, err
-			}
-			if a, err = b.Train(ctx, adapterName(k, side), s.task(prompt, question)); err != nil {
-				return "", nil, err
-			}
+	return s.judged(ctx, b, rule, func(side int) (string, *lora.Adapter, error) { return s.method(ctx, b, c.Row, k, side) })
+}
+
+// method is how a row makes pictures of a side of rule k: by which prompt and adapter.
+func (s *Commonsense) method(ctx context.Context, b *Bench, row string, k, side int) (prompt string, a *lora.Adapter, err error) {
+	prompt = s.Rules[k].Sides[side].Prompt
+	if row == rowBaseOurs || row == rowExpandedOurs {
+		question, err := s.question(ctx, b, k, side)
+		if err != nil {
+			return "", nil, err
 		}
-		if c.Row == rowExpanded || c.Row == rowExpandedOurs {
-			prompt, err = s.expanded(ctx, b, k, side)
+		if a, err = b.Train(ctx, adapterName(k, side), s.task(prompt, question)); err != nil {
+			return "", nil, err
 		}
-		return prompt, a, err
-	})
+	}
+	if row == rowExpanded || row == rowExpandedOurs {
+		prompt, err = s.expanded(ctx, b, k, side)
+	}
+	return prompt, a, err
 }
 
 // question is that of the data, else the writer's.

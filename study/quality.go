@@ -20,8 +20,13 @@ import (
 // by distances such as CMMD and FID between their features.
 type Quality struct {
 	Real      Pictures
-	Generated []NamedPictures // the rows
+	Generated []NamedPictures // rows
 	Distances []Distance      // the columns
+
+	// Of adds the rows of Table 1, as in the paper, with the pictures that its study makes:
+	// of all prompts and seeds. What that study has trained in the same folder is not
+	// trained again. nil = none.
+	Of *Commonsense
 
 	// Resamples is how often each set of generated pictures is drawn anew for the
 	// intervals, whose distances from the real ones are computed each time; 0 = 20,
@@ -29,6 +34,7 @@ type Quality struct {
 	Resamples int
 	Short     bool // 8 pictures of each set, and 4 resamples
 
+	rows []NamedPictures        // all of them; what All is nil of is made
 	seen map[looked][][]float64 // features of the real pictures and of the last row's
 }
 
@@ -92,8 +98,8 @@ func picturesIn(folder string) ([]string, error) {
 
 // Plan has a cell for each set and distance.
 func (s *Quality) Plan() (Plan, error) {
-	if s.Real.All == nil || len(s.Generated) == 0 || len(s.Distances) == 0 {
-		return Plan{}, fmt.Errorf("%w: Real, Generated and Distances must be given", ErrSettings)
+	if s.Real.All == nil || len(s.Generated) == 0 && s.Of == nil || len(s.Distances) == 0 {
+		return Plan{}, fmt.Errorf("%w: Real, Generated (or Of) and Distances must be given", ErrSettings)
 	}
 	if s.Resamples == 0 {
 		s.Resamples = 20
@@ -103,8 +109,19 @@ func (s *Quality) Plan() (Plan, error) {
 	}
 	s.seen = map[looked][][]float64{}
 	settings := qualitySettings{Real: s.Real.Name, Resamples: s.Resamples, Short: s.Short}
+	s.rows = slices.Clone(s.Generated)
+	if s.Of != nil {
+		if err := s.Of.resolve(); err != nil {
+			return Plan{}, fmt.Errorf("Of: %w", err)
+		}
+		of := s.Of.settings()
+		settings.Of = &of
+		for _, row := range s.Of.rows() {
+			s.rows = append(s.rows, NamedPictures{Row: row, Pictures: Pictures{Name: commonsenseName}})
+		}
+	}
 	p := Plan{Name: "table5", Title: "Table 5: distance of generated pictures from real ones"}
-	for _, g := range s.Generated {
+	for _, g := range s.rows {
 		settings.Generated = append(settings.Generated, g.Row+": "+g.Name)
 		for _, d := range s.Distances {
 			p.Cells = append(p.Cells, Cell{Row: g.Row, Column: d.Name})
@@ -123,11 +140,13 @@ type qualitySettings struct {
 	Distances []string `json:"distances"`
 	Resamples int      `json:"resamples"`
 	Short     bool     `json:"short,omitempty"`
+
+	Of *commonsenseSettings `json:"of,omitempty"`
 }
 
 // Measure computes one distance, and those of sets that were drawn anew.
 func (s *Quality) Measure(ctx context.Context, b *Bench, c Cell) (m Measurement, err error) {
-	row := slices.IndexFunc(s.Generated, func(g NamedPictures) bool { return g.Row == c.Row })
+	row := slices.IndexFunc(s.rows, func(g NamedPictures) bool { return g.Row == c.Row })
 	column := slices.IndexFunc(s.Distances, func(d Distance) bool { return d.Name == c.Column })
 	d, tower := s.Distances[column], s.tower(column)
 	var sets [2][][]float64
@@ -195,7 +214,10 @@ func (s *Quality) look(ctx context.Context, b *Bench, of looked) ([][]float64, e
 	}
 	pictures := s.Real
 	if of.row != realRow {
-		pictures = s.Generated[of.row].Pictures
+		pictures = s.rows[of.row].Pictures
+		if pictures.All == nil {
+			pictures.All = s.Of.outputs(ctx, b.as(commonsenseName), s.rows[of.row].Row)
+		}
 		maps.DeleteFunc(s.seen, func(old looked, _ [][]float64) bool { return old.row != realRow && old.row != of.row })
 	}
 	vectors, err := s.features(ctx, b, s.Distances[of.tower].Features, pictures)
@@ -254,7 +276,7 @@ func (s *Quality) Summarize(r *Report, b Bootstrap) (Table, *Figure) {
 	for _, d := range s.Distances {
 		t.Columns = append(t.Columns, d.Name)
 	}
-	for _, g := range s.Generated {
+	for _, g := range s.rows {
 		row := Row{Name: g.Row}
 		for _, d := range s.Distances {
 			e := Entry{Text: none}

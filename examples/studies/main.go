@@ -2,7 +2,7 @@
 // a generator and a verifier from folders.
 //
 //	go run ./examples/studies -table 6
-//	go run ./examples/studies -table 1,2,3,4,6 -short
+//	go run ./examples/studies -short
 //	go run ./examples/studies -table 5 -real coco/val2017 -generated out/base,out/ours -clip clip-vit-large-patch14-336
 //	go run ./examples/studies -table 1 -generator FLUX.1-schnell -verifier idefics2-8b \
 //	    -judge gemma-3-27b-it -rules CommonsensenT2I/data.json -out out/flux
@@ -45,14 +45,14 @@ type choice struct {
 }
 
 func main() {
-	c := choice{tables: show.Floats{1, 2, 3, 4, 6}}
+	c := choice{tables: show.Floats{1, 2, 3, 4, 5, 6}}
 	flag.Var(&c.tables, "table", "number of the paper's table; several with commas")
 	flag.StringVar(&c.generator, "generator", "", "folder of a generator (the embedded models unless given, together with -verifier)")
 	flag.StringVar(&c.verifier, "verifier", "", "folder of the vision-language model that teaches")
 	flag.StringVar(&c.judge, "judge", "", "folder of another one that judges in tables 1 and 4 (a measurement of the embedded models' pictures, else the one that teaches, unless given)")
 	flag.StringVar(&c.rules, "rules", "", "file of rules for tables 1 and 4, such as data.json of CommonsenseT2I (embedded ones unless given)")
 	flag.StringVar(&c.labels, "labels", "", "JSON lines of labelled pictures for table 3 (drawn ones unless given)")
-	flag.StringVar(&c.real, "real", "", "folder of real pictures for table 5")
+	flag.StringVar(&c.real, "real", "", "folder of real pictures for table 5 (drawn ones, and those of table 1 in place of -generated, unless given)")
 	flag.StringVar(&c.generated, "generated", "", "folders of generated pictures for table 5, with commas")
 	flag.StringVar(&c.clip, "clip", "", "folder of the CLIP between whose features table 5 measures (the embedded verifier's unless given)")
 	flag.IntVar(&c.options.Height, "height", 0, "of the pictures of -generator in pixels (what suits it unless given)")
@@ -175,11 +175,7 @@ func (m models) study(table float64, run *show.Run) (study.Study, error) {
 		run.Setup(&s.Setup)
 		return s, nil
 	case 5:
-		if m.quality == nil {
-			return nil, fmt.Errorf("-table 5: give the folders of pictures by -real and -generated")
-		}
-		m.quality.Short = run.Short()
-		return m.quality, nil
+		return m.distances(run)
 	case 6:
 		s := m.horizon()
 		run.Setup(&s.Setup)
@@ -215,6 +211,23 @@ func (m models) reliability() *study.Reliability {
 		return s
 	}
 	return &study.Reliability{Commonsense: *m.commonsense()}
+}
+
+func (m models) distances(run *show.Run) (study.Study, error) {
+	s := m.quality
+	if s == nil && m.embedded {
+		var err error
+		if s, err = pocket.Quality(m.task); err != nil {
+			return nil, err
+		}
+		s.Of = m.commonsense()
+		run.Setup(&s.Of.Setup)
+	}
+	if s == nil {
+		return nil, fmt.Errorf("-table 5: give the folders of pictures by -real and -generated")
+	}
+	s.Short = run.Short()
+	return s, nil
 }
 
 func (m models) latents() *study.Latents {

@@ -1,6 +1,7 @@
 package pocket
 
 import (
+	"image"
 	"math/rand/v2"
 
 	"github.com/dualprocess/dualprocess-go/dualprocess"
@@ -44,4 +45,40 @@ func Drawn(n int, seed uint64) []study.Labelled {
 		out = append(out, study.Labelled{Image: picture.Image(), Question: question.Text, Yes: wanted, Topic: scene.Family.String()})
 	}
 	return out
+}
+
+// perSide is how many pictures of each side of a rule are drawn.
+const perSide = 16
+
+// obedient draws pictures of both sides of every rule as they should be: of its expanded
+// prompts.
+func obedient(rules []study.Rule) study.Pictures {
+	return study.Pictures{Name: "drawn, by the rules", All: func(yield func(image.Image, error) bool) {
+		rng := rand.New(rand.NewPCG(1, 5))
+		for _, rule := range rules {
+			for _, side := range rule.Sides {
+				caption, err := world.Parse(side.Expanded)
+				if err != nil {
+					yield(nil, err)
+					return
+				}
+				for range perSide {
+					if !yield(worldOf(rng, caption).Draw(drawnSide).Image(), nil) {
+						return
+					}
+				}
+			}
+		}
+	}}
+}
+
+// worldOf draws a scene that has a caption's parts and is as it says: a lake that is not
+// said to be frozen is not.
+func worldOf(rng *rand.Rand, caption world.Scene) world.Scene {
+	for {
+		s := world.NewScene(rng, caption.Family, world.Narrow)
+		if s.Caption() == caption.Caption() && (s.Amount > .5) == s.Said {
+			return s
+		}
+	}
 }

@@ -11,6 +11,7 @@ package pocket
 import (
 	"context"
 	"errors"
+	"fmt"
 	"image"
 	"math"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/lora"
 	"github.com/dualprocess/dualprocess-go/overlay"
 	"github.com/dualprocess/dualprocess-go/study"
+	"github.com/dualprocess/dualprocess-go/study/distance"
 	verifier "github.com/dualprocess/dualprocess-go/verifier/pocket"
 )
 
@@ -62,6 +64,18 @@ func Commonsense(t dualprocess.Task) *study.Commonsense {
 // Reliability is Table 4 by the same rules and judge.
 func Reliability(t dualprocess.Task) *study.Reliability {
 	return &study.Reliability{Commonsense: *Commonsense(t)}
+}
+
+// Quality is Table 5 by the same rules: how far the pictures of Table 1's rows are from
+// drawn ones that obey the rules, by the features of the verifier, which must be the
+// embedded one.
+func Quality(t dualprocess.Task) (*study.Quality, error) {
+	tower, ok := t.Verifier.(study.Features)
+	if !ok {
+		return nil, fmt.Errorf("%w: %T has no features of pictures", study.ErrSettings, t.Verifier)
+	}
+	of := Commonsense(t)
+	return &study.Quality{Real: obedient(of.Rules), Of: of, Distances: distance.Columns(tower)}, nil
 }
 
 // Latents is Table 2, with a line in a row; the example has it at 0.35.

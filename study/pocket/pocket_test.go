@@ -3,6 +3,7 @@ package pocket_test
 import (
 	"image"
 	"math/rand/v2"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -101,4 +102,31 @@ func TestHorizonShort(t *testing.T) {
 	require.Len(t, r.Cells, 2)
 	assert.Positive(t, r.Cells[0].Value)
 	assert.NotEqual(t, r.Cells[0].Value, r.Cells[1].Value)
+}
+
+// Table 5 in its short form, on the embedded models: all rows of Table 1, with the
+// adapters that Table 1 has trained in the same folder.
+func TestQualityShort(t *testing.T) {
+	if testing.Short() {
+		t.Skip("trains")
+	}
+	task, done, err := pocket.Open(t.Context(), golden.Runtime(t))
+	require.NoError(t, err)
+	defer func() { require.NoError(t, done()) }()
+	s, err := pocket.Quality(task)
+	require.NoError(t, err)
+	s.Short, s.Of.Short = true, true
+	folder := t.TempDir()
+	r, err := study.Run(t.Context(), s, study.Options{Folder: folder})
+	require.NoError(t, err)
+	require.Len(t, r.Cells, 4*len(s.Distances))
+	base, ok := r.Cell(study.Cell{Row: "Base Prompt", Column: "FID"})
+	require.True(t, ok)
+	ours, ok := r.Cell(study.Cell{Row: "Base Prompt + Ours", Column: "FID"})
+	require.True(t, ok)
+	assert.Positive(t, base.Value)
+	assert.NotEqual(t, base.Value, ours.Value)
+	trained, err := filepath.Glob(filepath.Join(folder, "adapters", "table1", "*.safetensors"))
+	require.NoError(t, err)
+	assert.Len(t, trained, 2)
 }
