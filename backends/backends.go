@@ -51,6 +51,11 @@ type Options struct {
 	// PlainAttention computes attention by matrix products and softmax where cuDNN has it in one kernel: on a CUDA card, in
 	// half precision, from 512 tokens on. The kernel takes less than half of the time and never holds the scores.
 	PlainAttention bool
+	// Offload keeps weights on the host while no program computes with them: before one runs, those of all others leave
+	// the device, and its own come back. Programs of the runtime take turns then. It is for cards that hold one model and
+	// not two; see dualprocess.Task.Split, whose programs have one model each. An update takes longer by the time that
+	// the weights of both models take to the card.
+	Offload bool
 	// Memory is the memory of the device that may be used, in bytes; 0 is what the system says is free. Work that would need
 	// more is refused, and CheckpointAuto goes by it.
 	Memory int64
@@ -89,6 +94,7 @@ type Runtime struct {
 	logger *slog.Logger
 	memory int64 // free on the device before anything was opened, in bytes; 0 if unknown
 
+	offload  bool          // weights leave the device while nothing computes with them
 	supposed Checkpointing // of all models, on a sketch; CheckpointAuto leaves it to them
 }
 
@@ -168,7 +174,7 @@ func newRuntime(b compute.Backend, name, reason string, o Options) (*Runtime, er
 		return nil, fmt.Errorf("backends: seed the store: %w", err)
 	}
 	o.Logger.Info("backend taken", "backend", name, "is", b.Description())
-	r := &Runtime{Backend: b, Store: store, DType: precision(name), Name: name, Reason: reason, users: &users{}, table: &table{}, logger: o.Logger}
+	r := &Runtime{Backend: b, Store: store, DType: precision(name), Name: name, Reason: reason, users: &users{}, table: &table{}, logger: o.Logger, offload: o.Offload}
 	r.users.free = sync.OnceValue(r.release)
 	return r, nil
 }

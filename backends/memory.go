@@ -64,7 +64,7 @@ func (r *Runtime) Trim() {
 }
 
 // Free estimates the bytes of the device's memory that are left to compute in: what was free when the runtime was
-// opened, less the variables in its store. Where the system does not tell what was free it assumes 8 GiB.
+// opened, less the variables in its store; where these are offloaded, less those of the largest model. Where the system does not tell what was free it assumes 8 GiB.
 func (r *Runtime) Free() int64 {
 	free := r.memory
 	if free == 0 {
@@ -75,7 +75,15 @@ func (r *Runtime) Free() int64 {
 		return free
 	}
 	defer done()
-	return max(free-r.table.bytes(r.Store), 0)
+	taken := int64(0)
+	for _, model := range r.table.bytes(r.Store) {
+		if r.offload {
+			taken = max(taken, model)
+		} else {
+			taken += model
+		}
+	}
+	return max(free-taken, 0)
 }
 
 // Room is Free, but at least a GiB, as the system's word may be far too low: what may be asked for at once.

@@ -97,11 +97,11 @@ func (r *Runtime) Sketched() bool {
 	return ok
 }
 
-// Suppose has all models of a sketch decide so about recomputing, whatever they were opened with; CheckpointAuto leaves it to
-// them again. It panics on any other runtime. No graph may be under construction meanwhile.
-func (r *Runtime) Suppose(c Checkpointing) {
+// Suppose has all models of a sketch decide so about recomputing, whatever they were opened with, and be offloaded or not;
+// CheckpointAuto leaves it to them again. It panics on any other runtime. No graph may be under construction meanwhile.
+func (r *Runtime) Suppose(c Checkpointing, offload bool) {
 	if !r.Sketched() {
 		panic(ErrSketch)
 	}
-	r.supposed = c
+	r.supposed, r.offload = c, offload
 }

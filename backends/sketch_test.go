@@ -85,18 +85,18 @@ func TestSuppose(t *testing.T) {
 	defer rt.Close()
 	require.False(t, rt.Checkpoints(CheckpointAuto, 1<<20))
 	require.True(t, rt.Checkpoints(CheckpointAuto, 5<<30))
-	rt.Suppose(CheckpointOn)
+	rt.Suppose(CheckpointOn, false)
 	require.True(t, rt.Checkpoints(CheckpointOff, 1))
-	rt.Suppose(CheckpointOff)
+	rt.Suppose(CheckpointOff, false)
 	require.False(t, rt.Checkpoints(CheckpointOn, 1))
-	rt.Suppose(CheckpointAuto)
+	rt.Suppose(CheckpointAuto, false)
 	require.True(t, rt.Checkpoints(CheckpointOn, 1))
 
 	plain, err := Open(t.Context(), Options{Backend: "go", Memory: 1})
 	require.NoError(t, err)
 	defer plain.Close()
 	require.False(t, plain.Sketched())
-	require.PanicsWithError(t, ErrSketch.Error(), func() { plain.Suppose(CheckpointOn) })
+	require.PanicsWithError(t, ErrSketch.Error(), func() { plain.Suppose(CheckpointOn, false) })
 }
 
 func TestSketchRefuses(t *testing.T) {

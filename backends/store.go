@@ -5,6 +5,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/model"
 )
 
@@ -13,6 +14,9 @@ type table struct {
 	building sync.RWMutex // held for reading while graphs are built, which go through the whole list
 	mu       sync.Mutex   // held by whoever changes the list, and by whoever reads it without building
 	roots    map[string]bool
+
+	turn    sync.Mutex   // held by the program that runs, where weights are offloaded
+	present *graph.Graph // whose weights are on the device, and none but them; guarded by turn
 }
 
 // Building keeps Store's list of variables as it is until done is called: no model is loaded or freed meanwhile. Whoever
@@ -66,12 +70,14 @@ func holds(store *model.Store, root string) bool {
 	return false
 }
 
-// bytes is the size of all variables.
-func (t *table) bytes(store *model.Store) (total int64) {
+// bytes is the size of all variables, by the roots of the models.
+func (t *table) bytes(store *model.Store) map[string]int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	sizes := map[string]int64{}
 	for v := range store.IterVariables() {
-		total += int64(v.Shape().ByteSize())
+		root, _, _ := strings.Cut(strings.TrimPrefix(v.Path(), "/"), "/")
+		sizes[root] += int64(v.Shape().ByteSize())
 	}
-	return total
+	return sizes
 }

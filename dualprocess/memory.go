@@ -77,8 +77,8 @@ func (d *distiller) stages(p *plan) (all []stage, release func()) {
 	return append(all, stage{d.Runtime, d.programs.update, []any{in, d.state.inputs(d.LearningRate)}}), release
 }
 
-// measureGradients says what these programs take on a runtime: the largest has the
-// memory to itself, the operations add up.
+// measureGradients says what these programs take on a runtime: the one that takes the
+// most has the memory to itself, the operations add up.
 func (d *distiller) measureGradients(ctx context.Context, p *plan, on *backends.Runtime) (most cost.Cost, err error) {
 	stages, release := d.stages(p)
 	defer release()
@@ -92,12 +92,21 @@ func (d *distiller) measureGradients(ctx context.Context, p *plan, on *backends.
 			return most, err
 		}
 		operations += c.Operations
-		if c.Bytes() > most.Bytes() {
+		if taken(on, c) > taken(on, most) {
 			most = c
 		}
 	}
 	most.Operations = operations
 	return most, nil
+}
+
+// taken is what a program has of a runtime's memory to itself: with its weights, if they
+// leave when it is done.
+func taken(rt *backends.Runtime, c cost.Cost) int64 {
+	if rt.Offloads() {
+		return c.Weights + c.Bytes()
+	}
+	return c.Bytes()
 }
 
 // measureDenoising says what a step without gradient takes.

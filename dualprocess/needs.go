@@ -119,7 +119,7 @@ func (p *planner) plan(ctx context.Context) (err error) {
 	p.needs.Memory, p.needs.Weights = p.Runtime.Memory(), parts(p.Runtime)
 	var largest cost.Cost
 	p.outline, err = p.ready(graphs.Observed(ctx, func(e graphs.Event) {
-		if e.Cost != nil && e.Cost.Bytes() > largest.Bytes() {
+		if e.Cost != nil && taken(p.Runtime, *e.Cost) > taken(p.Runtime, largest) {
 			largest = *e.Cost
 		}
 	}))
@@ -163,72 +163,39 @@ func (p *planner) measure(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		v.Phases = []PhaseNeeds{{Updating, bytesOfParts(v.Weights), asked.Bytes(), asked.Operations}}
+		v.Phases = []PhaseNeeds{{Updating, weightsOf(p.exam.runtime, asked), asked.Bytes(), asked.Operations}}
 		updating.Operations += asked.Operations
 	}
 	p.needs.Operations = float64(p.Accumulate) * (p.stepsBefore()*denoising.Operations + updating.Operations)
-	return p.suppose(ctx, updating.Bytes())
+	return p.suppose(ctx)
 }
 
 // add adds a phase, in the memory that there is by now.
 func (p *planner) add(phase Phase, c cost.Cost) {
-	n := PhaseNeeds{phase, p.needs.Adapter + p.needs.Moments, c.Bytes(), c.Operations}
+	p.needs.Phases = append(p.needs.Phases, PhaseNeeds{phase, p.besides() + weightsOf(p.Runtime, c), c.Bytes(), c.Operations})
+}
+
+// besides are the bytes that lie on the device all the time besides the weights.
+func (p *planner) besides() int64 {
+	vectors := p.needs.Adapter + p.needs.Moments
 	if p.Accumulate > 1 {
-		n.Resident += p.needs.Adapter // the sum of gradients
+		vectors += p.needs.Adapter // the sum of gradients
 	}
 	if p.Anchor.Weight > 0 {
-		n.Resident += p.needs.Adapter
+		vectors += p.needs.Adapter
 	}
-	n.Resident += bytesOfParts(parts(p.Runtime))
 	for _, in := range p.conditions.prompts {
-		n.Resident += bytesOf(in)
+		vectors += bytesOf(in)
 	}
-	p.needs.Phases = append(p.needs.Phases, n)
+	return vectors
 }
 
-// suppose measures the update, which now works in so many bytes, with the switches.
-func (p *planner) suppose(ctx context.Context, now int64) (err error) {
-	resident := p.needs.Phases[len(p.needs.Phases)-1].Resident
-	suppose := func(c backends.Checkpointing) {
-		p.Runtime.Suppose(c)
-		p.exam.runtime.Suppose(c)
+// weightsOf are the bytes of the weights that lie on a device while a program runs.
+func weightsOf(rt *backends.Runtime, c cost.Cost) int64 {
+	if rt.Offloads() {
+		return c.Weights
 	}
-	defer suppose(backends.CheckpointAuto)
-	working := func(c backends.Checkpointing) int64 {
-		suppose(c)
-		cost, failed := p.measureGradients(ctx, &p.outline, p.Runtime)
-		if err == nil {
-			err = failed
-		}
-		return cost.Bytes()
-	}
-	try := func(setting string, bytes int64) {
-		if bytes < now {
-			p.needs.Switches = append(p.needs.Switches, Switch{setting, resident + bytes})
-		}
-	}
-	p.needs.Kept, p.needs.Recomputed = working(backends.CheckpointOff), working(backends.CheckpointOn)
-	try("Checkpoint: backends.CheckpointOn, of both models", p.needs.Recomputed)
-	if batch := p.Batch; batch > 1 {
-		p.Batch = 1
-		try("the same and Batch: 1, with Accumulate in its place", working(backends.CheckpointOn))
-		p.Batch = batch
-	}
-	if !p.Split {
-		p.split()
-		halves, recomputed := working(backends.CheckpointAuto), working(backends.CheckpointOn)
-		if try("Split", halves); recomputed < halves {
-			try("Split and Checkpoint: backends.CheckpointOn, of both models", recomputed)
-		}
-	}
-	return err
-}
-
-// split has the programs of an update that is split from now on.
-func (p *planner) split() {
-	p.programs.close()
-	p.Split = true
-	p.programs = p.newPrograms()
+	return bytesOfParts(parts(rt))
 }
 
 // stepsBefore is the mean number of steps without gradient.

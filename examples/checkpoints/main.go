@@ -41,7 +41,7 @@ type models struct {
 	generator, verifier string
 	options             generator.Options
 	recompute, plan     bool
-	split               bool
+	split, offload      bool
 	apart               int     // device of the verifier; 0 = that of the generator
 	memory              float64 // GiB
 }
@@ -68,6 +68,7 @@ func (f *models) register(set *flag.FlagSet) {
 	set.BoolVar(&f.recompute, "recompute", false, "activations in the backward pass, for less memory and more time (where they would take half of it unless given)")
 	set.BoolVar(&f.options.Int8, "int8", false, "weights of the linear layers of both models, in half the memory of bfloat16")
 	set.BoolVar(&f.split, "split", false, "updates at the picture, for less memory and the time of one more forward pass")
+	set.BoolVar(&f.offload, "offload", false, "weights of the model that does not compute to the host, for a card that holds one of them; best with -split")
 	set.IntVar(&f.apart, "apart", 0, "`number` of a second card, for the verifier alone; updates are split then")
 	set.BoolVar(&f.plan, "plan", false, "say what it takes, and do nothing; -backend and -memory tell what for")
 	set.Float64Var(&f.memory, "memory", 0, "of the device that may be used, in `GiB` (what is free unless given)")
@@ -76,7 +77,7 @@ func (f *models) register(set *flag.FlagSet) {
 // runtime opens the backend on a device, or a sketch of it.
 func (f models) runtime(ctx context.Context, run *show.Run, device int) (*backends.Runtime, error) {
 	o := run.Backend()
-	o.Device = device
+	o.Device, o.Offload = device, f.offload
 	o.Memory = int64(f.memory * (1 << 30))
 	if f.plan {
 		return backends.Sketch(ctx, o)

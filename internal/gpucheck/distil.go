@@ -59,7 +59,7 @@ func (s settings) distil(ctx context.Context, r *Report, v variant) {
 
 // train opens the models and distils.
 func (s settings) train(ctx context.Context, v variant, run *Run) error {
-	rt, err := backends.Open(ctx, backends.Options{Backend: s.backend, PlainAttention: v.plain})
+	rt, err := backends.Open(ctx, backends.Options{Backend: s.backend, PlainAttention: v.plain, Offload: s.offload})
 	if err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (s settings) train(ctx context.Context, v variant, run *Run) error {
 
 // plan notes what is to be expected.
 func (s settings) plan(ctx context.Context, rt *backends.Runtime, v variant, run *Run) error {
-	sketch, err := backends.Sketch(ctx, backends.Options{Backend: rt.Name, Memory: rt.Memory(), PlainAttention: v.plain})
+	sketch, err := backends.Sketch(ctx, backends.Options{Backend: rt.Name, Memory: rt.Memory(), PlainAttention: v.plain, Offload: s.offload})
 	if err != nil {
 		return err
 	}

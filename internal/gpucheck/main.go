@@ -35,7 +35,8 @@ type settings struct {
 	side, tokens, updates         int
 	limit                         time.Duration
 	only                          string
-	recompute, split, int8        bool
+	recompute, split              bool
+	int8, offload                 bool
 }
 
 func main() {
@@ -53,6 +54,7 @@ func main() {
 	flag.DurationVar(&s.limit, "limit", 8*time.Minute, "after which nothing new is begun, and what runs is stopped")
 	flag.BoolVar(&s.recompute, "recompute", false, "activations in the backward pass (where they would take half of the memory unless given)")
 	flag.BoolVar(&s.split, "split", false, "updates at the picture")
+	flag.BoolVar(&s.offload, "offload", false, "weights of the model that does not compute to the host")
 	flag.BoolVar(&s.int8, "int8", false, "weights")
 	flag.StringVar(&s.only, "only", "", "names of checks, separated by commas; all unless given")
 	flag.Parse()

@@ -120,6 +120,11 @@ func (p *Program) run(ctx context.Context, inputs []any) ([]*tensors.Tensor, err
 		return nil, err
 	}
 	defer models()
+	done, err := p.runtime.Clear(held.graph)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	observe(ctx, Event{Program: p.key.Name})
 	return held.exec.Call(in...)
 }

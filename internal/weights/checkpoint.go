@@ -42,7 +42,7 @@ type file interface {
 // file and frozen, under a root of its own.
 type Checkpoint struct {
 	file    file
-	runtime *backends.Runtime // on whose device the tensors go; nil leaves them on the host
+	runtime *backends.Runtime // on whose device the tensors go, unless it offloads; nil leaves them on the host
 	store   *model.Store
 	root    string
 	int8    bool              // the weights of linear layers that bear it
@@ -132,7 +132,7 @@ func (c *Checkpoint) outline(shape shapes.Shape, full string) *model.Variable {
 // create makes a frozen variable of a tensor.
 func (c *Checkpoint) create(name, full string) (*model.Variable, error) {
 	var backend compute.Backend
-	if c.runtime != nil {
+	if c.runtime != nil && !c.runtime.Offloads() {
 		backend = c.runtime.Backend
 	}
 	value, err := c.file.TensorOn(backend, name)

@@ -20,8 +20,8 @@ func Load(fsys fs.FS, dir string, store *model.Store, root string, known func(na
 }
 
 // LoadTo is Load for models in use: each tensor goes from the mapped file to the
-// runtime's device at once, and is never elsewhere in memory; and it may run while
-// other goroutines compute on the runtime.
+// runtime's device at once, and is never elsewhere in memory, unless the runtime
+// offloads; and it may run while other goroutines compute on the runtime.
 func LoadTo(rt *backends.Runtime, fsys fs.FS, dir, root string, known func(name string) bool, build func(Cursor)) error {
 	return load(rt, rt.Store, fsys, dir, root, known, build)
 }
@@ -50,7 +50,7 @@ func (c *Checkpoint) fits() error {
 			total += t.End - t.Begin
 		}
 	}
-	if c.runtime == nil || c.runtime.Sketched() || c.runtime.Fits(total) {
+	if c.runtime == nil || c.runtime.Sketched() || c.runtime.Offloads() || c.runtime.Fits(total) {
 		return nil
 	}
 	const gib = 1 << 30

@@ -46,8 +46,8 @@ func main() {
 }
 
 func table(ctx context.Context, fixtures fs.FS, backend string) error {
-	fmt.Println("| pair | pixels, questions | weights | encoding | kept | recomputed | split | both | both, int8 | TFLOP |")
-	fmt.Println("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
+	fmt.Println("| pair | pixels, questions | weights | encoding | kept | recomputed | split | both | both, int8 | and offloaded | TFLOP |")
+	fmt.Println("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
 	for _, p := range pairs {
 		row, err := p.row(ctx, fixtures, backend)
 		if err != nil {
@@ -60,23 +60,19 @@ func table(ctx context.Context, fixtures fs.FS, backend string) error {
 
 // row says what the pair takes at once, in GiB: encoding the prompt, and updating in several ways.
 func (p pair) row(ctx context.Context, fixtures fs.FS, backend string) (string, error) {
-	whole, err := p.plan(ctx, fixtures, backend, false, false)
-	if err != nil {
-		return "", err
+	var plans [4]*dualprocess.Needs
+	for k, w := range []way{{}, {split: true}, {split: true, int8: true}, {split: true, int8: true, offload: true}} {
+		var err error
+		if plans[k], err = p.plan(ctx, fixtures, backend, w); err != nil {
+			return "", err
+		}
 	}
-	split, err := p.plan(ctx, fixtures, backend, true, false)
-	if err != nil {
-		return "", err
-	}
-	small, err := p.plan(ctx, fixtures, backend, true, true)
-	if err != nil {
-		return "", err
-	}
+	whole, split, small, away := plans[0], plans[1], plans[2], plans[3]
 	resident := whole.Phases[2].Resident
 	cells := []string{fmt.Sprintf("%s, %s", p.generator, p.verifier), fmt.Sprintf("%d, %d", p.side, p.questions)}
 	for _, bytes := range []int64{
 		resident, whole.Phases[0].Peak(), resident + whole.Kept, resident + whole.Recomputed,
-		resident + split.Kept, resident + split.Recomputed, small.Phases[2].Resident + small.Recomputed,
+		resident + split.Kept, resident + split.Recomputed, small.Phases[2].Resident + small.Recomputed, away.Peak(),
 	} {
 		cells = append(cells, fmt.Sprintf("%.1f", float64(bytes)/(1<<30)))
 	}
@@ -84,17 +80,23 @@ func (p pair) row(ctx context.Context, fixtures fs.FS, backend string) (string, 
 	return "| " + strings.Join(cells, " | ") + " |", nil
 }
 
-func (p pair) plan(ctx context.Context, fixtures fs.FS, backend string, split, int8 bool) (*dualprocess.Needs, error) {
-	rt, err := backends.Sketch(ctx, backends.Options{Backend: backend, Memory: 1 << 50})
+// way is how a pair is distilled. Where weights are offloaded, activations are recomputed, too.
+type way struct{ split, int8, offload bool }
+
+func (p pair) plan(ctx context.Context, fixtures fs.FS, backend string, w way) (*dualprocess.Needs, error) {
+	rt, err := backends.Sketch(ctx, backends.Options{Backend: backend, Memory: 1 << 50, Offload: w.offload})
 	if err != nil {
 		return nil, err
 	}
 	defer rt.Close()
-	o := published.Options{Height: p.side, Width: p.side, Int8: int8}
+	o := published.Options{Height: p.side, Width: p.side, Int8: w.int8}
+	if w.offload {
+		o.Checkpoint = backends.CheckpointOn
+	}
 	t, err := published.Task(ctx, rt, p.generator, p.verifier, fixtures, o, p.questions)
 	if err != nil {
 		return nil, err
 	}
-	t.Split = split
+	t.Split = w.split
 	return dualprocess.Plan(ctx, t)
 }
