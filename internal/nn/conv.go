@@ -66,6 +66,8 @@ func (k Kernel) convolve(x, weight *Node) *Node {
 		pad := [2]int{k.Padding, k.Padding}
 		return Convolve(x, weight).ChannelsAxis(images.ChannelsLast).Strides(k.Stride).
 			PaddingPerDim([][2]int{pad, pad}).Done()
+	case k.Stride > 1 && k.Size%k.Stride == 0:
+		return k.convolveBlocks(x, weight)
 	default:
 		// The pure Go backend convolves at 0.4 GFLOP/s and multiplies matrices ten times faster.
 		return convolvePatches(k.windows(x), weight)
@@ -76,6 +78,20 @@ func (k Kernel) convolve(x, weight *Node) *Node {
 func convolvePatches(patches, kernel *Node) *Node {
 	d := kernel.Shape().Dimensions
 	return Dot(patches, Reshape(kernel, d[0]*d[1]*d[2], d[3])).General([]int{3}, nil, []int{0}, nil)
+}
+
+// convolveBlocks is for strides that divide the kernel: blocks of a stride's side become
+// places, over which a smaller kernel goes by single steps. It gathers and, on the way
+// back, sums fewer pieces than windows does: 4 in place of 16 for a kernel of 4 by 2.
+func (k Kernel) convolveBlocks(x, kernel *Node) *Node {
+	s, n := k.Stride, k.Size/k.Stride
+	x = PadZeros(x, k.Padding, k.Padding, 1, 2)
+	d := x.Shape().Dimensions
+	h, w := (d[1]-k.Size)/s+1, (d[2]-k.Size)/s+1
+	x = Slice(x, AxisRange(), AxisRange(0, (h-1)*s+k.Size), AxisRange(0, (w-1)*s+k.Size), AxisRange())
+	d = kernel.Shape().Dimensions
+	kernel = TransposeAllAxes(Reshape(kernel, n, s, n, s, d[2], d[3]), 0, 2, 1, 3, 4, 5)
+	return convolvePatches(Kernel{Size: n, Stride: 1}.windows(Patches(x, s)), Reshape(kernel, n, n, s*s*d[2], d[3]))
 }
 
 // windows gathers the numbers under the kernel at every place: [B, H', W', size·size·C].

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/gomlx/compute"
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
@@ -46,6 +47,7 @@ type Checkpoint struct {
 	store   *model.Store
 	root    string
 	int8    bool              // the weights of linear layers that bear it
+	widened bool              // what is of half precision becomes float32
 	used    map[string]Matrix // variables of the tensors asked for, with a scale where there is one
 }
 
@@ -95,11 +97,11 @@ func (c *Checkpoint) Variable(name string, dims ...int) (*model.Variable, error)
 	}
 	full := c.path(name)
 	if c.runtime != nil && c.runtime.Sketched() {
-		v := c.outline(shapes.Make(info.DType.GoMLX(), dims...), full)
+		v := c.outline(shapes.Make(c.dtype(info), dims...), full)
 		c.used[name] = Matrix{Values: v}
 		return v, nil
 	}
-	v, err := c.create(name, full)
+	v, err := c.create(info, full)
 	if err != nil {
 		return nil, err
 	}
@@ -129,13 +131,28 @@ func (c *Checkpoint) outline(shape shapes.Shape, full string) *model.Variable {
 	return c.store.VariableWithShape(full, shape, nil).SetTrainable(false)
 }
 
+// dtype is that of a tensor's variable.
+func (c *Checkpoint) dtype(info safetensors.Info) dtypes.DType {
+	if t := info.DType.GoMLX(); !c.widened || !t.IsHalfPrecision() {
+		return t
+	}
+	return dtypes.Float32
+}
+
 // create makes a frozen variable of a tensor.
-func (c *Checkpoint) create(name, full string) (*model.Variable, error) {
+func (c *Checkpoint) create(info safetensors.Info, full string) (*model.Variable, error) {
+	if c.dtype(info) != info.DType.GoMLX() {
+		values, err := c.file.Float32s(info.Name)
+		if err != nil {
+			return nil, fmt.Errorf("weights: %w", err)
+		}
+		return c.keep(full, tensors.FromFlatDataAndDimensions(values, info.Shape...))
+	}
 	var backend compute.Backend
 	if c.runtime != nil && !c.runtime.Offloads() {
 		backend = c.runtime.Backend
 	}
-	value, err := c.file.TensorOn(backend, name)
+	value, err := c.file.TensorOn(backend, info.Name)
 	if err != nil {
 		return nil, fmt.Errorf("weights: %w", err)
 	}

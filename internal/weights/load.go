@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"strings"
 
+	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/gomlx/ml/model"
 
 	"github.com/dualprocess/dualprocess-go/backends"
@@ -32,12 +33,28 @@ func load(rt *backends.Runtime, store *model.Store, fsys fs.FS, dir, root string
 		return err
 	}
 	checkpoint.runtime = rt
+	checkpoint.widened = rt != nil && rt.DType == dtypes.Float32 && checkpoint.halves() <= smallHalves
 	if err := checkpoint.fits(); err != nil {
 		return errors.Join(err, checkpoint.file.Close())
 	}
 	cursor := NewCursor(checkpoint)
 	build(cursor)
 	return errors.Join(checkpoint.summed(*cursor.errs), checkpoint.Close(known))
+}
+
+// smallHalves is how many bytes of weights in half precision become float32 at once where
+// that is computed in, for as much more memory: else every program has instructions for the
+// conversion of every weight, which take longer to compile than all else of a small model.
+const smallHalves = 64 << 20
+
+// halves is the size of all tensors in half precision.
+func (c *Checkpoint) halves() (total int64) {
+	for _, t := range c.file.Tensors() {
+		if t.DType.GoMLX().IsHalfPrecision() {
+			total += t.End - t.Begin
+		}
+	}
+	return total
 }
 
 // fits returns an error unless the device has room for the tensors.
