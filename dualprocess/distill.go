@@ -85,9 +85,10 @@ type distiller struct {
 	stop     stopper
 
 	clock        clock
-	made, kept   int   // updates; those in the last checkpoint
-	place        place // of the draws after the last update
-	judged       bool  // StopAt has looked at the last update
+	compiling    func() // waits for what is being compiled; nil where nothing is
+	made, kept   int    // updates; those in the last checkpoint
+	place        place  // of the draws after the last update
+	judged       bool   // StopAt has looked at the last update
 	finished     bool
 	skipped      int // updates in all
 	skippedInRow int
@@ -222,6 +223,9 @@ func (d *distiller) report(u Update) {
 func (d *distiller) close() {
 	if d == nil {
 		return
+	}
+	if d.compiling != nil {
+		d.compiling()
 	}
 	d.state.release()
 	graphs.Release(d.anchor)

@@ -38,7 +38,24 @@ func (d *distiller) prepare(ctx context.Context) error {
 	if d.identity, err = d.identify(&plan); err != nil {
 		return err
 	}
-	return d.resume()
+	if err = d.resume(); err != nil {
+		return err
+	}
+	d.compileAhead(&plan)
+	return nil
+}
+
+// compileAhead begins to compile the largest program of an update, which comes after the
+// steps without gradient: XLA has work for a second processor only towards the end of a
+// compilation. On a card programs are timed while they compile, one at a time.
+func (d *distiller) compileAhead(p *plan) {
+	if d.Runtime.Name != "xla:cpu" || d.finished {
+		return
+	}
+	stages, release := d.stages(p)
+	defer release()
+	last := stages[len(stages)-1]
+	d.compiling = last.program.Begin(last.inputs...)
 }
 
 // ready makes prompts, questions, adapter and programs, of which none is compiled yet.

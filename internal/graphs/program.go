@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/gomlx/compute/shapes"
@@ -98,35 +99,80 @@ func (p *Program) run(ctx context.Context, inputs []any) ([]*tensors.Tensor, err
 	if p.runtime.Sketched() {
 		return p.imagine(ctx, sizes)
 	}
-	c := cacheOf(p.runtime)
-	held := c.hold(p.key, formOf(sizes))
-	defer c.let(held)
-	select {
-	case held.turn <- struct{}{}:
-		defer func() { <-held.turn }()
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	held, done, err := p.ready(ctx, sizes)
+	if err != nil {
+		return nil, err
 	}
-	if held.exec == nil {
-		began := time.Now()
-		observe(ctx, Event{Program: p.key.Name, Compiling: true})
-		if held.exec, held.graph, err = p.compile(sizes); err != nil {
-			return nil, err
-		}
-		c.took(held, time.Since(began))
-	}
+	defer done()
 	models, err := backends.UseModels(held.graph)
 	if err != nil {
 		return nil, err
 	}
 	defer models()
-	done, err := p.runtime.Clear(held.graph)
+	cleared, err := p.runtime.Clear(held.graph)
 	if err != nil {
 		return nil, err
 	}
-	defer done()
+	defer cleared()
 	observe(ctx, Event{Program: p.key.Name})
 	return held.exec.Call(in...)
+}
+
+// ready returns what is compiled for inputs of these shapes, which nobody else runs until
+// done is called; after an error there is nothing to be done.
+func (p *Program) ready(ctx context.Context, sizes []shapes.Shape) (_ *compiled, done func(), err error) {
+	c := cacheOf(p.runtime)
+	held := c.hold(p.key, formOf(sizes))
+	done = func() { c.let(held) }
+	ready := false
+	defer func() {
+		if !ready {
+			done()
+		}
+	}()
+	if !c.has(p.key, formOf(sizes)) { // here, or where Begin is at it
+		observe(ctx, Event{Program: p.key.Name, Compiling: true})
+	}
+	select {
+	case held.turn <- struct{}{}:
+		done = func() { <-held.turn; c.let(held) }
+	case <-ctx.Done():
+		return nil, done, ctx.Err()
+	}
+	if held.exec == nil {
+		began := time.Now()
+		if held.exec, held.graph, err = p.compile(sizes); err != nil {
+			return nil, done, err
+		}
+		c.took(held, time.Since(began))
+	}
+	ready = true
+	return held, done, nil
+}
+
+// Begin compiles the program for inputs as Run is given them, beside what the caller does
+// until it calls wait. What runs the program meanwhile waits for it; errors are left to that.
+func (p *Program) Begin(inputs ...any) (wait func()) {
+	done, err := p.runtime.Use()
+	if err != nil {
+		return func() {}
+	}
+	in, made, err := spread(inputs)
+	sizes := shapesOf(in)
+	Release(made...)
+	var compiling sync.WaitGroup
+	compiling.Go(func() {
+		defer done()
+		if err != nil {
+			return
+		}
+		_ = backends.Try(func() {
+			if _, turn, err := p.ready(context.Background(), sizes); err == nil {
+				turn()
+			}
+		})
+	})
+	return compiling.Wait
 }
 
 // compile returns the executor for inputs of these shapes. It is called for no

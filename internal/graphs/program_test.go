@@ -190,3 +190,20 @@ func TestRelease(t *testing.T) {
 	Release(x, nil, x)
 	require.False(t, x.Ok())
 }
+
+// TestBegin: what Begin compiles is there for Run, which waits for it; its errors are Run's.
+func TestBegin(t *testing.T) {
+	rt := open(t)
+	p := New(rt, Key{Name: "begun"}, func(in []*Node) []*Node { return []*Node{AddScalar(in[0], 1)} })
+	wait := p.Begin(float32(1))
+	out, err := p.Run(t.Context(), float32(2))
+	require.NoError(t, err)
+	require.Equal(t, float32(3), tensors.ToScalar[float32](out[0]))
+	wait()
+	require.Equal(t, 1, StatsOf(rt).Compiled)
+
+	bad := New(rt, Key{Name: "bad"}, func([]*Node) []*Node { panic("a cause") })
+	bad.Begin(float32(1))()
+	_, err = bad.Run(t.Context(), float32(1))
+	require.EqualError(t, err, "bad: a cause")
+}
