@@ -120,6 +120,9 @@ func (s settings) run(ctx context.Context, rest []string) error {
 	return b.all(ctx, subjects)
 }
 
+// errStopped says that somebody stopped the tool.
+var errStopped = errors.New("stopped")
+
 // all measures all models, and writes what was found, that of a run which was stopped, too.
 func (b *bench) all(ctx context.Context, subjects []subject) error {
 	r := &report{Settings: b.settings, Machine: machine(), Date: time.Now().UTC().Format(time.DateOnly)}
@@ -128,6 +131,9 @@ func (b *bench) all(ctx context.Context, subjects []subject) error {
 			break
 		}
 		m := b.measure(ctx, s)
+		if ctx.Err() != nil {
+			m.Error = errStopped.Error()
+		}
 		for _, line := range m.complaints() {
 			b.say("%s: %s", s.Name, line)
 		}
@@ -138,7 +144,7 @@ func (b *bench) all(ctx context.Context, subjects []subject) error {
 	}
 	fmt.Print(r.table())
 	if ctx.Err() != nil {
-		return errors.New("stopped")
+		return errStopped
 	}
 	if wrong := r.wrong(); len(wrong) > 0 {
 		return fmt.Errorf("nothing counts of %s: see above", strings.Join(wrong, ", "))

@@ -38,7 +38,7 @@ func open(ctx context.Context, o order) (workload, string, error) {
 		return nil, "", errors.Join(err, rt.Close())
 	}
 	p.runtime = rt
-	return p, rt.String(), nil
+	return p, fmt.Sprintf("%s in %s", rt.Name, rt.DType), nil
 }
 
 // program is our side's workload: a compiled graph, whose first two outputs are the loss and the gradient's norm. The

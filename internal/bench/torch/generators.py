@@ -6,10 +6,12 @@ The conditions, the noise, the other picture and the adapter's first A are those
 import json
 import re
 
+import diffusers
 import torch
 from peft import LoraConfig
 from safetensors import safe_open
 
+diffusers.utils.logging.set_verbosity_error()  # it lists the weights of the encoder that is not there
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
