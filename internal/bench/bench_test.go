@@ -106,7 +106,7 @@ func faked(t *testing.T, kinds ...string) *bench {
 	}
 	for k, kind := range kinds {
 		b.launch = append(b.launch, launcher{
-			[]string{ours, eager, compiled}[k], func(string) []string { return []string{own} }, []string{fakeEnv + "=" + kind},
+			[]string{ours, eager, compiled}[k], func(string) []string { return []string{own} }, func(string) []string { return []string{fakeEnv + "=" + kind} },
 		})
 	}
 	return b

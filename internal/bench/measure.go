@@ -47,8 +47,11 @@ type bench struct {
 type launcher struct {
 	side        string
 	command     func(order string) []string
-	environment []string
+	environment func(order string) []string
 }
+
+// kernels is the folder beside an order where PyTorch's compiler keeps what it compiles.
+const kernels = "kernels"
 
 // launchers are our side and, unless it is alone, PyTorch's two.
 func (s settings) launchers(ctx context.Context, say func(string, ...any)) ([]launcher, error) {
@@ -64,7 +67,9 @@ func (s settings) launchers(ctx context.Context, say func(string, ...any)) ([]la
 	if err != nil {
 		return nil, err
 	}
-	all := []launcher{{side: ours, command: func(order string) []string { return append(slices.Clone(before), own, "-serve", order) }}}
+	all := []launcher{{ours, func(order string) []string {
+		return append(slices.Clone(before), own, "-serve", order)
+	}, func(string) []string { return nil }}}
 	if s.Ours {
 		return all, nil
 	}
@@ -80,7 +85,12 @@ func (s settings) launchers(ctx context.Context, say func(string, ...any)) ([]la
 	for _, how := range []string{eager, compiled} {
 		all = append(all, launcher{how, func(order string) []string {
 			return append(slices.Clone(before), program, filepath.Join(folder, "peer.py"), order, how)
-		}, []string{"PYTHONPATH=" + folder, "PYTHONDONTWRITEBYTECODE=1", "HF_HUB_OFFLINE=1", "OMP_NUM_THREADS=" + strconv.Itoa(s.Threads)}})
+		}, func(order string) []string {
+			return []string{
+				"PYTHONPATH=" + folder, "PYTHONDONTWRITEBYTECODE=1", "HF_HUB_OFFLINE=1", "OMP_NUM_THREADS=" + strconv.Itoa(s.Threads),
+				"TORCHINDUCTOR_CACHE_DIR=" + filepath.Join(filepath.Dir(order), kernels),
+			}
+		}})
 	}
 	return all, nil
 }
@@ -135,6 +145,9 @@ func (b *bench) prepare(ctx context.Context, s subject) (string, error) {
 		Kind: s.Kind, Checkpoint: filepath.Join(work, "checkpoint"), Inputs: filepath.Join(work, "inputs.safetensors"), Program: program,
 		DType: b.DType, Threads: b.Threads, Backend: b.Backend, Side: s.Side, Step: s.Step, Options: s.Options,
 	}
+	if err := os.RemoveAll(filepath.Join(work, kernels)); err != nil { // of an earlier run, which would compile for nothing
+		return "", err
+	}
 	dtype := map[string]safetensors.DType{"float32": safetensors.F32, "bfloat16": safetensors.BF16}[b.DType]
 	files, err := s.checkpoint(ctx, dtype)
 	if err != nil {
@@ -156,7 +169,7 @@ func (b *bench) begin(ctx context.Context, l launcher, order string) *measuredSi
 	side := &measuredSide{Side: l.side}
 	began := time.Now()
 	var err error
-	if side.peer, err = start(ctx, l.command(order), l.environment, b.Limit); err != nil {
+	if side.peer, err = start(ctx, l.command(order), l.environment(order), b.Limit); err != nil {
 		side.fail("open", err)
 		return side
 	}

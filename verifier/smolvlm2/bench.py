@@ -1,5 +1,7 @@
 """SmolVLM2 in PyTorch, for internal/bench."""
 
-from verifiers import Verifier as Model
+from verifiers import Verifier
 
-__all__ = ["Model"]
+
+class Model(Verifier):
+    processing = {"do_image_splitting": False}  # as without Options.Split
