@@ -113,7 +113,7 @@ func (s settings) run(ctx context.Context, rest []string) error {
 		}
 		defer func() { _ = os.RemoveAll(work) }() // it is the system's to clean otherwise
 	}
-	b := &bench{settings: s, work: work, say: func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }}
+	b := &bench{settings: s, work: work, pause: pause, say: func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }}
 	if b.launch, err = s.launchers(ctx, b.say); err != nil {
 		return err
 	}

@@ -40,6 +40,7 @@ type bench struct {
 	settings
 	work   string // folder
 	launch []launcher
+	pause  time.Duration // between turns
 	say    func(format string, args ...any)
 }
 
@@ -206,7 +207,7 @@ func (b *bench) turns(ctx context.Context, alive []*measuredSide) []*measuredSid
 	for round := range b.Rounds {
 		for k := 0; k < len(alive); k++ {
 			select {
-			case <-time.After(pause):
+			case <-time.After(b.pause):
 			case <-ctx.Done():
 			}
 			side := alive[k]
