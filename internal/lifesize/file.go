@@ -76,12 +76,12 @@ func count(dims []int) int {
 }
 
 // valuesOf chooses a tensor's numbers: a deviation of 1/√inputs for what is multiplied with, so that the outputs are of
-// the inputs' size, ones for gains and zeros for biases.
+// the inputs' size, ones for gains and variances, and zeros for biases.
 func valuesOf(t weights.Tensor) values {
 	switch {
 	case len(t.Dims) > 1:
 		return values{deviation: float32(math.Sqrt(float64(t.Dims[0]) / float64(max(count(t.Dims), 1))))}
-	case strings.HasSuffix(t.Name, "weight"):
+	case strings.HasSuffix(t.Name, "weight"), strings.HasSuffix(t.Name, "running_var"): // of a batch norm
 		return values{mean: 1}
 	}
 	return values{}

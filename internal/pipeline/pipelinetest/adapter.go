@@ -154,3 +154,14 @@ func Number(text string) float64 {
 	}
 	return n
 }
+
+// Noise is Gaussian noise of a standard deviation.
+func Noise(rng *rand.Rand, deviation float64, dims ...int) *tensors.Tensor {
+	x := tensors.FromShape(shapes.Make(dtypes.Float32, dims...))
+	tensors.MustMutableFlatData(x, func(values []float32) {
+		for i := range values {
+			values[i] = float32(deviation * rng.NormFloat64())
+		}
+	})
+	return x
+}

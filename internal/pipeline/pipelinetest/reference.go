@@ -1,7 +1,7 @@
 // Package pipelinetest compares image generators with what diffusers, peft and the
 // paper's code computed. It holds what the tests of all of them do alike: sampling
-// step by step, adapters, trainings, the same trainings by Distill, benchmarks and
-// spoilt checkpoints. Which keys of a fixture there are besides, and how near they
+// step by step, adapters, trainings, the same trainings by Distill, and spoilt
+// checkpoints. Which keys of a fixture there are besides, and how near they
 // must be, is up to each generator's own tests.
 package pipelinetest
 

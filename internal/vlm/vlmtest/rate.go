@@ -50,8 +50,7 @@ func rate(t *testing.T, rt *backends.Runtime, v *vlm.Verifier, q dualprocess.Que
 	}, picture, in[0], in[1], in[2], in[3])
 }
 
-// Noise is a picture [1, H, W, 3] with a number for every place, which
-// bench_gradient.py knows too.
+// Noise is a picture [1, H, W, 3] with a number for every place.
 func Noise(size vision.Size) *tensors.Tensor {
 	values := make([]float32, size.Area()*3)
 	for i := range values {

@@ -1,0 +1,26 @@
+"""FLUX in PyTorch, for internal/bench: the first step, from pure noise."""
+
+import torch
+from diffusers import AutoencoderKL, FluxTransformer2DModel
+from generators import Generator
+
+
+class Model(Generator):
+    network, autoencoder = FluxTransformer2DModel, AutoencoderKL
+
+    def prepare(self):
+        self.rows = self.order["side"] // 16
+        text, pooled = self.conditions
+        self.text, self.pooled = text.to(self.dtype), pooled.to(self.dtype)
+        ids = torch.zeros(self.rows, self.rows, 3)
+        ids[..., 1], ids[..., 2] = torch.arange(self.rows)[:, None], torch.arange(self.rows)[None]
+        self.ids, self.text_ids = ids.reshape(-1, 3), torch.zeros(text.shape[1], 3)
+        self.time = torch.ones(1, dtype=self.dtype)
+
+    def clean(self, latents):
+        velocity = self.predict(
+            latents, encoder_hidden_states=self.text, pooled_projections=self.pooled, timestep=self.time,
+            img_ids=self.ids, txt_ids=self.text_ids,
+        )
+        clean = (latents - velocity).view(1, self.rows, self.rows, 16, 2, 2).permute(0, 3, 1, 4, 2, 5)
+        return clean.reshape(1, 16, 2 * self.rows, 2 * self.rows)

@@ -1,0 +1,23 @@
+"""Stable Diffusion in PyTorch, for internal/bench: a step in the middle, under guidance."""
+
+import torch
+from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from generators import Generator
+
+STEPS, GUIDANCE = 50, 7.5
+
+
+class Model(Generator):
+    network, folder, autoencoder = UNet2DConditionModel, "unet", AutoencoderKL
+
+    def prepare(self):
+        text, negative = self.conditions
+        self.text = torch.cat([negative, text]).to(self.dtype)
+        scheduler = DDIMScheduler.from_pretrained(self.order["checkpoint"], subfolder="scheduler")
+        scheduler.set_timesteps(STEPS)
+        self.time = scheduler.timesteps[self.about["step"]]
+        self.alpha = scheduler.alphas_cumprod[self.time]
+
+    def clean(self, latents):
+        noise = self.predict(torch.cat([latents] * 2), timestep=self.time, encoder_hidden_states=self.text)
+        return (latents - (1 - self.alpha) ** 0.5 * self.guided(noise, GUIDANCE)) / self.alpha**0.5

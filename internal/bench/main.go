@@ -1,0 +1,153 @@
+// Bench measures generators and verifiers against PyTorch on the processors of this machine:
+//
+//	go run ./internal/bench -out bench.json                    # all of them; an hour or two
+//	go run ./internal/bench -models flux,llava -rounds 3       # some
+//	go run ./internal/bench -ours                              # this library alone, without Python
+//
+// Of a generator that is one update of an adapter, by the distance of a picture from another: network, decoder, gradient,
+// clipping, AdamW. Of a verifier it is one question about one picture: the loss, and its gradient by the pixels. The sizes
+// take about a second on two cores; each model has its own in bench.json in its folder, and beside it its program for
+// PyTorch, bench.py.
+//
+// Both sides are processes that read the same checkpoint, of random weights (package lifesize), compile once, and then
+// run when they are told to, in turn: ours, eager PyTorch, compiled PyTorch, ours again. What they compute must agree, the
+// loss and the norm of its gradient, or nothing counts. Of each round the median of its runs is taken, and of the rounds
+// their median, least and most. PyTorch is installed into the user's cache folder once (gigabytes), in the versions of
+// requirements.txt; DUALPROCESS_PYTHON names a Python that has them already, DUALPROCESS_NO_DOWNLOAD=1 forbids to install.
+//
+// The machine should have nothing else to do.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// settings are the flags.
+type settings struct {
+	Models  string        `json:"models,omitempty"`
+	Rounds  int           `json:"rounds"`
+	Runs    int           `json:"runs"`
+	Threads int           `json:"threads"`
+	DType   string        `json:"dtype"`
+	Backend string        `json:"backend"`
+	Limit   time.Duration `json:"-"`
+	Ours    bool          `json:"ours"`
+
+	out, keep, root string
+	serve           string
+}
+
+// register declares the flags.
+func (s *settings) register(set *flag.FlagSet) {
+	set.StringVar(&s.Models, "models", "", "names of models' folders, separated by commas; all unless given")
+	set.IntVar(&s.Rounds, "rounds", 5, "in which the sides take turns")
+	set.IntVar(&s.Runs, "runs", 3, "of each side in a round")
+	set.StringVar(&s.out, "out", "", "file of all numbers, as JSON")
+	set.IntVar(&s.Threads, "threads", runtime.NumCPU(), "processors that each side may use; fewer than there are need taskset")
+	set.StringVar(&s.DType, "dtype", "float32", "that both sides compute in: float32 or bfloat16")
+	set.StringVar(&s.Backend, "backend", "xla:cpu", "of this library")
+	set.DurationVar(&s.Limit, "limit", 5*time.Minute, "for a side to open the model, and for its first run; one that takes longer is left out")
+	set.BoolVar(&s.Ours, "ours", false, "measure this library alone, without Python")
+	set.StringVar(&s.keep, "keep", "", "folder where the checkpoints stay, to be used again; a temporary one unless given")
+	set.StringVar(&s.root, "root", ".", "folder of the project")
+	set.StringVar(&s.serve, "serve", "", "file of an order: be our side, as the tool starts it")
+}
+
+// check says what is wrong with the flags.
+func (s settings) check() error {
+	switch {
+	case s.Rounds < 1:
+		return fmt.Errorf("-rounds is %d, want at least 1", s.Rounds)
+	case s.Runs < 1:
+		return fmt.Errorf("-runs is %d, want at least 1", s.Runs)
+	case s.Threads < 1 || s.Threads > runtime.NumCPU():
+		return fmt.Errorf("-threads is %d, want 1 to %d", s.Threads, runtime.NumCPU())
+	case s.Limit <= 0:
+		return fmt.Errorf("-limit is %v, want a positive time", s.Limit)
+	case tolerances[s.DType] == tolerance{}:
+		return fmt.Errorf("-dtype is %q, want float32 or bfloat16", s.DType)
+	}
+	return nil
+}
+
+func main() {
+	var s settings
+	s.register(flag.CommandLine)
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := s.run(ctx, flag.Args()); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+// run is either side of the tool: what measures, or one that is measured.
+func (s settings) run(ctx context.Context, rest []string) error {
+	if s.serve != "" {
+		return serveOrder(ctx, s.serve, os.Stdin, os.Stdout)
+	}
+	if len(rest) > 0 {
+		return fmt.Errorf("there are no arguments, but %q is given: name models with -models", rest)
+	}
+	if err := s.check(); err != nil {
+		return err
+	}
+	subjects, err := find(os.DirFS(s.root), s.Models)
+	if err != nil {
+		return err
+	}
+	work := s.keep
+	if work == "" {
+		if work, err = os.MkdirTemp("", "dualprocess-bench-"); err != nil {
+			return err
+		}
+		defer func() { _ = os.RemoveAll(work) }() // it is the system's to clean otherwise
+	}
+	b := &bench{settings: s, work: work, pause: pause, say: func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }}
+	if b.launch, err = s.launchers(ctx, b.say); err != nil {
+		return err
+	}
+	return b.all(ctx, subjects)
+}
+
+// errStopped says that somebody stopped the tool.
+var errStopped = errors.New("stopped")
+
+// all measures all models, and writes what was found, that of a run which was stopped, too.
+func (b *bench) all(ctx context.Context, subjects []subject) error {
+	r := &report{Settings: b.settings, Machine: machine(), Date: time.Now().UTC().Format(time.DateOnly)}
+	for _, s := range subjects {
+		if ctx.Err() != nil {
+			break
+		}
+		m := b.measure(ctx, s)
+		if ctx.Err() != nil {
+			m.Error = errStopped.Error()
+		}
+		for _, line := range m.complaints() {
+			b.say("%s: %s", s.Name, line)
+		}
+		r.Models = append(r.Models, m)
+		if err := r.write(b.out); err != nil {
+			return err
+		}
+	}
+	fmt.Print(r.table())
+	if ctx.Err() != nil {
+		return errStopped
+	}
+	if wrong := r.wrong(); len(wrong) > 0 {
+		return fmt.Errorf("nothing counts of %s: see above", strings.Join(wrong, ", "))
+	}
+	return nil
+}

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strings"
+	"time"
+)
+
+// order says what a side shall open and run. It is a file, which PyTorch's side reads, too.
+type order struct {
+	Kind       string          `json:"kind"`
+	Checkpoint string          `json:"checkpoint"` // folder
+	Inputs     string          `json:"inputs"`     // safetensors file that our side writes for PyTorch's
+	Program    string          `json:"program"`    // of PyTorch's side
+	DType      string          `json:"dtype"`
+	Threads    int             `json:"threads"`
+	Backend    string          `json:"backend"` // of our side
+	Side       int             `json:"side"`
+	Step       int             `json:"step"`
+	Options    json.RawMessage `json:"options,omitempty"`
+}
+
+// request is a line that a side is sent.
+type request struct {
+	Runs int `json:"runs"`
+}
+
+// reply is a line that it answers: when it is ready, and after every request.
+type reply struct {
+	Ready string `json:"ready,omitempty"` // what computes
+	Error string `json:"error,omitempty"` // nothing follows
+
+	Seconds []float64 `json:"seconds,omitempty"` // of each run
+	Losses  []float64 `json:"losses,omitempty"`
+	Norms   []float64 `json:"norms,omitempty"` // of the gradient
+	Peak    int64     `json:"peak,omitempty"`  // bytes in memory, the most so far
+}
+
+// check says what is wrong with the answer to a request of so many runs, of which 0 asks whether the side is ready.
+func (r reply) check(runs int) error {
+	switch {
+	case r.Error != "":
+		return fmt.Errorf("%s", r.Error)
+	case runs == 0 && r.Ready == "":
+		return fmt.Errorf("the answer does not say what is ready")
+	case len(r.Seconds) != runs || len(r.Losses) != runs || len(r.Norms) != runs:
+		return fmt.Errorf("the answer is of %d runs, %d losses and %d norms, and %d were asked for", len(r.Seconds), len(r.Losses), len(r.Norms), runs)
+	}
+	return nil
+}
+
+// workload is what our side runs.
+type workload interface {
+	// run runs it once and returns the loss and the norm of its gradient.
+	run(ctx context.Context) (loss, norm float64, err error)
+	// peak is the most memory so far, in bytes.
+	peak() int64
+	close() error
+}
+
+// serveOrder is our side of an order in a file.
+func serveOrder(ctx context.Context, file string, in io.Reader, out io.Writer) error {
+	return serve(ctx, in, out, func() (workload, string, error) {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			return nil, "", err
+		}
+		var o order
+		if err := json.Unmarshal(text, &o); err != nil {
+			return nil, "", fmt.Errorf("%s: %w", file, err)
+		}
+		return open(ctx, o)
+	})
+}
+
+// serve answers requests until there are no more. An error is an answer, too, and the last one.
+func serve(ctx context.Context, in io.Reader, out io.Writer, open func() (workload, string, error)) (err error) {
+	answers := json.NewEncoder(out)
+	defer func() {
+		if err != nil {
+			_ = answers.Encode(reply{Error: strings.Join(strings.Fields(err.Error()), " ")}) // whoever asked may have gone
+		}
+	}()
+	w, what, err := open()
+	if err != nil {
+		return err
+	}
+	defer func() { _ = w.close() }() // the process ends
+	if err := answers.Encode(reply{Ready: what}); err != nil {
+		return err
+	}
+	lines := bufio.NewScanner(in)
+	for lines.Scan() {
+		var asked request
+		if err := json.Unmarshal(lines.Bytes(), &asked); err != nil {
+			return fmt.Errorf("request %.80q: %w", lines.Text(), err)
+		}
+		r, err := timed(ctx, w, asked.Runs)
+		if err != nil {
+			return err
+		}
+		if err := answers.Encode(r); err != nil {
+			return err
+		}
+	}
+	return lines.Err()
+}
+
+// timed makes some runs.
+func timed(ctx context.Context, w workload, runs int) (r reply, err error) {
+	for range runs {
+		began := time.Now()
+		loss, norm, err := w.run(ctx)
+		if err != nil {
+			return r, err
+		}
+		r.Seconds = append(r.Seconds, time.Since(began).Seconds())
+		if sum := loss + norm; math.IsNaN(sum) || math.IsInf(sum, 0) {
+			return r, fmt.Errorf("the loss is %v and the norm of its gradient %v", loss, norm)
+		}
+		r.Losses, r.Norms = append(r.Losses, loss), append(r.Norms, norm)
+	}
+	r.Peak = w.peak()
+	return r, nil
+}

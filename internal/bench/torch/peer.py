@@ -1,0 +1,77 @@
+"""PyTorch's side of the benchmark, a process that the tool in Go talks to.
+
+    python peer.py ORDER.json eager|compiled
+
+The order names the model's program, bench.py in its folder, whose class Model has a method compile and a method run that
+returns a loss and the norm of its gradient. Every line of the standard input asks for some runs, and a line of JSON on
+the standard output answers it. Whatever libraries print goes to the standard error.
+"""
+
+import importlib.util
+import json
+import os
+import sys
+import time
+import traceback
+
+
+def resident():
+    """The most bytes that the process has had in memory; 0 where the system does not tell."""
+    try:
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) << 10 for line in status if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        return 0
+
+
+def opened(path, how):
+    with open(path) as file:
+        order = json.load(file)
+    import torch
+
+    torch.set_num_threads(order["threads"])
+    spec = importlib.util.spec_from_file_location("bench", order["program"])
+    program = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(program)
+    model = program.Model(order)
+    if how == "compiled":
+        model.compile()
+    return model, f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads"
+
+
+def measured(model, runs):
+    seconds, losses, norms = [], [], []
+    for _ in range(runs):
+        began = time.perf_counter()
+        loss, norm = model.run()
+        seconds.append(time.perf_counter() - began)
+        losses.append(loss)
+        norms.append(norm)
+    return {"seconds": seconds, "losses": losses, "norms": norms, "peak": resident()}
+
+
+def main(path, how):
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    def say(**answer):
+        try:
+            text = json.dumps(answer, allow_nan=False)
+        except ValueError:
+            text = json.dumps({"error": "the loss or its gradient is not finite"})
+        print(text, file=answers, flush=True)
+
+    try:
+        model, what = opened(path, how)
+        say(ready=what)
+        for line in sys.stdin:
+            say(**measured(model, json.loads(line)["runs"]))
+    except Exception as error:
+        traceback.print_exc()
+        text = traceback.format_exception_only(error)[-1].strip()
+        say(error=" ".join(text.split())[:500])
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,5 @@
+"""Pixtral in PyTorch, for internal/bench."""
+
+from verifiers import Verifier as Model
+
+__all__ = ["Model"]
