@@ -112,7 +112,7 @@ func (s *Quality) Plan() (Plan, error) {
 	s.rows = slices.Clone(s.Generated)
 	if s.Of != nil {
 		if err := s.Of.resolve(); err != nil {
-			return Plan{}, fmt.Errorf("Of: %w", err)
+			return Plan{}, fmt.Errorf("rows of Table 1: %w", err)
 		}
 		of := s.Of.settings()
 		settings.Of = &of
