@@ -3,6 +3,7 @@
 //	go run ./internal/bench -out bench.json                    # all of them; an hour or two
 //	go run ./internal/bench -models flux,llava -rounds 3       # some
 //	go run ./internal/bench -ours                              # this library alone, without Python
+//	go run ./internal/bench -sizes out/sizes -models sd,qwen25vl
 //
 // Of a generator that is one update of an adapter, by the distance of a picture from another: network, decoder, gradient,
 // clipping, AdamW. Of a verifier it is one question about one picture: the loss, and its gradient by the pixels. The sizes
@@ -14,6 +15,9 @@
 // loss and the norm of its gradient, or nothing counts. Of each round the median of its runs is taken, and of the rounds
 // their median, least and most. PyTorch is installed into the user's cache folder once (gigabytes), in the versions of
 // requirements.txt; DUALPROCESS_PYTHON names a Python that has them already, DUALPROCESS_NO_DOWNLOAD=1 forbids to install.
+//
+// With -sizes it measures what an update of a generator with a verifier costs against the side of the picture, the number
+// of questions, the batch and the adapter's rank: a study each (package study), whose figures study/figure draws.
 //
 // The machine should have nothing else to do.
 package main
@@ -43,6 +47,7 @@ type settings struct {
 	Ours    bool          `json:"ours"`
 
 	out, keep, root string
+	sizes           string
 	serve           string
 }
 
@@ -59,6 +64,7 @@ func (s *settings) register(set *flag.FlagSet) {
 	set.BoolVar(&s.Ours, "ours", false, "measure this library alone, without Python")
 	set.StringVar(&s.keep, "keep", "", "folder where the checkpoints stay, to be used again; a temporary one unless given")
 	set.StringVar(&s.root, "root", ".", "folder of the project")
+	set.StringVar(&s.sizes, "sizes", "", "folder for the cost of an update against its size, of the generator and the verifier of -models")
 	set.StringVar(&s.serve, "serve", "", "file of an order: be our side, as the tool starts it")
 }
 
@@ -99,6 +105,9 @@ func (s settings) run(ctx context.Context, rest []string) error {
 	if len(rest) > 0 {
 		return fmt.Errorf("there are no arguments, but %q is given: name models with -models", rest)
 	}
+	if s.sizes != "" {
+		s.Ours = true
+	}
 	if err := s.check(); err != nil {
 		return err
 	}
@@ -116,6 +125,9 @@ func (s settings) run(ctx context.Context, rest []string) error {
 	b := &bench{settings: s, work: work, pause: pause, say: func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }}
 	if b.launch, err = s.launchers(ctx, b.say); err != nil {
 		return err
+	}
+	if s.sizes != "" {
+		return b.studySizes(ctx, subjects, s.sizes)
 	}
 	return b.all(ctx, subjects)
 }

@@ -24,6 +24,10 @@ func open(ctx context.Context, o order) (workload, string, error) {
 		return nil, "", err
 	}
 	rt.DType = dtypes.MapOfNames[o.DType]
+	if o.Kind == tasks {
+		d, err := newDistillation(ctx, rt, o)
+		return d, fmt.Sprintf("%s in %s", rt.Name, rt.DType), err
+	}
 	create := map[string]func(context.Context, *backends.Runtime, order) (*program, *handed, error){
 		generators: newUpdate, verifiers: newGradient,
 	}[o.Kind]

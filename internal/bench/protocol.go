@@ -24,6 +24,10 @@ type order struct {
 	Side       int             `json:"side"`
 	Step       int             `json:"step"`
 	Options    json.RawMessage `json:"options,omitempty"`
+
+	// Of a whole update:
+	Verifier string `json:"verifier,omitempty"` // folder
+	Scale    scale  `json:"scale,omitzero"`
 }
 
 // request is a line that a side is sent.

@@ -1,0 +1,220 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/internal/lifesize"
+	"github.com/dualprocess/dualprocess-go/internal/safetensors"
+	"github.com/dualprocess/dualprocess-go/study"
+)
+
+// tasks is the kind of orders for whole updates, of a generator with a verifier.
+const tasks = "task"
+
+// axis is what an update grows by.
+type axis struct {
+	name   string // of the study
+	label  string
+	values []int
+	set    func(s *scale, value int)
+}
+
+// middle is the scale that the axes cross in.
+var middle = scale{Side: 256, Questions: 1, Batch: 1, Rank: 16}
+
+var axes = []axis{
+	{"pixels", "side of the picture in pixels", []int{64, 128, 256, 384, 512}, func(s *scale, v int) { s.Side = v }},
+	{"questions", "questions about the picture", []int{1, 2, 5, 10}, func(s *scale, v int) { s.Questions = v }},
+	{"batch", "pictures at once", []int{1, 2, 4, 8}, func(s *scale, v int) { s.Batch = v }},
+	{"rank", "rank of the adapter", []int{4, 16, 32, 64, 128}, func(s *scale, v int) { s.Rank = v }},
+}
+
+// sizes is the study of an update's cost along an axis: a process of its own for every size, whose updates are timed.
+type sizes struct {
+	axis
+	bench               *bench
+	generator, verifier subject
+}
+
+// studySizes measures along all axes, and leaves tables and numbers in a folder.
+func (b *bench) studySizes(ctx context.Context, subjects []subject, folder string) error {
+	if len(subjects) != 2 || subjects[0].Kind != generators || subjects[1].Kind != verifiers {
+		return errors.New("-sizes: name one generator and one verifier with -models, such as sd,qwen25vl")
+	}
+	for _, a := range axes {
+		report, err := study.Run(ctx, &sizes{a, b, subjects[0], subjects[1]}, study.Options{Folder: folder, Progress: func(p study.Progress) {
+			b.say("%s: %s, %d of %d done", a.name, p.Cell.Column, p.Done, p.Total)
+		}})
+		if err != nil {
+			return err
+		}
+		fmt.Println(report.Table.Markdown())
+	}
+	return nil
+}
+
+// Plan has a cell for every size.
+func (s *sizes) Plan() (study.Plan, error) {
+	p := study.Plan{
+		Name: s.name, Title: fmt.Sprintf("An update of %s with %s: %s", s.generator.Title, s.verifier.Title, s.label),
+		Settings: map[string]any{"settings": s.bench.settings, "middle": middle, "generator": s.generator.plan, "verifier": s.verifier.plan, "machine": machine()},
+	}
+	for _, v := range s.values {
+		p.Cells = append(p.Cells, s.cell(v))
+	}
+	return p, nil
+}
+
+func (s *sizes) cell(value int) study.Cell {
+	return study.Cell{Row: "update", Column: strconv.Itoa(value)}
+}
+
+// The numbers of a cell beside its median.
+const (
+	firstSeconds = "first update in seconds"
+	peakBytes    = "peak in bytes"
+	operations   = "floating-point operations"
+	seconds      = "seconds"
+)
+
+// Measure times the updates of one size.
+func (s *sizes) Measure(ctx context.Context, _ *study.Bench, c study.Cell) (m study.Measurement, err error) {
+	value, err := strconv.Atoi(c.Column)
+	if err != nil {
+		return m, err
+	}
+	at := middle
+	s.set(&at, value)
+	o, file, err := s.order(ctx, at)
+	if err != nil {
+		return m, err
+	}
+	m.Numbers = map[string]study.Number{}
+	if m.Numbers[operations], err = o.operations(ctx); err != nil {
+		return m, err
+	}
+	side := s.bench.begin(ctx, s.bench.launch[0], file)
+	if side.Fault != "" {
+		return m, errors.New(side.Fault)
+	}
+	defer side.peer.end()
+	var all []float64
+	for range s.bench.Rounds {
+		r, err := side.peer.ask(ctx, s.bench.Runs, s.bench.Limit)
+		if err != nil {
+			return m, err
+		}
+		all = append(all, r.Seconds...)
+		m.Numbers[peakBytes] = study.Number(r.Peak)
+	}
+	m.Numbers[firstSeconds] = study.Number(side.First)
+	for _, t := range all {
+		m.Samples = append(m.Samples, study.Sample{Values: map[string]study.Number{seconds: study.Number(t)}})
+	}
+	m.Value = study.Number(median(all))
+	return m, nil
+}
+
+// order writes the checkpoints, unless they are there, and the order of a scale.
+func (s *sizes) order(ctx context.Context, at scale) (o order, file string, err error) {
+	work, err := filepath.Abs(filepath.Join(s.bench.work, tasks))
+	if err != nil {
+		return o, "", err
+	}
+	o = order{
+		Kind: tasks, DType: s.bench.DType, Threads: s.bench.Threads, Backend: s.bench.Backend,
+		Options: s.generator.Options, Scale: at,
+	}
+	for folder, of := range map[*string]subject{&o.Checkpoint: s.generator, &o.Verifier: s.verifier} {
+		*folder = filepath.Join(work, of.Name)
+		if _, err := os.Stat(*folder); err == nil {
+			continue
+		}
+		files, err := of.checkpoint(ctx, safetensors.F32)
+		if err == nil {
+			err = lifesize.Write(ctx, files, *folder)
+		}
+		if err != nil {
+			return o, "", err
+		}
+	}
+	text, err := json.Marshal(o)
+	if err != nil {
+		return o, "", err
+	}
+	file = filepath.Join(work, "order.json")
+	return o, file, os.WriteFile(file, text, 0o644)
+}
+
+// operations are those that an update is planned to take.
+func (o order) operations(ctx context.Context) (study.Number, error) {
+	rt, err := backends.Sketch(ctx, backends.Options{Backend: o.Backend, Memory: 1 << 50})
+	if err != nil {
+		return 0, err
+	}
+	t, models, err := o.task(ctx, rt)
+	defer func() {
+		for _, m := range append([]io.Closer{rt}, models...) {
+			_ = m.Close() // nothing was computed
+		}
+	}()
+	if err != nil {
+		return 0, err
+	}
+	needs, err := dualprocess.Plan(ctx, t)
+	if err != nil {
+		return 0, err
+	}
+	return study.Number(needs.Operations), nil
+}
+
+// Summarize has a row for every size, and two lines: time and memory, in those of the first size.
+func (s *sizes) Summarize(r *study.Report, _ study.Bootstrap) (study.Table, *study.Figure) {
+	t := study.Table{Columns: []string{s.label, "ms per update", "least to most", "GFLOP", "GFLOP/s", "peak, MB", "first update, s"}}
+	f := &study.Figure{Title: r.Title, X: s.label, Y: "of the first", Series: []study.Series{{Name: "time"}, {Name: "memory"}}}
+	var base *study.Result
+	for _, v := range s.values {
+		c, ok := r.Cell(s.cell(v))
+		if !ok {
+			continue
+		}
+		if base == nil {
+			base = &c
+		}
+		var times []float64
+		for _, sample := range c.Samples {
+			times = append(times, float64(sample.Values[seconds]))
+		}
+		ms, gflop, bytes := 1e3*float64(c.Value), float64(c.Numbers[operations])/1e9, float64(c.Numbers[peakBytes])
+		row := study.Row{Name: strconv.Itoa(v)}
+		for _, text := range []string{
+			fmt.Sprintf("%.0f", ms), fmt.Sprintf("%.0f–%.0f", 1e3*slices.Min(times), 1e3*slices.Max(times)), fmt.Sprintf("%.3g", gflop),
+			fmt.Sprintf("%.0f", gflop/float64(c.Value)), fmt.Sprintf("%.0f", bytes/1e6), fmt.Sprintf("%.1f", float64(c.Numbers[firstSeconds])),
+		} {
+			row.Entries = append(row.Entries, study.Entry{Text: text})
+		}
+		t.Rows = append(t.Rows, row)
+		for k, y := range []study.Interval{
+			interval(float64(c.Value), slices.Min(times), slices.Max(times), float64(base.Value)),
+			interval(bytes, bytes, bytes, float64(base.Numbers[peakBytes])),
+		} {
+			f.Series[k].X, f.Series[k].Y = append(f.Series[k].X, study.Number(v)), append(f.Series[k].Y, y)
+		}
+	}
+	return t, f
+}
+
+// interval is a number with its bounds, in units of another.
+func interval(mean, low, high, unit float64) study.Interval {
+	return study.Interval{Mean: study.Number(mean / unit), Low: study.Number(low / unit), High: study.Number(high / unit), Units: 1}
+}
