@@ -177,9 +177,11 @@ func checkNeeds(t *testing.T, n *dualprocess.Needs, c backends.Checkpointing) {
 	require.Less(t, n.Recomputed, n.Kept)
 	if c == backends.CheckpointOn {
 		require.Equal(t, n.Recomputed, updating.Working)
-		require.Len(t, n.Switches, 1)
+		require.Len(t, n.Switches, 2)
 		require.Equal(t, "Split", n.Switches[0].Setting)
+		require.Contains(t, n.Switches[1].Setting, "Offload")
 		require.Less(t, n.Switches[0].Peak, updating.Peak())
+		require.Less(t, n.Switches[1].Peak, n.Switches[0].Peak)
 		return
 	}
 	require.Equal(t, n.Kept, updating.Working)
