@@ -122,18 +122,21 @@ func distil(ctx context.Context, run *show.Run, f models) error {
 	if err != nil {
 		return err
 	}
-	// All that is not said here is the paper's default, or what suits the generator.
-	task := dualprocess.Task{
-		Runtime: rt, Generator: g, Verifier: v,
-		Prompts:   []string{"a photo of a wheat field"},
-		Questions: []dualprocess.Question{{Text: "Is the horizon aligned with the red line?", Answer: "Yes"}},
-		Split:     f.split || f.apart > 0,
-	}
 	line, err := run.Overlay(overlay.Solid{Picture: overlay.HorizonLine{Row: 0.3}})
 	if err != nil {
 		return err
 	}
-	task.Questions[0].Overlay = line
+	// All that is not said here is the paper's default, or what suits the generator.
+	return f.teach(ctx, run, dualprocess.Task{
+		Runtime: rt, Generator: g, Verifier: v,
+		Prompts:   []string{"a photo of a wheat field"},
+		Questions: []dualprocess.Question{{Text: "Is the horizon aligned with the red line?", Answer: "Yes", Overlay: line}},
+		Split:     f.split || f.apart > 0,
+	})
+}
+
+// teach distils the task, or plans it, and shows what came of it.
+func (f models) teach(ctx context.Context, run *show.Run, task dualprocess.Task) error {
 	control := run.Control("control", task, show.Contrast())
 	if f.plan {
 		return tell(ctx, control.Task)
@@ -144,7 +147,7 @@ func distil(ctx context.Context, run *show.Run, f models) error {
 	}
 	unseen := run.Unseen("a photo of the sea", "a photo of a snowy plain")
 	ratings, err := dualprocess.Evaluate(run.Finish(ctx), dualprocess.Evaluation{
-		Runtime: rt, Generator: g, Verifier: v, Adapter: adapter,
+		Runtime: task.Runtime, Generator: task.Generator, Verifier: task.Verifier, Adapter: adapter,
 		Questions: control.Task.Questions, Prompts: unseen, Seeds: run.Seeds(), Progress: control.Watch(),
 	})
 	if err != nil && len(ratings) == 0 {

@@ -1,17 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"slices"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
-	"github.com/dualprocess/dualprocess-go/generator"
 	"github.com/dualprocess/dualprocess-go/internal/peak"
 	"github.com/dualprocess/dualprocess-go/lora"
 	"github.com/dualprocess/dualprocess-go/verifier"
@@ -34,16 +30,7 @@ var asked = []string{
 
 // task opens the models of an order for a whole update, of its scale.
 func (o order) task(ctx context.Context, rt *backends.Runtime) (t dualprocess.Task, models []io.Closer, err error) {
-	options := generator.Options{}
-	if len(o.Options) > 0 {
-		d := json.NewDecoder(bytes.NewReader(o.Options))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&options); err != nil {
-			return t, nil, fmt.Errorf("options: %w", err)
-		}
-	}
-	options.Height, options.Width, options.Checkpoint = o.Scale.Side, o.Scale.Side, backends.CheckpointOff
-	g, err := generator.Open(ctx, rt, o.Checkpoint, options)
+	g, err := o.generator(ctx, rt, o.Scale.Side)
 	if err != nil {
 		return t, nil, err
 	}

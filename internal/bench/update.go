@@ -44,15 +44,7 @@ type update struct {
 
 // newUpdate opens a generator and prepares its update.
 func newUpdate(ctx context.Context, rt *backends.Runtime, o order) (*program, *handed, error) {
-	options := generator.Options{Height: o.Side, Width: o.Side, Checkpoint: backends.CheckpointOff}
-	if len(o.Options) > 0 {
-		d := json.NewDecoder(bytes.NewReader(o.Options))
-		d.DisallowUnknownFields()
-		if err := d.Decode(&options); err != nil {
-			return nil, nil, fmt.Errorf("options: %w", err)
-		}
-	}
-	g, err := generator.Open(ctx, rt, o.Checkpoint, options)
+	g, err := o.generator(ctx, rt, o.Side)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -62,6 +54,19 @@ func newUpdate(ctx context.Context, rt *backends.Runtime, o order) (*program, *h
 		return nil, nil, errors.Join(err, g.Close())
 	}
 	return p, h, nil
+}
+
+// generator opens an order's generator for pictures of a side, with activations kept.
+func (o order) generator(ctx context.Context, rt *backends.Runtime, side int) (generator.Generator, error) {
+	options := generator.Options{Height: side, Width: side, Checkpoint: backends.CheckpointOff}
+	if len(o.Options) > 0 {
+		d := json.NewDecoder(bytes.NewReader(o.Options))
+		d.DisallowUnknownFields()
+		if err := d.Decode(&options); err != nil {
+			return nil, fmt.Errorf("options: %w", err)
+		}
+	}
+	return generator.Open(ctx, rt, o.Checkpoint, options)
 }
 
 // prepare makes everything that an update reads.
