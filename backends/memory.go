@@ -64,7 +64,8 @@ func (r *Runtime) Trim() {
 }
 
 // Free estimates the bytes of the device's memory that are left to compute in: what was free when the runtime was
-// opened, less the variables in its store; where these are offloaded, less those of the largest model. Where the system does not tell what was free it assumes 8 GiB.
+// opened, less the variables in its store; where these are offloaded, less those of the largest model. Where the system
+// does not tell what was free it assumes 8 GiB.
 func (r *Runtime) Free() int64 {
 	free := r.memory
 	if free == 0 {

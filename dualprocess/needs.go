@@ -49,7 +49,7 @@ type Part struct {
 // PhaseNeeds are what a phase takes.
 type PhaseNeeds struct {
 	Phase      Phase
-	Resident   int64   // bytes that lie in memory all the time: weights, conditions, adapter, moments
+	Resident   int64   // bytes that lie in memory all the time: weights (where they are offloaded, the program's), conditions, adapter, moments
 	Working    int64   // bytes of results and scratch space of the phase's largest program
 	Operations float64 // of one run of it
 }

@@ -149,20 +149,30 @@ func (b *bench) prepare(ctx context.Context, s subject) (string, error) {
 	if err := os.RemoveAll(filepath.Join(work, kernels)); err != nil { // of an earlier run, which would compile for nothing
 		return "", err
 	}
-	dtype := map[string]safetensors.DType{"float32": safetensors.F32, "bfloat16": safetensors.BF16}[b.DType]
-	files, err := s.checkpoint(ctx, dtype)
-	if err != nil {
-		return "", err
-	}
-	if err := lifesize.Write(ctx, files, o.Checkpoint); err != nil {
-		return "", err
-	}
-	text, err := json.Marshal(o)
-	if err != nil {
+	if err := b.write(ctx, s, o.Checkpoint); err != nil {
 		return "", err
 	}
 	file := filepath.Join(work, "order.json")
-	return file, os.WriteFile(file, text, 0o644)
+	return file, o.write(file)
+}
+
+// write writes a model's checkpoint to a folder.
+func (b *bench) write(ctx context.Context, s subject, folder string) error {
+	dtype := map[string]safetensors.DType{"float32": safetensors.F32, "bfloat16": safetensors.BF16}[b.DType]
+	files, err := s.checkpoint(ctx, dtype)
+	if err != nil {
+		return err
+	}
+	return lifesize.Write(ctx, files, folder)
+}
+
+// write writes the order to a file.
+func (o order) write(file string) error {
+	text, err := json.Marshal(o)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, text, 0o644)
 }
 
 // begin starts a side and has it compile, in its first run. Its second one is not measured either: allocators settle.

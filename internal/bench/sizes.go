@@ -2,19 +2,15 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
-	"github.com/dualprocess/dualprocess-go/internal/lifesize"
-	"github.com/dualprocess/dualprocess-go/internal/safetensors"
 	"github.com/dualprocess/dualprocess-go/study"
 )
 
@@ -44,6 +40,7 @@ type sizes struct {
 	axis
 	bench               *bench
 	generator, verifier subject
+	order               order // without its scale
 }
 
 // studySizes measures along all axes, and leaves tables and numbers in a folder.
@@ -51,8 +48,12 @@ func (b *bench) studySizes(ctx context.Context, subjects []subject, folder strin
 	if len(subjects) != 2 || subjects[0].Kind != generators || subjects[1].Kind != verifiers {
 		return errors.New("-sizes: name one generator and one verifier with -models, such as sd,qwen25vl")
 	}
+	o, err := b.taskOrder(ctx, subjects[0], subjects[1])
+	if err != nil {
+		return err
+	}
 	for _, a := range axes {
-		report, err := study.Run(ctx, &sizes{a, b, subjects[0], subjects[1]}, study.Options{Folder: folder, Progress: func(p study.Progress) {
+		report, err := study.Run(ctx, &sizes{a, b, subjects[0], subjects[1], o}, study.Options{Folder: folder, Progress: func(p study.Progress) {
 			b.say("%s: %s, %d of %d done", a.name, p.Cell.Column, p.Done, p.Total)
 		}})
 		if err != nil {
@@ -93,10 +94,11 @@ func (s *sizes) Measure(ctx context.Context, _ *study.Bench, c study.Cell) (m st
 	if err != nil {
 		return m, err
 	}
-	at := middle
-	s.set(&at, value)
-	o, file, err := s.order(ctx, at)
-	if err != nil {
+	o := s.order
+	o.Scale = middle
+	s.set(&o.Scale, value)
+	file := filepath.Join(s.bench.work, tasks+".json")
+	if err := o.write(file); err != nil {
 		return m, err
 	}
 	m.Numbers = map[string]study.Number{}
@@ -104,10 +106,12 @@ func (s *sizes) Measure(ctx context.Context, _ *study.Bench, c study.Cell) (m st
 		return m, err
 	}
 	side := s.bench.begin(ctx, s.bench.launch[0], file)
+	if side.peer != nil {
+		defer side.peer.end()
+	}
 	if side.Fault != "" {
 		return m, errors.New(side.Fault)
 	}
-	defer side.peer.end()
 	var all []float64
 	for range s.bench.Rounds {
 		r, err := side.peer.ask(ctx, s.bench.Runs, s.bench.Limit)
@@ -125,35 +129,17 @@ func (s *sizes) Measure(ctx context.Context, _ *study.Bench, c study.Cell) (m st
 	return m, nil
 }
 
-// order writes the checkpoints, unless they are there, and the order of a scale.
-func (s *sizes) order(ctx context.Context, at scale) (o order, file string, err error) {
-	work, err := filepath.Abs(filepath.Join(s.bench.work, tasks))
+// taskOrder writes the checkpoints of a generator and a verifier, and returns the order of their updates.
+func (b *bench) taskOrder(ctx context.Context, g, v subject) (o order, err error) {
+	work, err := filepath.Abs(b.work)
 	if err != nil {
-		return o, "", err
+		return o, err
 	}
 	o = order{
-		Kind: tasks, DType: s.bench.DType, Threads: s.bench.Threads, Backend: s.bench.Backend,
-		Options: s.generator.Options, Scale: at,
+		Kind: tasks, DType: b.DType, Threads: b.Threads, Backend: b.Backend, Options: g.Options,
+		Checkpoint: filepath.Join(work, tasks, g.Name), Verifier: filepath.Join(work, tasks, v.Name),
 	}
-	for folder, of := range map[*string]subject{&o.Checkpoint: s.generator, &o.Verifier: s.verifier} {
-		*folder = filepath.Join(work, of.Name)
-		if _, err := os.Stat(*folder); err == nil {
-			continue
-		}
-		files, err := of.checkpoint(ctx, safetensors.F32)
-		if err == nil {
-			err = lifesize.Write(ctx, files, *folder)
-		}
-		if err != nil {
-			return o, "", err
-		}
-	}
-	text, err := json.Marshal(o)
-	if err != nil {
-		return o, "", err
-	}
-	file = filepath.Join(work, "order.json")
-	return o, file, os.WriteFile(file, text, 0o644)
+	return o, errors.Join(b.write(ctx, g, o.Checkpoint), b.write(ctx, v, o.Verifier))
 }
 
 // operations are those that an update is planned to take.

@@ -56,7 +56,7 @@ func TestOperations(t *testing.T) {
 func TestSizes(t *testing.T) {
 	subjects, err := find(os.DirFS(root), "sd,qwen25vl")
 	require.NoError(t, err)
-	s := &sizes{axes[1], &bench{}, subjects[0], subjects[1]}
+	s := &sizes{axis: axes[1], bench: &bench{}, generator: subjects[0], verifier: subjects[1]}
 	p, err := s.Plan()
 	require.NoError(t, err)
 	require.Len(t, p.Cells, len(s.values))

@@ -158,14 +158,15 @@ func (p *Program) Begin(inputs ...any) (wait func()) {
 		return func() {}
 	}
 	in, made, err := spread(inputs)
+	defer func() { Release(made...) }()
+	if err != nil {
+		done()
+		return func() {}
+	}
 	sizes := shapesOf(in)
-	Release(made...)
 	var compiling sync.WaitGroup
 	compiling.Go(func() {
 		defer done()
-		if err != nil {
-			return
-		}
 		_ = backends.Try(func() {
 			if _, turn, err := p.ready(context.Background(), sizes); err == nil {
 				turn()
