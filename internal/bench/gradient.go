@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/gomlx/compute/dtypes"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -18,34 +19,44 @@ import (
 	"github.com/dualprocess/dualprocess-go/verifier"
 )
 
-// question is asked about every picture.
-var question = dualprocess.Question{Text: "Is the horizon in the upper half of this image?", Answer: "Yes"}
-
-// newGradient opens a verifier and prepares a question: its loss, and the gradient by the pixels.
+// newGradient opens a verifier and prepares questions about one picture: their loss, and its gradient by the pixels.
 func newGradient(ctx context.Context, rt *backends.Runtime, o order) (*program, *handed, error) {
 	v, err := verifier.Open(ctx, rt, o.Checkpoint, verifier.Options{Checkpoint: backends.CheckpointOff})
 	if err != nil {
 		return nil, nil, err
 	}
-	in, err := v.Prepare(ctx, question, o.Side, o.Side)
+	questions, err := prepare(ctx, v, o)
 	if err != nil {
 		return nil, nil, errors.Join(err, v.Close())
 	}
 	picture := noise(o.Side)
-	h, err := handQuestion(vlmtest.Frame(v), o.Side, picture, in)
+	h, err := handQuestion(vlmtest.Frame(v), o.Side, picture, questions[0])
 	if err != nil {
 		return nil, nil, errors.Join(err, v.Close())
 	}
 	p := &program{
 		Program: graphs.NewOwn(rt, graphs.Key{Name: "gradient"}, func(in []*Node) []*Node {
-			loss := Neg(ReduceAllSum(v.LogProbs(in[0], [][]*Node{in[1:]})[0]))
+			each := len(in[1:]) / len(questions)
+			loss := Neg(ReduceAllMean(Stack(v.LogProbs(in[0], slices.Collect(slices.Chunk(in[1:], each))), 0)))
 			gradient := Gradient(loss, in[0])[0]
 			return []*Node{loss, optim.GlobalNorm([]*Node{gradient}), ConvertDType(gradient, dtypes.Float32)}
 		}),
 		model:  v,
-		inputs: func(int) []any { return []any{picture, []*tensors.Tensor(in)} },
+		inputs: func(int) []any { return []any{picture, slices.Concat(questions...)} },
 	}
 	return p, h, nil
+}
+
+// prepare makes the inputs of an order's questions, one unless its scale has more.
+func prepare(ctx context.Context, v dualprocess.Verifier, o order) (all [][]*tensors.Tensor, err error) {
+	for _, text := range asked[:max(1, o.Scale.Questions)] {
+		in, err := v.Prepare(ctx, dualprocess.Question{Text: text, Answer: "Yes"}, o.Side, o.Side)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, in)
+	}
+	return all, nil
 }
 
 // handQuestion writes down the ids of the whole prompt.

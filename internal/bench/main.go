@@ -4,6 +4,7 @@
 //	go run ./internal/bench -models flux,llava -rounds 3       # some
 //	go run ./internal/bench -ours                              # this library alone, without Python
 //	go run ./internal/bench -sizes out/sizes -models sd,qwen25vl
+//	go run ./internal/bench -questions out/questions
 //
 // Of a generator that is one update of an adapter, by the distance of a picture from another: network, decoder, gradient,
 // clipping, AdamW. Of a verifier it is one question about one picture: the loss, and its gradient by the pixels. The sizes
@@ -17,7 +18,8 @@
 // requirements.txt; DUALPROCESS_PYTHON names a Python that has them already, DUALPROCESS_NO_DOWNLOAD=1 forbids to install.
 //
 // With -sizes it measures what an update of a generator with a verifier costs against the side of the picture, the number
-// of questions, the batch and the adapter's rank: a study each (package study), whose figures study/figure draws.
+// of questions, the batch and the adapter's rank: a study each (package study), whose figures study/figure draws. With
+// -questions it asks every verifier several questions about one picture.
 //
 // The machine should have nothing else to do.
 package main
@@ -47,7 +49,7 @@ type settings struct {
 	Ours    bool          `json:"ours"`
 
 	out, keep, root string
-	sizes           string
+	sizes, asked    string
 	serve           string
 }
 
@@ -65,6 +67,7 @@ func (s *settings) register(set *flag.FlagSet) {
 	set.StringVar(&s.keep, "keep", "", "folder where the checkpoints stay, to be used again; a temporary one unless given")
 	set.StringVar(&s.root, "root", ".", "folder of the project")
 	set.StringVar(&s.sizes, "sizes", "", "folder for the cost of an update against its size, of the generator and the verifier of -models")
+	set.StringVar(&s.asked, "questions", "", "folder for the cost of several questions about one picture, of the verifiers of -models")
 	set.StringVar(&s.serve, "serve", "", "file of an order: be our side, as the tool starts it")
 }
 
@@ -105,7 +108,7 @@ func (s settings) run(ctx context.Context, rest []string) error {
 	if len(rest) > 0 {
 		return fmt.Errorf("there are no arguments, but %q is given: name models with -models", rest)
 	}
-	if s.sizes != "" {
+	if s.sizes != "" || s.asked != "" {
 		s.Ours = true
 	}
 	if err := s.check(); err != nil {
@@ -128,6 +131,9 @@ func (s settings) run(ctx context.Context, rest []string) error {
 	}
 	if s.sizes != "" {
 		return b.studySizes(ctx, subjects, s.sizes)
+	}
+	if s.asked != "" {
+		return b.studyQuestions(ctx, subjects, s.asked)
 	}
 	return b.all(ctx, subjects)
 }

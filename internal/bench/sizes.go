@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
 	"strconv"
 
 	"github.com/dualprocess/dualprocess-go/backends"
@@ -82,7 +81,7 @@ func (s *sizes) cell(value int) study.Cell {
 
 // The numbers of a cell beside its median.
 const (
-	firstSeconds = "first update in seconds"
+	firstSeconds = "first run in seconds"
 	peakBytes    = "peak in bytes"
 	operations   = "floating-point operations"
 	seconds      = "seconds"
@@ -105,18 +104,24 @@ func (s *sizes) Measure(ctx context.Context, _ *study.Bench, c study.Cell) (m st
 	if m.Numbers[operations], err = o.operations(ctx); err != nil {
 		return m, err
 	}
-	side := s.bench.begin(ctx, s.bench.launch[0], file)
+	err = s.bench.timing(ctx, file, &m)
+	return m, err
+}
+
+// timing adds to a measurement how long the runs of an order take.
+func (b *bench) timing(ctx context.Context, file string, m *study.Measurement) error {
+	side := b.begin(ctx, b.launch[0], file)
 	if side.peer != nil {
 		defer side.peer.end()
 	}
 	if side.Fault != "" {
-		return m, errors.New(side.Fault)
+		return errors.New(side.Fault)
 	}
 	var all []float64
-	for range s.bench.Rounds {
-		r, err := side.peer.ask(ctx, s.bench.Runs, s.bench.Limit)
+	for range b.Rounds {
+		r, err := side.peer.ask(ctx, b.Runs, b.Limit)
 		if err != nil {
-			return m, err
+			return err
 		}
 		all = append(all, r.Seconds...)
 		m.Numbers[peakBytes] = study.Number(r.Peak)
@@ -126,7 +131,7 @@ func (s *sizes) Measure(ctx context.Context, _ *study.Bench, c study.Cell) (m st
 		m.Samples = append(m.Samples, study.Sample{Values: map[string]study.Number{seconds: study.Number(t)}})
 	}
 	m.Value = study.Number(median(all))
-	return m, nil
+	return nil
 }
 
 // taskOrder writes the checkpoints of a generator and a verifier, and returns the order of their updates.
@@ -177,21 +182,18 @@ func (s *sizes) Summarize(r *study.Report, _ study.Bootstrap) (study.Table, *stu
 		if base == nil {
 			base = &c
 		}
-		var times []float64
-		for _, sample := range c.Samples {
-			times = append(times, float64(sample.Values[seconds]))
-		}
+		least, most := extremes(c.Samples)
 		ms, gflop, bytes := 1e3*float64(c.Value), float64(c.Numbers[operations])/1e9, float64(c.Numbers[peakBytes])
 		row := study.Row{Name: strconv.Itoa(v)}
 		for _, text := range []string{
-			fmt.Sprintf("%.0f", ms), fmt.Sprintf("%.0f–%.0f", 1e3*slices.Min(times), 1e3*slices.Max(times)), fmt.Sprintf("%.3g", gflop),
+			fmt.Sprintf("%.0f", ms), fmt.Sprintf("%.0f–%.0f", 1e3*least, 1e3*most), fmt.Sprintf("%.3g", gflop),
 			fmt.Sprintf("%.0f", gflop/float64(c.Value)), fmt.Sprintf("%.0f", bytes/1e6), fmt.Sprintf("%.1f", float64(c.Numbers[firstSeconds])),
 		} {
 			row.Entries = append(row.Entries, study.Entry{Text: text})
 		}
 		t.Rows = append(t.Rows, row)
 		for k, y := range []study.Interval{
-			interval(float64(c.Value), slices.Min(times), slices.Max(times), float64(base.Value)),
+			interval(float64(c.Value), least, most, float64(base.Value)),
 			interval(bytes, bytes, bytes, float64(base.Numbers[peakBytes])),
 		} {
 			f.Series[k].X, f.Series[k].Y = append(f.Series[k].X, study.Number(v)), append(f.Series[k].Y, y)
