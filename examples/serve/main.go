@@ -10,7 +10,7 @@
 //	curl -o picture.png "localhost:8080/jobs/ID/picture?prompt=a+meadow+by+day&seed=7"
 //
 // ^C ends it with a checkpoint; started again with the same -out, it goes on where
-// it was. Models are the embedded ones unless folders are given.
+// it was. Models are the embedded ones unless folders or repositories are given.
 package main
 
 import (
@@ -31,6 +31,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/generator"
 	gpocket "github.com/dualprocess/dualprocess-go/generator/pocket"
+	"github.com/dualprocess/dualprocess-go/hub"
 	"github.com/dualprocess/dualprocess-go/lora"
 	"github.com/dualprocess/dualprocess-go/verifier"
 	vpocket "github.com/dualprocess/dualprocess-go/verifier/pocket"
@@ -75,7 +76,7 @@ func serve(ctx context.Context, s settings, logger *slog.Logger) error {
 		return err
 	}
 	defer rt.Close()
-	basis, err := s.basis(ctx, rt)
+	basis, err := s.basis(ctx, rt, hub.Options{Logger: logger, Progress: reporter(logger)})
 	if err != nil {
 		return err
 	}
@@ -115,8 +116,19 @@ func (s *studio) open(ctx context.Context, listener net.Listener) error {
 	return nil
 }
 
+// reporter logs how far a download is, every ten seconds.
+func reporter(logger *slog.Logger) func(hub.Progress) {
+	var last time.Time
+	return func(p hub.Progress) {
+		if now := time.Now(); now.Sub(last) >= 10*time.Second {
+			last = now
+			logger.Info("downloading", "file", p.File, "state", p)
+		}
+	}
+}
+
 // basis is the task that all jobs have in common.
-func (s settings) basis(ctx context.Context, rt *backends.Runtime) (t dualprocess.Task, err error) {
+func (s settings) basis(ctx context.Context, rt *backends.Runtime, h hub.Options) (t dualprocess.Task, err error) {
 	t.Runtime = rt
 	if s.generator == "" && s.verifier == "" {
 		if t.Generator, err = gpocket.Open(ctx, rt, gpocket.Options{}); err != nil {
@@ -129,9 +141,9 @@ func (s settings) basis(ctx context.Context, rt *backends.Runtime) (t dualproces
 		t.WarmUp, t.Decay, t.DecayTo = 10, 40, 0.1
 		return t, err
 	}
-	if t.Generator, err = generator.Open(ctx, rt, s.generator, generator.Options{}); err != nil {
+	if t.Generator, err = generator.Open(ctx, rt, s.generator, generator.Options{Hub: h}); err != nil {
 		return t, err
 	}
-	t.Verifier, err = verifier.Open(ctx, rt, s.verifier, verifier.Options{})
+	t.Verifier, err = verifier.Open(ctx, rt, s.verifier, verifier.Options{Hub: h})
 	return t, err
 }

@@ -24,6 +24,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/hub"
 )
 
 // basis is a short task of the embedded models, on the backend that is everywhere.
@@ -31,7 +32,7 @@ func basis(t *testing.T) dualprocess.Task {
 	rt, err := backends.Open(t.Context(), backends.Options{Backend: "go"})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, rt.Close()) })
-	task, err := settings{}.basis(t.Context(), rt)
+	task, err := settings{}.basis(t.Context(), rt, hub.Options{})
 	require.NoError(t, err)
 	task.Updates, task.Batch, task.WarmUp, task.Decay = 6, 1, 0, 0
 	return task

@@ -70,6 +70,7 @@ func studies(ctx context.Context, run *show.Run, c choice) error {
 		return err
 	}
 	defer rt.Close()
+	c.options.Hub = run.Hub()
 	models, err := c.open(ctx, rt)
 	if err != nil {
 		return err
@@ -110,7 +111,7 @@ func (c choice) open(ctx context.Context, rt *backends.Runtime) (m models, err e
 		}
 	}
 	if c.judge != "" {
-		if m.judge, err = verifier.Open(ctx, rt, c.judge, verifier.Options{}); err != nil {
+		if m.judge, err = verifier.Open(ctx, rt, c.judge, verifier.Options{Hub: c.options.Hub}); err != nil {
 			return m, err
 		}
 	}
@@ -125,7 +126,7 @@ func (c choice) open(ctx context.Context, rt *backends.Runtime) (m models, err e
 	if err != nil {
 		return m, err
 	}
-	v, err := verifier.Open(ctx, rt, c.verifier, verifier.Options{})
+	v, err := verifier.Open(ctx, rt, c.verifier, verifier.Options{Hub: c.options.Hub})
 	m.task = dualprocess.Task{Runtime: rt, Generator: g, Verifier: v}
 	m.label = c.generator + ", " + c.verifier
 	if c.judge != "" {
