@@ -26,12 +26,12 @@ var largeFile = filepath.Join("transformer", "diffusion_pytorch_model.safetensor
 // largeEnv names the checkpoint for the process that TestLarge starts.
 const largeEnv = "DUALPROCESS_TEST_LARGE"
 
-// TestLarge opens a checkpoint of 3 GB, of blocks as wide as the real model's. At
+// TestLarge opens a checkpoint of nearly 2 GB, of blocks as wide as the real model's. At
 // no time may the process hold more than the files and 15 %: weights are never in
 // memory twice.
 func TestLarge(t *testing.T) {
 	if testing.Short() {
-		t.Skip("writes 3 GB")
+		t.Skip("writes nearly 2 GB")
 	}
 	if runtime.GOOS != "linux" {
 		t.Skip("the peak of a process's memory is read from /proc")
@@ -80,7 +80,7 @@ func writeLarge(t *testing.T, folder string) int64 {
 	files, err := lifesize.Model{
 		Folder: fixtureWith(t, false), DType: safetensors.BF16, Open: lifesize.Opening(OpenFS),
 		Changes: lifesize.Below("transformer/config.json ", map[string]any{
-			"num_attention_heads": 24, "attention_head_dim": 128, "axes_dims_rope": []int{16, 56, 56}, "num_layers": 4, "num_single_layers": 1,
+			"num_attention_heads": 24, "attention_head_dim": 128, "axes_dims_rope": []int{16, 56, 56}, "num_layers": 2, "num_single_layers": 1,
 		}),
 	}.Files(t.Context())
 	require.NoError(t, err)
