@@ -44,8 +44,8 @@ func TestSplit(t *testing.T) {
 			requireSame(t, task, split)
 		})
 	}
-	t.Run("questions of their prompts", func(t *testing.T) {
-		task := controls(w)
+	eachBackend(t, func(t *testing.T, w *toy) {
+		task := controls(w) // its questions are each of their prompts
 		split := task
 		split.Split = true
 		requireSame(t, task, split)
