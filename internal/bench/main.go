@@ -35,6 +35,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/dualprocess/dualprocess-go/internal/lifesize/published"
 )
 
 // settings are the flags.
@@ -47,6 +49,11 @@ type settings struct {
 	Backend string        `json:"backend"`
 	Limit   time.Duration `json:"-"`
 	Ours    bool          `json:"ours"`
+	Sampler bool          `json:"sampler,omitempty"`
+	Batches batchList     `json:"batches,omitempty"` // of the sampler
+	Load    bool          `json:"load,omitempty"`
+
+	Published string `json:"published,omitempty"` // checkpoints to load
 
 	out, keep, root string
 	sizes, asked    string
@@ -68,6 +75,11 @@ func (s *settings) register(set *flag.FlagSet) {
 	set.StringVar(&s.root, "root", ".", "folder of the project")
 	set.StringVar(&s.sizes, "sizes", "", "folder for the cost of an update against its size, of the generator and the verifier of -models")
 	set.StringVar(&s.asked, "questions", "", "folder for the cost of several questions about one picture, of the verifiers of -models")
+	set.BoolVar(&s.Sampler, "sampler", false, "measure pictures of the generators, not updates")
+	s.Batches = batchList{1, 2, 4, 8}
+	set.Var(&s.Batches, "batches", "pictures at once, with -sampler; PyTorch makes "+(*batchList)(&against).String()+" at once, where these are among them")
+	set.BoolVar(&s.Load, "load", false, "measure how checkpoints are opened, not updates")
+	set.StringVar(&s.Published, "published", "", "checkpoints for -load, of random weights, separated by commas: "+strings.Join(published.Names(), ", ")+"; those of -models unless given, in sizes to try it")
 	set.StringVar(&s.serve, "serve", "", "file of an order: be our side, as the tool starts it")
 }
 
@@ -82,7 +94,7 @@ func (s settings) check() error {
 		return fmt.Errorf("-threads is %d, want 1 to %d", s.Threads, runtime.NumCPU())
 	case s.Limit <= 0:
 		return fmt.Errorf("-limit is %v, want a positive time", s.Limit)
-	case tolerances[s.DType] == tolerance{}:
+	case gradients.tolerances[s.DType] == tolerance{}:
 		return fmt.Errorf("-dtype is %q, want float32 or bfloat16", s.DType)
 	}
 	return nil
@@ -108,7 +120,7 @@ func (s settings) run(ctx context.Context, rest []string) error {
 	if len(rest) > 0 {
 		return fmt.Errorf("there are no arguments, but %q is given: name models with -models", rest)
 	}
-	if s.sizes != "" || s.asked != "" {
+	if s.sizes != "" || s.asked != "" || s.Load {
 		s.Ours = true
 	}
 	if err := s.check(); err != nil {
@@ -125,7 +137,11 @@ func (s settings) run(ctx context.Context, rest []string) error {
 		}
 		defer func() { _ = os.RemoveAll(work) }() // it is the system's to clean otherwise
 	}
-	b := &bench{settings: s, work: work, pause: pause, say: func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }}
+	b := &bench{settings: s, numbers: gradients, work: work, pause: pause}
+	b.say = func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
+	if s.Sampler {
+		b.numbers = ofPictures
+	}
 	if b.launch, err = s.launchers(ctx, b.say); err != nil {
 		return err
 	}
@@ -135,32 +151,57 @@ func (s settings) run(ctx context.Context, rest []string) error {
 	if s.asked != "" {
 		return b.studyQuestions(ctx, subjects, s.asked)
 	}
+	if s.Load {
+		return b.load(ctx, subjects)
+	}
 	return b.all(ctx, subjects)
 }
 
 // errStopped says that somebody stopped the tool.
 var errStopped = errors.New("stopped")
 
+// job measures a model.
+type job func(ctx context.Context) *measured
+
+// jobs lists what is measured.
+func (b *bench) jobs(subjects []subject) (jobs []job, err error) {
+	if b.Sampler {
+		return b.samplers(subjects)
+	}
+	for _, s := range subjects {
+		jobs = append(jobs, func(ctx context.Context) *measured { return b.measure(ctx, s) })
+	}
+	return jobs, nil
+}
+
 // all measures all models, and writes what was found, that of a run which was stopped, too.
 func (b *bench) all(ctx context.Context, subjects []subject) error {
+	jobs, err := b.jobs(subjects)
+	if err != nil {
+		return err
+	}
 	r := &report{Settings: b.settings, Machine: machine(), Date: time.Now().UTC().Format(time.DateOnly)}
-	for _, s := range subjects {
+	for _, measure := range jobs {
 		if ctx.Err() != nil {
 			break
 		}
-		m := b.measure(ctx, s)
+		m := measure(ctx)
 		if ctx.Err() != nil {
 			m.Error = errStopped.Error()
 		}
 		for _, line := range m.complaints() {
-			b.say("%s: %s", s.Name, line)
+			b.say("%s: %s", m.label(m.Name), line)
 		}
 		r.Models = append(r.Models, m)
 		if err := r.write(b.out); err != nil {
 			return err
 		}
 	}
-	fmt.Print(r.table())
+	if b.Sampler {
+		fmt.Print(r.samplerTables())
+	} else {
+		fmt.Print(r.table())
+	}
 	if ctx.Err() != nil {
 		return errStopped
 	}
