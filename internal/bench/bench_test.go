@@ -80,7 +80,7 @@ func TestSettings(t *testing.T) {
 		return s.check()
 	}
 	assert.NoError(t, parsed())
-	for _, bad := range []string{"-rounds=0", "-runs=0", "-threads=0", "-threads=1000000", "-limit=0s", "-dtype=float64"} {
+	for _, bad := range []string{"-rounds=0", "-runs=0", "-threads=0", "-threads=1000000", "-limit=0s", "-dtype=float64", "-published=x"} {
 		assert.ErrorContains(t, parsed(bad), bad[:4])
 	}
 	assert.ErrorContains(t, settings{}.run(t.Context(), nil), "-rounds")

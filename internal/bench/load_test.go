@@ -60,22 +60,22 @@ func TestRead(t *testing.T) {
 }
 
 func TestLoadTable(t *testing.T) {
-	known := memory{residence{1e8, 2e8}, residence{11e8, 2.5e8}}
+	known := memory{residence{1e8, 2e8, 0}, residence{11e8, 2.5e8, 1e7}}
 	l := &loaded{Title: "Some", Bytes: 1e9, Read: []float64{1, 2, 3}, Open: []float64{2.5}, Beside: []float64{2}, Ratio: 0.8, First: known, Second: known, Peak: 14e8}
 	quiet := &loaded{Title: "Quiet", Bytes: 1e9, Read: []float64{1}, Open: []float64{2}, Ratio: 0.5}
 	r := &report{Date: "2026-01-02", Machine: "a machine", Settings: settings{DType: "float32", Threads: 2, Backend: "xla:cpu"}}
 	r.Loads = []*loaded{l, quiet, {Title: "None", Error: "it does not open"}}
 	text := r.loadTable()
-	assert.Contains(t, text, "\n| Some | 1.00 GB | 2.00 s (1.00–3.00) | 2.50 s (2.50–2.50) | 80 % | 105 % | 110 % | 1.00 GB | 0.05 GB |\n"+
-		"| Quiet | 1.00 GB | 1.00 s (1.00–1.00) | 2.00 s (2.00–2.00) | 50 % | – | – | – | – |\n| None | does not open | | | | | | | |\n")
-	assert.Contains(t, text, "each process has 100 % of the files as memory of its own")
+	assert.Contains(t, text, "\n| Some | 1.00 GB | 2.00 s (1.00–3.00) | 2.50 s (2.50–2.50) | 80 % | 105 % | 110 % | 1.00 GB | 0.05 GB | 0.01 GB |\n"+
+		"| Quiet | 1.00 GB | 1.00 s (1.00–1.00) | 2.00 s (2.00–2.00) | 50 % | – | – | – | – | – |\n| None | does not open | | | | | | | | |\n")
+	assert.Contains(t, text, "The weights are copies on the device: a second process has 100 % of the files as memory of its own, and fetched 1 % of them")
 	for line := range strings.SplitSeq(text, "\n") {
 		if strings.HasPrefix(line, "|") {
-			assert.Equal(t, 10, strings.Count(line, "|"), line)
+			assert.Equal(t, 11, strings.Count(line, "|"), line)
 		}
 	}
 	l.Second.After.Private = 2e8
-	assert.Contains(t, r.loadTable(), "Processes share weights: each has 10 %")
+	assert.Contains(t, r.loadTable(), "The weights are shared: a second process has 10 %")
 	r.Loads = []*loaded{quiet}
 	assert.Empty(t, r.copies(), "where the system does not tell")
 }

@@ -26,16 +26,18 @@ type memory struct {
 type residence struct {
 	Private int64 `json:"private"` // the process's own
 	Files   int64 `json:"files"`   // pages of files, which all processes share
+	Fetched int64 `json:"fetched"` // not there, but fetched from disks so far: what was not in the page cache
 }
 
 func residenceNow() (r residence) {
 	r.Private, r.Files = peak.Resident()
+	r.Fetched = peak.Fetched()
 	return r
 }
 
-// grown is how much more of both there is.
+// grown is how much more of each there is.
 func (m memory) grown() residence {
-	return residence{m.After.Private - m.Before.Private, m.After.Files - m.Before.Files}
+	return residence{m.After.Private - m.Before.Private, max(0, m.After.Files-m.Before.Files), m.After.Fetched - m.Before.Fetched}
 }
 
 // loading opens the model of an order once in every run. It stays open.

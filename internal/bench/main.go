@@ -5,6 +5,8 @@
 //	go run ./internal/bench -ours                              # this library alone, without Python
 //	go run ./internal/bench -sizes out/sizes -models sd,qwen25vl
 //	go run ./internal/bench -questions out/questions
+//	go run ./internal/bench -sampler -out sampler.json         # pictures
+//	go run ./internal/bench -load -published stable-diffusion-v1-4,Qwen2.5-VL-3B -keep checkpoints
 //
 // Of a generator that is one update of an adapter, by the distance of a picture from another: network, decoder, gradient,
 // clipping, AdamW. Of a verifier it is one question about one picture: the loss, and its gradient by the pixels. The sizes
@@ -20,6 +22,18 @@
 // With -sizes it measures what an update of a generator with a verifier costs against the side of the picture, the number
 // of questions, the batch and the adapter's rank: a study each (package study), whose figures study/figure draws. With
 // -questions it asks every verifier several questions about one picture.
+//
+// With -sampler a run is a batch of pictures, by dualprocess.Sampler here and by diffusers' own pipeline there, from the same
+// noise and conditions, in the steps and under the guidance of bench.json, each with the adapter of random numbers that our
+// side has saved and load_lora_weights reads there; the network and the decoder are what is compiled. The noise that a
+// scheduler draws between steps, SANA-Sprint's, is ours, too. Means and mean squares must agree (in the places of loss and
+// norm in the JSON), and so must the pixels. Our pictures are of 8 bits, as users get them, PyTorch's are tensors. With the
+// first of -batches it then measures what pictures take at another weight and with another adapter; programs that are
+// compiled for these are an error.
+//
+// With -load it measures how long it takes to open checkpoints, weights on the device, against reading their files from the
+// page cache, and what lies in memory then; a second process opens each while the first one has it open, which shows what of
+// it they share. The checkpoints are of the sizes of bench.json, or of the published ones that -published names.
 //
 // The machine should have nothing else to do.
 package main
@@ -96,6 +110,8 @@ func (s settings) check() error {
 		return fmt.Errorf("-limit is %v, want a positive time", s.Limit)
 	case gradients.tolerances[s.DType] == tolerance{}:
 		return fmt.Errorf("-dtype is %q, want float32 or bfloat16", s.DType)
+	case s.Published != "" && !s.Load:
+		return errors.New("-published names checkpoints for -load, which is not given")
 	}
 	return nil
 }
@@ -120,9 +136,7 @@ func (s settings) run(ctx context.Context, rest []string) error {
 	if len(rest) > 0 {
 		return fmt.Errorf("there are no arguments, but %q is given: name models with -models", rest)
 	}
-	if s.sizes != "" || s.asked != "" || s.Load {
-		s.Ours = true
-	}
+	s.Ours = s.Ours || s.sizes != "" || s.asked != "" || s.Load
 	if err := s.check(); err != nil {
 		return err
 	}
@@ -137,22 +151,28 @@ func (s settings) run(ctx context.Context, rest []string) error {
 		}
 		defer func() { _ = os.RemoveAll(work) }() // it is the system's to clean otherwise
 	}
+	if !s.Sampler {
+		s.Batches = nil
+	}
 	b := &bench{settings: s, numbers: gradients, work: work, pause: pause}
 	b.say = func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
-	if s.Sampler {
-		b.numbers = ofPictures
-	}
 	if b.launch, err = s.launchers(ctx, b.say); err != nil {
 		return err
 	}
-	if s.sizes != "" {
-		return b.studySizes(ctx, subjects, s.sizes)
-	}
-	if s.asked != "" {
-		return b.studyQuestions(ctx, subjects, s.asked)
-	}
-	if s.Load {
+	return b.do(ctx, subjects)
+}
+
+// do measures what the flags ask for.
+func (b *bench) do(ctx context.Context, subjects []subject) error {
+	switch {
+	case b.sizes != "":
+		return b.studySizes(ctx, subjects, b.sizes)
+	case b.asked != "":
+		return b.studyQuestions(ctx, subjects, b.asked)
+	case b.Load:
 		return b.load(ctx, subjects)
+	case b.Sampler:
+		b.numbers = ofPictures
 	}
 	return b.all(ctx, subjects)
 }

@@ -18,6 +18,20 @@ import (
 	"github.com/dualprocess/dualprocess-go/lora"
 )
 
+// replies are what our side of an order answers, of which an error is the last.
+func replies(t *testing.T, order string, requests ...string) (all []reply) {
+	var out bytes.Buffer
+	_ = serveOrder(t.Context(), order, strings.NewReader(strings.Join(requests, "\n")), &out)
+	for d := json.NewDecoder(&out); ; {
+		var r reply
+		if err := d.Decode(&r); err != nil {
+			require.ErrorIs(t, err, io.EOF)
+			return all
+		}
+		all = append(all, r)
+	}
+}
+
 // TestSampling makes pictures of a tiny generator on the pure Go backend, and reads what is handed over.
 func TestSampling(t *testing.T) {
 	b, s := faked(t), tiny(t, "flux", 32)
@@ -25,18 +39,7 @@ func TestSampling(t *testing.T) {
 	s.Sampler.Steps = 1
 	file, err := b.prepareSampler(t.Context(), s, 2)
 	require.NoError(t, err)
-	replies := func(lines ...string) (all []reply) {
-		var out bytes.Buffer
-		_ = serveOrder(t.Context(), file, strings.NewReader(strings.Join(lines, "\n")), &out) // an error is a reply, too
-		for d := json.NewDecoder(&out); ; {
-			var r reply
-			if err := d.Decode(&r); err == io.EOF {
-				return all
-			}
-			all = append(all, r)
-		}
-	}
-	all := replies(`{"runs": 2}`, `{"runs": 1, "change": "weight"}`, `{"runs": 1, "change": "adapter"}`, `{"runs": 1}`, `{"runs": 1, "change": "prompt"}`)
+	all := replies(t, file, `{"runs": 2}`, `{"runs": 1, "change": "weight"}`, `{"runs": 1, "change": "adapter"}`, `{"runs": 1}`, `{"runs": 1, "change": "prompt"}`)
 	require.Len(t, all, 6)
 	require.Contains(t, all[0].Ready, "go in Float32", all[0].Error)
 	same, weighty, other, still := all[1], all[2], all[3], all[4]

@@ -37,3 +37,11 @@ func TestResident(t *testing.T) {
 	runtime.KeepAlive(held)
 	assert.GreaterOrEqual(t, own, before+60<<20)
 }
+
+func TestNumber(t *testing.T) {
+	const text = "rchar: 7\nread_bytes: 12\nwrite_bytes: 3\nRssAnon:\t 5 kB\n"
+	assert.EqualValues(t, 12, number([]byte(text), "\nread_bytes:"))
+	assert.EqualValues(t, 5<<10, status([]byte(text), "RssAnon:"))
+	assert.Zero(t, number([]byte(text), "RssFile:"))
+	assert.GreaterOrEqual(t, Fetched(), int64(0))
+}
