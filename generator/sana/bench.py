@@ -32,5 +32,6 @@ class Sampler(Pictures):
         text, mask, negative, negative_mask = self.conditions
         return {
             "prompt_embeds": text, "prompt_attention_mask": mask, "negative_prompt_embeds": negative,
-            "negative_prompt_attention_mask": negative_mask, "negative_prompt": None, "latents": self.latents, "use_resolution_binning": False,
+            "negative_prompt_attention_mask": negative_mask, "negative_prompt": None, "latents": self.latents,
+            "use_resolution_binning": False,
         }

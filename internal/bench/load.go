@@ -127,7 +127,8 @@ func (b *bench) open(ctx context.Context, c stored, l *loaded) error {
 		if err := b.openTwice(ctx, file, l); err != nil {
 			return err
 		}
-		b.say("  round %d of %d: read in %.2f s, opened in %.2f s, once more in %.2f s", round+1, b.Rounds, l.Read[round], l.Open[round], l.Beside[round])
+		b.say("  round %d of %d: read in %.2f s, opened in %.2f s, once more in %.2f s", round+1, b.Rounds, l.Read[round], l.Open[round],
+			l.Beside[round])
 	}
 	l.Ratio = median(l.Read) / median(l.Open)
 	return nil

@@ -9,8 +9,10 @@ import (
 // loadTable is that of the checkpoints, in Markdown, and what it says about their memory.
 func (r *report) loadTable() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s, %s, %s, %d threads, %s, page cache warm.\n\n", r.Date, r.Machine, r.Settings.DType, r.Settings.Threads, r.Settings.Backend)
-	b.WriteString("| checkpoint | files | reading them | opening the model | of the speed of reading | resident since opening, of the files | peak, of the files | of a second process: its own | of files | fetched from disk |\n")
+	s := r.Settings
+	fmt.Fprintf(&b, "%s, %s, %s, %d threads, %s, page cache warm.\n\n", r.Date, r.Machine, s.DType, s.Threads, s.Backend)
+	b.WriteString("| checkpoint | files | reading them | opening the model | of the speed of reading | resident since opening, of the files " +
+		"| peak, of the files | of a second process: its own | of files | fetched from disk |\n")
 	b.WriteString(strings.Repeat("| --- ", 10) + "|\n")
 	for _, l := range r.Loads {
 		b.WriteString(l.row())
@@ -26,12 +28,14 @@ func (l *loaded) row() string {
 	if l.Error != "" {
 		return fmt.Sprintf("| %s | does not open | | | | | | | | |\n", l.Title)
 	}
-	grown, second := l.First.grown(), l.Second.grown()
-	known, size := l.First.After.Private > 0, float64(l.Bytes)
-	return fmt.Sprintf("| %s | %.2f GB | %s | %s | %.0f %% | %s | %s | %s | %s | %s |\n", l.Title, size/1e9, inSeconds(l.Read), inSeconds(l.Open), 100*l.Ratio,
-		given(known, "%.0f %%", 100*float64(grown.Private+grown.Files)/size), given(known, "%.0f %%", 100*float64(l.Peak-l.First.Before.Private-l.First.Before.Files)/size),
-		given(known, "%.2f GB", float64(second.Private)/1e9), given(known, "%.2f GB", float64(second.Files)/1e9),
-		given(known, "%.2f GB", float64(second.Fetched)/1e9))
+	before, grown, second := l.First.Before, l.First.grown(), l.Second.grown()
+	known := l.First.After.Private > 0
+	percent := func(bytes int64) string { return given(known, "%.0f %%", 100*float64(bytes)/float64(l.Bytes)) }
+	gigabytes := func(bytes int64) string { return given(known, "%.2f GB", float64(bytes)/1e9) }
+	return fmt.Sprintf("| %s | %.2f GB | %s | %s | %.0f %% | %s | %s | %s | %s | %s |\n",
+		l.Title, float64(l.Bytes)/1e9, inSeconds(l.Read), inSeconds(l.Open), 100*l.Ratio,
+		percent(grown.Private+grown.Files), percent(l.Peak-before.Private-before.Files),
+		gigabytes(second.Private), gigabytes(second.Files), gigabytes(second.Fetched))
 }
 
 // inSeconds is a cell of the table: median, least and most.

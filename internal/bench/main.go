@@ -91,9 +91,10 @@ func (s *settings) register(set *flag.FlagSet) {
 	set.StringVar(&s.asked, "questions", "", "folder for the cost of several questions about one picture, of the verifiers of -models")
 	set.BoolVar(&s.Sampler, "sampler", false, "measure pictures of the generators, not updates")
 	s.Batches = batchList{1, 2, 4, 8}
-	set.Var(&s.Batches, "batches", "pictures at once, with -sampler; PyTorch makes "+(*batchList)(&against).String()+" at once, where these are among them")
+	set.Var(&s.Batches, "batches", "pictures at once, with -sampler; PyTorch makes "+against.String()+" at once, where these are among them")
 	set.BoolVar(&s.Load, "load", false, "measure how checkpoints are opened, not updates")
-	set.StringVar(&s.Published, "published", "", "checkpoints for -load, of random weights, separated by commas: "+strings.Join(published.Names(), ", ")+"; those of -models unless given, in sizes to try it")
+	set.StringVar(&s.Published, "published", "", "checkpoints for -load, of random weights, separated by commas: "+
+		strings.Join(published.Names(), ", ")+"; those of -models unless given, in sizes to try it")
 	set.StringVar(&s.serve, "serve", "", "file of an order: be our side, as the tool starts it")
 }
 

@@ -71,6 +71,25 @@ func TestSampling(t *testing.T) {
 	}
 }
 
+// TestSamplingCompilesOnce: programs that are compiled after the first pictures are an error.
+func TestSamplingCompilesOnce(t *testing.T) {
+	b, s := faked(t), tiny(t, "flux", 32)
+	b.Backend = "go"
+	s.Sampler.Steps = 1
+	file, err := b.prepareSampler(t.Context(), s, 1)
+	require.NoError(t, err)
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	var o order
+	require.NoError(t, json.Unmarshal(text, &o))
+	w, _, err := open(t.Context(), o)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, w.close()) }()
+	w.(*sampling).compiled = 1 // as if the first pictures had been made
+	_, _, err = w.run(t.Context())
+	require.ErrorContains(t, err, "programs were compiled")
+}
+
 func TestMoments(t *testing.T) {
 	img := image.NewNRGBA(image.Rect(0, 0, 1, 2))
 	copy(img.Pix, []uint8{255, 0, 0, 255, 0, 0, 255, 255})

@@ -17,7 +17,8 @@ func (r *report) samplerTables() string {
 	var b strings.Builder
 	b.WriteString(r.head())
 	if beside := r.beside(); beside != "" {
-		b.WriteString("| pictures per second | here | diffusers eager | compiled | ours over diffusers' faster | first run: here, eager, compiled | peak memory: here, eager, compiled |\n")
+		b.WriteString("| pictures per second | here | diffusers eager | compiled | ours over diffusers' faster | first run: here, eager, compiled " +
+			"| peak memory: here, eager, compiled |\n")
 		b.WriteString("| --- | --- | --- | --- | --- | --- | --- |\n" + beside + "\n")
 	}
 	b.WriteString("| pictures per second, here")

@@ -24,14 +24,15 @@ class Pictures:
         self.latents = self.inputs["latents"]
         self.conditions = [self.condition(self.inputs[f"condition{k}"]) for k in range(about["conditions"])]
         self.network = opened(self.model.network, order, self.model.folder)
-        # What reads prompts is left out.
-        parts = {name: None for name in self.pipeline.load_config(order["checkpoint"]) if name.startswith(("text_encoder", "tokenizer"))}
+        names = self.pipeline.load_config(order["checkpoint"])
+        parts = {name: None for name in names if name.startswith(("text_encoder", "tokenizer"))}  # what reads prompts
         parts |= {self.model.folder: self.network, "vae": opened(self.model.autoencoder, order, "vae"), **self.others()}
         self.pipe = self.pipeline.from_pretrained(order["checkpoint"], torch_dtype=self.dtype, **parts)
         self.pipe.set_progress_bar_config(disable=True)
         self.load(order["adapter"])
         self.settings = {
-            "height": order["side"], "width": order["side"], "num_inference_steps": order["steps"], "output_type": "pt", **self.given(),
+            "height": order["side"], "width": order["side"], "num_inference_steps": order["steps"], "output_type": "pt",
+            **self.given(),
         }
         if "guidance" in order:
             self.settings["guidance_scale"] = order["guidance"]
@@ -49,7 +50,7 @@ class Pictures:
         raise NotImplementedError
 
     def load(self, path):
-        """Loads an adapter's file as a user does, but for dense adapters of convolutions in groups: peft refuses them since 0.17."""
+        """Loads an adapter's file as a user does, but for dense ones of convolutions in groups: peft has refused them since 0.17."""
         with safe_open(path, "pt") as file:
             tensors, header = {key: file.get_tensor(key) for key in file.keys()}, file.metadata()
         prefix, settings = self.model.folder, json.loads(header["lora_adapter_metadata"])
