@@ -1,8 +1,9 @@
-"""FLUX in PyTorch, for internal/bench: the first step, from pure noise."""
+"""FLUX in PyTorch, for internal/bench: of an update the first step, from pure noise; pictures."""
 
 import torch
-from diffusers import AutoencoderKL, FluxTransformer2DModel
+from diffusers import AutoencoderKL, FluxPipeline, FluxTransformer2DModel
 from generators import Generator
+from pipelines import Pictures
 
 
 class Model(Generator):
@@ -24,3 +25,11 @@ class Model(Generator):
         )
         clean = (latents - velocity).view(1, self.rows, self.rows, 16, 2, 2).permute(0, 3, 1, 4, 2, 5)
         return clean.reshape(1, 16, 2 * self.rows, 2 * self.rows)
+
+
+class Sampler(Pictures):
+    pipeline, model = FluxPipeline, Model
+
+    def given(self):
+        text, pooled = self.conditions
+        return {"prompt_embeds": text, "pooled_prompt_embeds": pooled, "latents": self.latents}

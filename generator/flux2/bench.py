@@ -1,8 +1,9 @@
-"""FLUX.2 klein in PyTorch, for internal/bench: the first step, from pure noise."""
+"""FLUX.2 klein in PyTorch, for internal/bench: of an update the first step, from pure noise; pictures."""
 
 import torch
-from diffusers import AutoencoderKLFlux2, Flux2Transformer2DModel
+from diffusers import AutoencoderKLFlux2, Flux2KleinPipeline, Flux2Transformer2DModel
 from generators import Generator
+from pipelines import Pictures
 
 
 class Model(Generator):
@@ -26,3 +27,11 @@ class Model(Generator):
         x = (clean * self.deviation + self.mean).view(1, self.rows, self.rows, -1, 2, 2).permute(0, 3, 1, 4, 2, 5)
         x = x.reshape(1, -1, 2 * self.rows, 2 * self.rows)
         return self.vae.decode(x.to(self.dtype), return_dict=False)[0].float()
+
+
+class Sampler(Pictures):
+    pipeline, model = Flux2KleinPipeline, Model
+
+    def given(self):
+        rows, (text,) = self.order["side"] // 16, self.conditions
+        return {"prompt_embeds": text, "latents": self.latents.transpose(1, 2).unflatten(2, (rows, rows))}

@@ -1,8 +1,9 @@
-"""Sana in PyTorch, for internal/bench: the first step, under guidance."""
+"""Sana in PyTorch, for internal/bench: of an update the first step, under guidance; pictures."""
 
 import torch
-from diffusers import AutoencoderDC, DPMSolverMultistepScheduler, SanaTransformer2DModel
+from diffusers import AutoencoderDC, DPMSolverMultistepScheduler, SanaPipeline, SanaTransformer2DModel
 from generators import Generator
+from pipelines import Pictures
 
 STEPS, GUIDANCE = 20, 4.5
 
@@ -22,3 +23,15 @@ class Model(Generator):
             torch.cat([latents] * 2), encoder_hidden_states=self.text, encoder_attention_mask=self.mask, timestep=self.time,
         )
         return latents - self.sigma * self.guided(velocity, GUIDANCE)
+
+
+class Sampler(Pictures):
+    pipeline, model = SanaPipeline, Model
+
+    def given(self):
+        text, mask, negative, negative_mask = self.conditions
+        return {
+            "prompt_embeds": text, "prompt_attention_mask": mask, "negative_prompt_embeds": negative,
+            "negative_prompt_attention_mask": negative_mask, "negative_prompt": None, "latents": self.latents,
+            "use_resolution_binning": False,
+        }

@@ -1,10 +1,13 @@
-"""SANA-Sprint in PyTorch, for internal/bench: the first step, from pure noise."""
+"""SANA-Sprint in PyTorch, for internal/bench: of an update the first step, from pure noise; pictures."""
 
+import itertools
 import math
 
 import torch
-from diffusers import AutoencoderDC, SanaTransformer2DModel
+from diffusers import AutoencoderDC, SanaSprintPipeline, SanaTransformer2DModel
+from diffusers.schedulers import scheduling_scm
 from generators import Generator
+from pipelines import Pictures
 
 GUIDANCE, ANGLE = 4.5, 1.5708
 
@@ -28,3 +31,21 @@ class Model(Generator):
         )
         direction = ((1 - 2 * t) * x + (1 - 2 * t + 2 * t * t) * velocity) / self.length
         return self.cosine * latents - self.sine * direction
+
+
+class Sampler(Pictures):
+    """The noise that the scheduler draws in its steps is our side's, too: it lies behind the first."""
+
+    pipeline, model = SanaSprintPipeline, Model
+
+    def given(self):
+        text, mask = self.conditions
+        return {
+            "prompt_embeds": text, "prompt_attention_mask": mask, "latents": self.latents[:, 0], "use_resolution_binning": False,
+        }
+
+    def run(self):
+        # The last step draws noise, too, and takes none of it.
+        noise = itertools.chain(self.latents[:, 1:].unbind(1), itertools.repeat(torch.zeros_like(self.latents[:, 0])))
+        scheduling_scm.randn_tensor = lambda *args, **more: next(noise)
+        return super().run()

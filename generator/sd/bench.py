@@ -1,8 +1,9 @@
-"""Stable Diffusion in PyTorch, for internal/bench: a step in the middle, under guidance."""
+"""Stable Diffusion in PyTorch, for internal/bench: of an update a step in the middle, under guidance; pictures."""
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
 from generators import Generator
+from pipelines import Pictures
 
 STEPS, GUIDANCE = 50, 7.5
 
@@ -21,3 +22,14 @@ class Model(Generator):
     def clean(self, latents):
         noise = self.predict(torch.cat([latents] * 2), timestep=self.time, encoder_hidden_states=self.text)
         return (latents - (1 - self.alpha) ** 0.5 * self.guided(noise, GUIDANCE)) / self.alpha**0.5
+
+
+class Sampler(Pictures):
+    pipeline, model = StableDiffusionPipeline, Model
+
+    def others(self):
+        return {"scheduler": DDIMScheduler.from_pretrained(self.order["checkpoint"], subfolder="scheduler")}  # that we sample by
+
+    def given(self):
+        text, negative = self.conditions
+        return {"prompt_embeds": text, "negative_prompt_embeds": negative, "latents": self.latents.to(self.dtype)}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -26,8 +27,11 @@ func TestPlans(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, subjects, len(models()))
 	for _, s := range subjects {
-		assert.FileExists(t, filepath.Join(root, s.Kind, s.Name, "bench.py"))
-		_, err := s.checkpoint(t.Context(), safetensors.F32)
+		program, err := os.ReadFile(filepath.Join(root, s.Kind, s.Name, "bench.py"))
+		require.NoError(t, err)
+		assert.Equal(t, s.Kind == generators, strings.Contains(string(program), "\nclass Sampler("), s.Name)
+		assert.Equal(t, s.Kind == generators, s.Sampler.Steps > 0, s.Name)
+		_, err = s.checkpoint(t.Context(), safetensors.F32)
 		assert.NoError(t, err, s.Name)
 	}
 	programs, err := fs.Glob(os.DirFS(root), "*/*/bench.py")
@@ -76,7 +80,7 @@ func TestSettings(t *testing.T) {
 		return s.check()
 	}
 	assert.NoError(t, parsed())
-	for _, bad := range []string{"-rounds=0", "-runs=0", "-threads=0", "-threads=1000000", "-limit=0s", "-dtype=float64"} {
+	for _, bad := range []string{"-rounds=0", "-runs=0", "-threads=0", "-threads=1000000", "-limit=0s", "-dtype=float64", "-published=x"} {
 		assert.ErrorContains(t, parsed(bad), bad[:4])
 	}
 	assert.ErrorContains(t, settings{}.run(t.Context(), nil), "-rounds")
@@ -101,12 +105,13 @@ func faked(t *testing.T, kinds ...string) *bench {
 	own, err := os.Executable()
 	require.NoError(t, err)
 	b := &bench{
-		settings: settings{Rounds: 2, Runs: 3, DType: "float32", Limit: time.Minute, root: root},
-		work:     t.TempDir(), say: func(string, ...any) {},
+		numbers: gradients, settings: settings{Rounds: 2, Runs: 3, DType: "float32", Limit: time.Minute, root: root},
+		work: t.TempDir(), say: func(string, ...any) {},
 	}
 	for k, kind := range kinds {
 		b.launch = append(b.launch, launcher{
-			[]string{ours, eager, compiled}[k], func(string) []string { return []string{own} }, func(string) []string { return []string{fakeEnv + "=" + kind} },
+			[]string{ours, eager, compiled}[k], func(string) []string { return []string{own} },
+			func(order string) []string { return []string{fakeEnv + "=" + kind, orderEnv + "=" + order} },
 		})
 	}
 	return b

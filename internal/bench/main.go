@@ -5,6 +5,8 @@
 //	go run ./internal/bench -ours                              # this library alone, without Python
 //	go run ./internal/bench -sizes out/sizes -models sd,qwen25vl
 //	go run ./internal/bench -questions out/questions
+//	go run ./internal/bench -sampler -out sampler.json         # pictures
+//	go run ./internal/bench -load -published stable-diffusion-v1-4,Qwen2.5-VL-3B -keep checkpoints
 //
 // Of a generator that is one update of an adapter, by the distance of a picture from another: network, decoder, gradient,
 // clipping, AdamW. Of a verifier it is one question about one picture: the loss, and its gradient by the pixels. The sizes
@@ -21,6 +23,18 @@
 // of questions, the batch and the adapter's rank: a study each (package study), whose figures study/figure draws. With
 // -questions it asks every verifier several questions about one picture.
 //
+// With -sampler a run is a batch of pictures, by dualprocess.Sampler here and by diffusers' own pipeline there, from the same
+// noise and conditions, in the steps and under the guidance of bench.json, each with the adapter of random numbers that our
+// side has saved and load_lora_weights reads there; the network and the decoder are what is compiled. The noise that a
+// scheduler draws between steps, SANA-Sprint's, is ours, too. Means and mean squares must agree (in the places of loss and
+// norm in the JSON), and so must the pixels. Our pictures are of 8 bits, as users get them, PyTorch's are tensors. With the
+// first of -batches it then measures what pictures take at another weight and with another adapter; programs that are
+// compiled for these are an error.
+//
+// With -load it measures how long it takes to open checkpoints, weights on the device, against reading their files from the
+// page cache, and what lies in memory then; a second process opens each while the first one has it open, which shows what of
+// it they share. The checkpoints are of the sizes of bench.json, or of the published ones that -published names.
+//
 // The machine should have nothing else to do.
 package main
 
@@ -35,6 +49,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/dualprocess/dualprocess-go/internal/lifesize/published"
 )
 
 // settings are the flags.
@@ -47,6 +63,11 @@ type settings struct {
 	Backend string        `json:"backend"`
 	Limit   time.Duration `json:"-"`
 	Ours    bool          `json:"ours"`
+	Sampler bool          `json:"sampler,omitempty"`
+	Batches batchList     `json:"batches,omitempty"` // of the sampler
+	Load    bool          `json:"load,omitempty"`
+
+	Published string `json:"published,omitempty"` // checkpoints to load
 
 	out, keep, root string
 	sizes, asked    string
@@ -68,6 +89,12 @@ func (s *settings) register(set *flag.FlagSet) {
 	set.StringVar(&s.root, "root", ".", "folder of the project")
 	set.StringVar(&s.sizes, "sizes", "", "folder for the cost of an update against its size, of the generator and the verifier of -models")
 	set.StringVar(&s.asked, "questions", "", "folder for the cost of several questions about one picture, of the verifiers of -models")
+	set.BoolVar(&s.Sampler, "sampler", false, "measure pictures of the generators, not updates")
+	s.Batches = batchList{1, 2, 4, 8}
+	set.Var(&s.Batches, "batches", "pictures at once, with -sampler; PyTorch makes "+against.String()+" at once, where these are among them")
+	set.BoolVar(&s.Load, "load", false, "measure how checkpoints are opened, not updates")
+	set.StringVar(&s.Published, "published", "", "checkpoints for -load, of random weights, separated by commas: "+
+		strings.Join(published.Names(), ", ")+"; those of -models unless given, in sizes to try it")
 	set.StringVar(&s.serve, "serve", "", "file of an order: be our side, as the tool starts it")
 }
 
@@ -82,8 +109,10 @@ func (s settings) check() error {
 		return fmt.Errorf("-threads is %d, want 1 to %d", s.Threads, runtime.NumCPU())
 	case s.Limit <= 0:
 		return fmt.Errorf("-limit is %v, want a positive time", s.Limit)
-	case tolerances[s.DType] == tolerance{}:
+	case gradients.tolerances[s.DType] == tolerance{}:
 		return fmt.Errorf("-dtype is %q, want float32 or bfloat16", s.DType)
+	case s.Published != "" && !s.Load:
+		return errors.New("-published names checkpoints for -load, which is not given")
 	}
 	return nil
 }
@@ -108,9 +137,7 @@ func (s settings) run(ctx context.Context, rest []string) error {
 	if len(rest) > 0 {
 		return fmt.Errorf("there are no arguments, but %q is given: name models with -models", rest)
 	}
-	if s.sizes != "" || s.asked != "" {
-		s.Ours = true
-	}
+	s.Ours = s.Ours || s.sizes != "" || s.asked != "" || s.Load
 	if err := s.check(); err != nil {
 		return err
 	}
@@ -125,15 +152,28 @@ func (s settings) run(ctx context.Context, rest []string) error {
 		}
 		defer func() { _ = os.RemoveAll(work) }() // it is the system's to clean otherwise
 	}
-	b := &bench{settings: s, work: work, pause: pause, say: func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }}
+	if !s.Sampler {
+		s.Batches = nil
+	}
+	b := &bench{settings: s, numbers: gradients, work: work, pause: pause}
+	b.say = func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 	if b.launch, err = s.launchers(ctx, b.say); err != nil {
 		return err
 	}
-	if s.sizes != "" {
-		return b.studySizes(ctx, subjects, s.sizes)
-	}
-	if s.asked != "" {
-		return b.studyQuestions(ctx, subjects, s.asked)
+	return b.do(ctx, subjects)
+}
+
+// do measures what the flags ask for.
+func (b *bench) do(ctx context.Context, subjects []subject) error {
+	switch {
+	case b.sizes != "":
+		return b.studySizes(ctx, subjects, b.sizes)
+	case b.asked != "":
+		return b.studyQuestions(ctx, subjects, b.asked)
+	case b.Load:
+		return b.load(ctx, subjects)
+	case b.Sampler:
+		b.numbers = ofPictures
 	}
 	return b.all(ctx, subjects)
 }
@@ -141,26 +181,48 @@ func (s settings) run(ctx context.Context, rest []string) error {
 // errStopped says that somebody stopped the tool.
 var errStopped = errors.New("stopped")
 
+// job measures a model.
+type job func(ctx context.Context) *measured
+
+// jobs lists what is measured.
+func (b *bench) jobs(subjects []subject) (jobs []job, err error) {
+	if b.Sampler {
+		return b.samplers(subjects)
+	}
+	for _, s := range subjects {
+		jobs = append(jobs, func(ctx context.Context) *measured { return b.measure(ctx, s) })
+	}
+	return jobs, nil
+}
+
 // all measures all models, and writes what was found, that of a run which was stopped, too.
 func (b *bench) all(ctx context.Context, subjects []subject) error {
+	jobs, err := b.jobs(subjects)
+	if err != nil {
+		return err
+	}
 	r := &report{Settings: b.settings, Machine: machine(), Date: time.Now().UTC().Format(time.DateOnly)}
-	for _, s := range subjects {
+	for _, measure := range jobs {
 		if ctx.Err() != nil {
 			break
 		}
-		m := b.measure(ctx, s)
+		m := measure(ctx)
 		if ctx.Err() != nil {
 			m.Error = errStopped.Error()
 		}
 		for _, line := range m.complaints() {
-			b.say("%s: %s", s.Name, line)
+			b.say("%s: %s", m.label(m.Name), line)
 		}
 		r.Models = append(r.Models, m)
 		if err := r.write(b.out); err != nil {
 			return err
 		}
 	}
-	fmt.Print(r.table())
+	if b.Sampler {
+		fmt.Print(r.samplerTables())
+	} else {
+		fmt.Print(r.table())
+	}
 	if ctx.Err() != nil {
 		return errStopped
 	}

@@ -29,19 +29,27 @@ const (
 // pause lies between turns: the threads of PyTorch's OpenMP wait for work for a fifth of a second, at full speed.
 const pause = 400 * time.Millisecond
 
-// tolerance is how far the sides may be apart, relative to ours.
-type tolerance struct{ loss, norm float64 }
+// tolerance is how far the sides may be apart: in the two numbers of a run, relative to ours, and in pictures, where a run
+// makes some: the root of the mean square of all pixels' differences, of 1.
+type tolerance struct{ first, second, pictures float64 }
 
-// tolerances by the dtype of computation: bfloat16 has three digits.
-var tolerances = map[string]tolerance{"float32": {1e-3, 1e-3}, "bfloat16": {0.02, 0.1}}
+// numbers are what the two numbers of a run are, and how far the sides may be apart by the dtype of computation.
+type numbers struct {
+	first, second string
+	tolerances    map[string]tolerance
+}
+
+// gradients are the numbers of updates and questions; bfloat16 has three digits.
+var gradients = numbers{"loss", "norm of the gradient", map[string]tolerance{"float32": {1e-3, 1e-3, 0}, "bfloat16": {0.02, 0.1, 0}}}
 
 // bench measures models.
 type bench struct {
 	settings
-	work   string // folder
-	launch []launcher
-	pause  time.Duration // between turns
-	say    func(format string, args ...any)
+	numbers numbers
+	work    string // folder
+	launch  []launcher
+	pause   time.Duration // between turns
+	say     func(format string, args ...any)
 }
 
 // launcher starts a side.
@@ -105,17 +113,17 @@ func (b *bench) measure(ctx context.Context, s subject) *measured {
 		m.Error = err.Error()
 		return m
 	}
-	var alive []*measuredSide
-	defer func() {
-		for _, side := range alive {
-			side.peer.end()
-		}
-	}()
-	for _, l := range b.launch {
+	end(b.turns(ctx, b.beginAll(ctx, m, file, b.launch)))
+	return m
+}
+
+// beginAll begins the sides of a model's order, and returns those that compute what ours does, ours first.
+func (b *bench) beginAll(ctx context.Context, m *measured, file string, launch []launcher) (alive []*measuredSide) {
+	for _, l := range launch {
 		side := b.begin(ctx, l, file)
 		m.Sides = append(m.Sides, side)
 		if side.Fault == "" && l.side != ours {
-			side.compare(m.Sides[0], tolerances[b.DType])
+			side.compare(m.Sides[0], b.numbers, b.DType)
 		}
 		switch {
 		case side.peer == nil:
@@ -125,34 +133,54 @@ func (b *bench) measure(ctx context.Context, s subject) *measured {
 			alive = append(alive, side)
 		}
 		if side.Fault != "" && l.side == ours {
-			return m // there is nothing to compare with
+			break // there is nothing to compare with
 		}
 	}
-	alive = b.turns(ctx, alive)
-	return m
+	return alive
+}
+
+// end ends the sides.
+func end(alive []*measuredSide) {
+	for _, side := range alive {
+		side.peer.end()
+	}
 }
 
 // prepare writes the checkpoint and the order, and returns the order's file.
 func (b *bench) prepare(ctx context.Context, s subject) (string, error) {
-	work, err := filepath.Abs(filepath.Join(b.work, b.DType, s.Name))
+	o, err := b.order(s)
 	if err != nil {
-		return "", err
-	}
-	program, err := filepath.Abs(filepath.Join(b.root, s.Kind, s.Name, "bench.py"))
-	if err != nil {
-		return "", err
-	}
-	o := order{
-		Kind: s.Kind, Checkpoint: filepath.Join(work, "checkpoint"), Inputs: filepath.Join(work, "inputs.safetensors"), Program: program,
-		DType: b.DType, Threads: b.Threads, Backend: b.Backend, Side: s.Side, Step: s.Step, Options: s.Options,
-	}
-	if err := os.RemoveAll(filepath.Join(work, kernels)); err != nil { // of an earlier run, which would compile for nothing
 		return "", err
 	}
 	if err := b.write(ctx, s, o.Checkpoint); err != nil {
 		return "", err
 	}
-	file := filepath.Join(work, "order.json")
+	return o.place(filepath.Dir(o.Checkpoint))
+}
+
+// order is that of a model, for its checkpoint in a folder of its own.
+func (b *bench) order(s subject) (order, error) {
+	work, err := filepath.Abs(filepath.Join(b.work, b.DType, s.Name))
+	if err != nil {
+		return order{}, err
+	}
+	program, err := filepath.Abs(filepath.Join(b.root, s.Kind, s.Name, "bench.py"))
+	return order{
+		Kind: s.Kind, Checkpoint: filepath.Join(work, "checkpoint"), Program: program,
+		DType: b.DType, Threads: b.Threads, Backend: b.Backend, Side: s.Side, Step: s.Step, Options: s.Options,
+	}, err
+}
+
+// place writes the order to a folder, where its inputs will be, too, and returns the order's file.
+func (o order) place(folder string) (string, error) {
+	if err := os.RemoveAll(filepath.Join(folder, kernels)); err != nil { // of an earlier run, which would compile for nothing
+		return "", err
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return "", err
+	}
+	o.Inputs = filepath.Join(folder, "inputs.safetensors")
+	file := filepath.Join(folder, "order.json")
 	return file, o.write(file)
 }
 
@@ -190,8 +218,12 @@ func (b *bench) begin(ctx context.Context, l launcher, order string) *measuredSi
 		side.fail("first run", err)
 		return side
 	}
-	side.First, side.Loss, side.Norm, side.Peak = first.Seconds[0], first.Losses[0], first.Norms[0], first.Peak
-	b.say("  %-8s %s: open %.1f s, first run %.1f s, loss %.6g, norm of the gradient %.6g", l.side, side.What, side.Open, side.First, side.Loss, side.Norm)
+	side.First, side.Loss, side.Norm, side.Peak, side.Apart = first.Seconds[0], first.Losses[0], first.Norms[0], first.Peak, first.Apart
+	b.say("  %-8s %s: open %.1f s, first run %.1f s, %s %.6g, %s %.6g", l.side, side.What, side.Open, side.First,
+		b.numbers.first, side.Loss, b.numbers.second, side.Norm)
+	if side.Apart > 0 {
+		b.say("           its pictures are apart from ours by %.2g", side.Apart)
+	}
 	if _, err := side.peer.ask(ctx, 1, b.Limit); err != nil {
 		side.fail("second run", err)
 	}
@@ -199,16 +231,21 @@ func (b *bench) begin(ctx context.Context, l launcher, order string) *measuredSi
 }
 
 // compare says whether a side computes what ours does.
-func (s *measuredSide) compare(with *measuredSide, t tolerance) {
+func (s *measuredSide) compare(with *measuredSide, n numbers, dtype string) {
+	t := n.tolerances[dtype]
 	for _, c := range []struct {
 		what            string
 		own, ours, most float64
-	}{{"loss", s.Loss, with.Loss, t.loss}, {"norm of the gradient", s.Norm, with.Norm, t.norm}} {
+	}{{n.first, s.Loss, with.Loss, t.first}, {n.second, s.Norm, with.Norm, t.second}} {
 		if off := math.Abs(c.own-c.ours) / math.Abs(c.ours); !(off <= c.most) {
 			s.Wrong = true
 			s.Fault = fmt.Sprintf("its %s is %.6g, ours %.6g: apart by %.2g, and %.2g are allowed", c.what, c.own, c.ours, off, c.most)
 			return
 		}
+	}
+	if t.pictures > 0 && !(s.Apart > 0 && s.Apart <= t.pictures) {
+		s.Wrong = true
+		s.Fault = fmt.Sprintf("its pictures are apart from ours by %.2g, and %.2g are allowed", s.Apart, t.pictures)
 	}
 }
 

@@ -24,9 +24,16 @@ func open(ctx context.Context, o order) (workload, string, error) {
 		return nil, "", err
 	}
 	rt.DType = dtypes.MapOfNames[o.DType]
-	if o.Kind == tasks {
+	what := fmt.Sprintf("%s in %s", rt.Name, rt.DType)
+	switch o.Kind {
+	case tasks:
 		d, err := newDistillation(ctx, rt, o)
-		return d, fmt.Sprintf("%s in %s", rt.Name, rt.DType), err
+		return d, what, err
+	case pictures:
+		s, err := newSampling(ctx, rt, o)
+		return s, what, err
+	case loadings:
+		return &loading{order: o, runtime: rt}, what, nil
 	}
 	create := map[string]func(context.Context, *backends.Runtime, order) (*program, *handed, error){
 		generators: newUpdate, verifiers: newGradient,
@@ -42,7 +49,7 @@ func open(ctx context.Context, o order) (workload, string, error) {
 		return nil, "", errors.Join(err, rt.Close())
 	}
 	p.runtime = rt
-	return p, fmt.Sprintf("%s in %s", rt.Name, rt.DType), nil
+	return p, what, nil
 }
 
 // program is our side's workload: a compiled graph, whose first two outputs are the loss and the gradient's norm. The
@@ -103,6 +110,14 @@ func (h *handed) add(name string, x *tensors.Tensor) error {
 	}
 	h.tensors = append(h.tensors, t)
 	return nil
+}
+
+// addAll takes conditions, in their order.
+func (h *handed) addAll(cond []*tensors.Tensor) (err error) {
+	for k, x := range cond {
+		err = errors.Join(err, h.add(fmt.Sprintf("condition%d", k), x))
+	}
+	return err
 }
 
 // write writes the safetensors file.

@@ -83,10 +83,15 @@ func (p *peer) listen(ctx context.Context, out io.Reader) {
 
 // ask has the side make some runs.
 func (p *peer) ask(ctx context.Context, runs int, limit time.Duration) (reply, error) {
-	if err := json.NewEncoder(p.to).Encode(request{Runs: runs}); err != nil {
+	return p.request(ctx, request{Runs: runs}, limit)
+}
+
+// request sends a line, and waits for its answer.
+func (p *peer) request(ctx context.Context, r request, limit time.Duration) (reply, error) {
+	if err := json.NewEncoder(p.to).Encode(r); err != nil {
 		return reply{}, p.explained(err)
 	}
-	return p.answer(ctx, runs, limit)
+	return p.answer(ctx, r.Runs, limit)
 }
 
 // answer waits for what a request of so many runs is answered.

@@ -28,11 +28,19 @@ type order struct {
 	// Of a whole update:
 	Verifier string `json:"verifier,omitempty"` // folder
 	Scale    scale  `json:"scale,omitzero"`
+
+	// Of pictures:
+	Batch    int      `json:"batch,omitempty"`
+	Steps    int      `json:"steps,omitempty"`
+	Guidance *float64 `json:"guidance,omitempty"` // nil = the generator's
+	Adapter  string   `json:"adapter,omitempty"`  // file that our side writes for PyTorch's
+	Pictures string   `json:"pictures,omitempty"` // safetensors file, likewise: those of its first run
 }
 
 // request is a line that a side is sent.
 type request struct {
-	Runs int `json:"runs"`
+	Runs   int    `json:"runs"`
+	Change string `json:"change,omitempty"` // before each run, by a workload that is a changer
 }
 
 // reply is a line that it answers: when it is ready, and after every request.
@@ -42,8 +50,10 @@ type reply struct {
 
 	Seconds []float64 `json:"seconds,omitempty"` // of each run
 	Losses  []float64 `json:"losses,omitempty"`
-	Norms   []float64 `json:"norms,omitempty"` // of the gradient
-	Peak    int64     `json:"peak,omitempty"`  // bytes in memory, the most so far
+	Norms   []float64 `json:"norms,omitempty"`  // of the gradient
+	Peak    int64     `json:"peak,omitempty"`   // bytes in memory, the most so far
+	Apart   float64   `json:"apart,omitempty"`  // pictures of the last run from ours, where a run makes some
+	Memory  *memory   `json:"memory,omitempty"` // of a run that opens a model
 }
 
 // check says what is wrong with the answer to a request of so many runs, of which 0 asks whether the side is ready.
@@ -61,11 +71,22 @@ func (r reply) check(runs int) error {
 
 // workload is what our side runs.
 type workload interface {
-	// run runs it once and returns the loss and the norm of its gradient.
+	// run runs it once and returns two numbers, by which sides are compared: the loss and the norm of its gradient, or of
+	// pictures the mean and the root of the mean square.
 	run(ctx context.Context) (loss, norm float64, err error)
 	// peak is the most memory so far, in bytes.
 	peak() int64
 	close() error
+}
+
+// teller is a workload that has more to tell of its runs.
+type teller interface {
+	tell(r *reply)
+}
+
+// changer is a workload that can run otherwise.
+type changer interface {
+	change(what string) error
 }
 
 // serveOrder is our side of an order in a file.
@@ -105,7 +126,7 @@ func serve(ctx context.Context, in io.Reader, out io.Writer, open func() (worklo
 		if err := json.Unmarshal(lines.Bytes(), &asked); err != nil {
 			return fmt.Errorf("request %.80q: %w", lines.Text(), err)
 		}
-		r, err := timed(ctx, w, asked.Runs)
+		r, err := timed(ctx, w, asked)
 		if err != nil {
 			return err
 		}
@@ -117,8 +138,17 @@ func serve(ctx context.Context, in io.Reader, out io.Writer, open func() (worklo
 }
 
 // timed makes some runs.
-func timed(ctx context.Context, w workload, runs int) (r reply, err error) {
-	for range runs {
+func timed(ctx context.Context, w workload, asked request) (r reply, err error) {
+	for range asked.Runs {
+		if asked.Change != "" {
+			c, ok := w.(changer)
+			if !ok {
+				return r, fmt.Errorf("nothing of a %T can be changed", w)
+			}
+			if err := c.change(asked.Change); err != nil {
+				return r, err
+			}
+		}
 		began := time.Now()
 		loss, norm, err := w.run(ctx)
 		if err != nil {
@@ -126,10 +156,13 @@ func timed(ctx context.Context, w workload, runs int) (r reply, err error) {
 		}
 		r.Seconds = append(r.Seconds, time.Since(began).Seconds())
 		if sum := loss + norm; math.IsNaN(sum) || math.IsInf(sum, 0) {
-			return r, fmt.Errorf("the loss is %v and the norm of its gradient %v", loss, norm)
+			return r, fmt.Errorf("the numbers of a run are not finite: %v and %v", loss, norm)
 		}
 		r.Losses, r.Norms = append(r.Losses, loss), append(r.Norms, norm)
 	}
 	r.Peak = w.peak()
+	if t, ok := w.(teller); ok {
+		t.tell(&r)
+	}
 	return r, nil
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"os"
@@ -16,8 +17,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// fakeEnv makes the test binary a side, and says what kind.
-const fakeEnv = "DUALPROCESS_BENCH_FAKE"
+// fakeEnv makes the test binary a side, and says what kind; orderEnv names the order's file.
+const (
+	fakeEnv  = "DUALPROCESS_BENCH_FAKE"
+	orderEnv = "DUALPROCESS_BENCH_ORDER"
+)
 
 func TestMain(m *testing.M) {
 	kind := os.Getenv(fakeEnv)
@@ -26,6 +30,10 @@ func TestMain(m *testing.M) {
 	}
 	if kind == "deaf" { // to ^C
 		signal.Ignore(os.Interrupt)
+	}
+	if kind == "ours" { // no fake: our side of the order
+		_ = serveOrder(context.Background(), os.Getenv(orderEnv), os.Stdin, os.Stdout)
+		os.Exit(0)
 	}
 	err := serve(context.Background(), os.Stdin, os.Stdout, func() (workload, string, error) {
 		if kind == "closed" {
@@ -59,6 +67,20 @@ func (f *fake) run(context.Context) (loss, norm float64, err error) {
 		os.Exit(3)
 	}
 	return 0.5, 2, nil
+}
+
+// tell says that the pictures are a little apart from others, or much.
+func (f *fake) tell(r *reply) {
+	if r.Apart = 1e-3; f.kind == "far" {
+		r.Apart = 0.3
+	}
+}
+
+func (f *fake) change(what string) error {
+	if f.kind == "rigid" {
+		return fmt.Errorf("the %s cannot be changed", what)
+	}
+	return nil
 }
 
 func (f *fake) peak() int64  { return 1e9 }
@@ -97,7 +119,7 @@ func TestPeerFails(t *testing.T) {
 	p, err := begun(t, t.Context(), "nan", time.Minute)
 	require.NoError(t, err)
 	_, err = p.ask(t.Context(), 1, time.Minute)
-	assert.ErrorContains(t, err, "the loss is NaN")
+	assert.ErrorContains(t, err, "not finite: NaN")
 
 	p, err = begun(t, t.Context(), "dying", time.Minute)
 	require.NoError(t, err)

@@ -19,7 +19,8 @@ type report struct {
 	Settings settings    `json:"settings"`
 	Machine  string      `json:"machine"`
 	Date     string      `json:"date"`
-	Models   []*measured `json:"models"`
+	Models   []*measured `json:"models,omitempty"`
+	Loads    []*loaded   `json:"loads,omitempty"`
 }
 
 // measured is what was found of a model.
@@ -27,9 +28,20 @@ type measured struct {
 	Name  string          `json:"name"`
 	Title string          `json:"title"`
 	Kind  string          `json:"kind"`
+	Batch int             `json:"batch,omitempty"` // of pictures
 	Error string          `json:"error,omitempty"` // before any side began
 	Sides []*measuredSide `json:"sides"`
 	Ratio float64         `json:"ratio,omitempty"` // time of the faster one of PyTorch's over ours: above 1 we are faster
+
+	Changes []*changed `json:"changes,omitempty"` // of a sampler
+}
+
+// label is a name with the batch, where there is one.
+func (m *measured) label(name string) string {
+	if m.Batch == 0 {
+		return name
+	}
+	return fmt.Sprintf("%s, %d at once", name, m.Batch)
 }
 
 // measuredSide is what was found of a side.
@@ -44,7 +56,8 @@ type measuredSide struct {
 	First   float64     `json:"first_seconds,omitempty"` // of the first run, which compiles
 	Loss    float64     `json:"loss,omitempty"`          // of the first run
 	Norm    float64     `json:"norm,omitempty"`
-	Seconds [][]float64 `json:"seconds,omitempty"` // of each run of each round
+	Apart   float64     `json:"pictures_apart,omitempty"` // from ours: root of the mean square of the pixels' differences
+	Seconds [][]float64 `json:"seconds,omitempty"`        // of each run of each round
 	Spread  *spread     `json:"spread,omitempty"`
 	Peak    int64       `json:"peak_bytes,omitempty"`
 
@@ -93,6 +106,9 @@ func (m *measured) finish() {
 			fastest = min(fastest, s.Spread.Median)
 		}
 	}
+	for _, c := range m.Changes {
+		c.Spread = spreadOf(c.Seconds)
+	}
 	if own := m.side(ours); own.Spread != nil && !math.IsInf(fastest, 1) {
 		m.Ratio = fastest / own.Spread.Median
 	}
@@ -131,7 +147,7 @@ func (m *measured) counts() bool {
 func (r *report) wrong() (names []string) {
 	for _, m := range r.Models {
 		if !m.counts() {
-			names = append(names, m.Name)
+			names = append(names, m.label(m.Name))
 		}
 	}
 	return names
@@ -155,9 +171,8 @@ func (r *report) write(file string) error {
 	})
 }
 
-// table is that of the README, in Markdown.
-func (r *report) table() string {
-	var b strings.Builder
+// head says what was measured where, above a table.
+func (r *report) head() string {
 	what := map[string]string{}
 	for _, m := range r.Models {
 		m.finish()
@@ -165,11 +180,18 @@ func (r *report) table() string {
 			what[s.Side] = s.What
 		}
 	}
-	fmt.Fprintf(&b, "%s, %s, %s, %d threads; here: %s", r.Date, r.Machine, r.Settings.DType, r.Settings.Threads, what[ours])
+	there := ""
 	if what[eager] != "" {
-		fmt.Fprintf(&b, "; there: %s", what[eager])
+		there = "; there: " + what[eager]
 	}
-	b.WriteString(".\n\n| ms per run | here | PyTorch eager | compiled | PyTorch's faster over ours | first run: here, eager, compiled | peak memory: here, eager, compiled |\n")
+	return fmt.Sprintf("%s, %s, %s, %d threads; here: %s%s.\n\n", r.Date, r.Machine, r.Settings.DType, r.Settings.Threads, what[ours], there)
+}
+
+// table is that of the README, in Markdown.
+func (r *report) table() string {
+	var b strings.Builder
+	b.WriteString(r.head())
+	b.WriteString("| ms per run | here | PyTorch eager | compiled | PyTorch's faster over ours | first run: here, eager, compiled | peak memory: here, eager, compiled |\n")
 	b.WriteString("| --- | --- | --- | --- | --- | --- | --- |\n")
 	for _, m := range r.Models {
 		b.WriteString(m.row())
@@ -180,22 +202,24 @@ func (r *report) table() string {
 // row is a model's line of the table.
 func (m *measured) row() string {
 	if !m.counts() {
-		return fmt.Sprintf("| %s | does not count | | | | | |\n", m.Title)
+		return fmt.Sprintf("| %s | does not count | | | | | |\n", m.label(m.Title))
 	}
 	var times, firsts, peaks []string
 	for _, name := range []string{ours, eager, compiled} {
 		s := m.side(name)
-		times = append(times, s.time())
+		times = append(times, s.speed(m.Batch))
 		firsts = append(firsts, given(s.Spread != nil, "%.1f s", s.First))
 		peaks = append(peaks, given(s.Spread != nil && s.Peak > 0, "%.2f GB", float64(s.Peak)/1e9))
 	}
-	return fmt.Sprintf("| %s | %s | %s | %s | %s |\n", m.Title, strings.Join(times, " | "), given(m.Ratio > 0, "%.2f", m.Ratio),
+	return fmt.Sprintf("| %s | %s | %s | %s | %s |\n", m.label(m.Title), strings.Join(times, " | "), given(m.Ratio > 0, "%.2f", m.Ratio),
 		strings.Join(firsts, ", "), strings.Join(peaks, ", "))
 }
 
-// time is a cell of the table.
-func (s *measuredSide) time() string {
+// speed is a cell of the table: the milliseconds of a run, or the pictures per second of runs that make a batch.
+func (s *measuredSide) speed(batch int) string {
 	switch {
+	case s.Spread != nil && batch > 0:
+		return s.Spread.rate(batch)
 	case s.Spread != nil:
 		return fmt.Sprintf("%.0f (%.0f–%.0f)", 1000*s.Spread.Median, 1000*s.Spread.Min, 1000*s.Spread.Max)
 	case s.Late:

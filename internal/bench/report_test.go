@@ -82,7 +82,7 @@ func TestCompare(t *testing.T) {
 		"norm": {Loss: 2, Norm: -10.2},
 		"NaN":  {Loss: 2, Norm: math.NaN()},
 	} {
-		s.compare(own, tolerances["float32"])
+		s.compare(own, gradients, "float32")
 		assert.Equal(t, fault != "", s.Wrong)
 		assert.Contains(t, s.Fault, fault)
 	}

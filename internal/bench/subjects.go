@@ -75,6 +75,7 @@ type plan struct {
 	Side    int                       `json:"side"`    // of the picture, in pixels
 	Step    int                       `json:"step"`    // of a generator's sampler
 	Options json.RawMessage           `json:"options"` // of generator.Open
+	Sampler samplerPlan               `json:"sampler"` // of a generator's pictures
 	Changes map[string]map[string]any `json:"changes"` // of the fixture's JSON files; objects are merged
 }
 

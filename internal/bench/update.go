@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -66,12 +67,13 @@ func (o order) generator(ctx context.Context, rt *backends.Runtime, side int) (g
 			return nil, fmt.Errorf("options: %w", err)
 		}
 	}
+	options.Steps, options.Guidance = cmp.Or(o.Steps, options.Steps), cmp.Or(o.Guidance, options.Guidance)
 	return generator.Open(ctx, rt, o.Checkpoint, options)
 }
 
 // prepare makes everything that an update reads.
 func (u *update) prepare(ctx context.Context, rt *backends.Runtime, o order) (*program, *handed, error) {
-	cond, err := u.conditions(ctx)
+	cond, err := conditions(ctx, u.generator)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -79,7 +81,7 @@ func (u *update) prepare(ctx context.Context, rt *backends.Runtime, o order) (*p
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := u.adapt(rt); err != nil {
+	if u.adapter, err = newAdapter(rt, u.generator, lora.Gaussian); err != nil {
 		return nil, nil, err
 	}
 	target, vector := noise(o.Side), u.adapter.Vector()
@@ -99,29 +101,28 @@ func (u *update) prepare(ctx context.Context, rt *backends.Runtime, o order) (*p
 }
 
 // conditions encodes the prompt and lets the text encoders go.
-func (u *update) conditions(ctx context.Context) (dualprocess.Inputs, error) {
-	cond, err := u.generator.Encode(ctx, prompt)
+func conditions(ctx context.Context, g generator.Generator) (dualprocess.Inputs, error) {
+	cond, err := g.Encode(ctx, prompt)
 	if err != nil {
 		return nil, err
 	}
-	if r, ok := u.generator.(dualprocess.Releaser); ok {
+	if r, ok := g.(dualprocess.Releaser); ok {
 		return cond, r.Release()
 	}
 	return cond, nil
 }
 
-// adapt makes the adapter that the generator suggests.
-func (u *update) adapt(rt *backends.Runtime) error {
-	layers, err := dualprocess.Layers(rt, u.generator)
+// newAdapter makes the adapter that the generator suggests.
+func newAdapter(rt *backends.Runtime, g generator.Generator, init lora.Init) (*lora.Adapter, error) {
+	layers, err := dualprocess.Layers(rt, g)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	config := lora.Config{Rank: rank, Alpha: alpha}
-	if p, ok := u.generator.(dualprocess.Presetter); ok {
+	config := lora.Config{Rank: rank, Alpha: alpha, Init: init}
+	if p, ok := g.(dualprocess.Presetter); ok {
 		config.Targets, config.Prefix = p.Preset().Targets, p.Preset().Prefix
 	}
-	u.adapter, err = lora.New(config, layers)
-	return err
+	return lora.New(config, layers)
 }
 
 // hand writes down what PyTorch's side needs: B is zero there, too.
@@ -129,10 +130,7 @@ func (u *update) hand(latents, target *tensors.Tensor, cond dualprocess.Inputs) 
 	h := &handed{about: map[string]any{
 		"rank": rank, "alpha": alpha, "weight": weight, "clip": clip, "rate": rate, "step": u.step, "conditions": len(cond),
 	}}
-	err := errors.Join(h.add("latents", latents), h.add("target", target))
-	for k, x := range cond {
-		err = errors.Join(err, h.add(fmt.Sprintf("condition%d", k), x))
-	}
+	err := errors.Join(h.add("latents", latents), h.add("target", target), h.addAll(cond))
 	params := u.adapter.Params()
 	for k, l := range u.adapter.Layers() {
 		err = errors.Join(err, h.add("A/"+l.Name, params[2*k]))

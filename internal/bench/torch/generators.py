@@ -1,4 +1,4 @@
-"""What the generators' programs share: an update of an adapter, by the distance of a picture from another.
+"""What the generators' updates share: an update of an adapter, by the distance of a picture from another.
 
 The conditions, the noise, the other picture and the adapter's first A are those of our side, which wrote them.
 """
@@ -13,6 +13,18 @@ from safetensors import safe_open
 
 diffusers.utils.logging.set_verbosity_error()  # it lists the weights of the encoder that is not there
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def handed(order):
+    """What our side has written for this one: numbers, and tensors by name."""
+    with safe_open(order["inputs"], "pt") as file:
+        return json.loads(file.metadata()["about"]), {name: file.get_tensor(name) for name in file.keys()}
+
+
+def opened(model, order, folder):
+    """A part of the checkpoint. What the files lack, such as an encoder of pictures, is not used."""
+    part = model.from_pretrained(order["checkpoint"], subfolder=folder, torch_dtype=DTYPES[order["dtype"]], low_cpu_mem_usage=False)
+    return part.requires_grad_(False).eval()
 
 
 class Dense(torch.nn.Module):
@@ -35,23 +47,16 @@ class Generator:
 
     def __init__(self, order):
         self.order, self.dtype = order, DTYPES[order["dtype"]]
-        with safe_open(order["inputs"], "pt") as file:
-            self.about = json.loads(file.metadata()["about"])
-            self.inputs = {name: file.get_tensor(name) for name in file.keys()}
+        self.about, self.inputs = handed(order)
         self.latents = self.inputs["latents"]
         self.target = self.inputs["target"].permute(0, 3, 1, 2).contiguous()
         self.conditions = [self.inputs[f"condition{k}"] for k in range(self.about["conditions"])]
-        self.model = self.open(self.network, self.folder)
-        self.vae = self.open(self.autoencoder, "vae")
+        self.model = opened(self.network, order, self.folder)
+        self.vae = opened(self.autoencoder, order, "vae")
         self.params = self.adapt()
         self.optimizer = torch.optim.AdamW(self.params, lr=self.about["rate"], weight_decay=0, fused=True)
         self.loss_of = self.loss
         self.prepare()
-
-    def open(self, model, folder):
-        # What the files lack, such as an encoder of pictures, is not used.
-        opened = model.from_pretrained(self.order["checkpoint"], subfolder=folder, torch_dtype=self.dtype, low_cpu_mem_usage=False)
-        return opened.requires_grad_(False).eval()
 
     def adapt(self):
         """Puts the adapter into the network, and returns its numbers."""

@@ -3,8 +3,9 @@
     python peer.py ORDER.json eager|compiled
 
 The order names the model's program, bench.py in its folder, whose class Model has a method compile and a method run that
-returns a loss and the norm of its gradient. Every line of the standard input asks for some runs, and a line of JSON on
-the standard output answers it. Whatever libraries print goes to the standard error.
+returns a loss and the norm of its gradient; class Sampler, for orders of pictures, returns their mean and the root of the
+mean square, and has a method apart that says how far they are from ours. Every line of the standard input asks for some
+runs, and a line of JSON on the standard output answers it. Whatever libraries print goes to the standard error.
 """
 
 import importlib.util
@@ -33,7 +34,7 @@ def opened(path, how):
     spec = importlib.util.spec_from_file_location("bench", order["program"])
     program = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(program)
-    model = program.Model(order)
+    model = (program.Sampler if order["kind"] == "pictures" else program.Model)(order)
     if how == "compiled":
         model.compile()
     return model, f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads"
@@ -47,7 +48,8 @@ def measured(model, runs):
         seconds.append(time.perf_counter() - began)
         losses.append(loss)
         norms.append(norm)
-    return {"seconds": seconds, "losses": losses, "norms": norms, "peak": resident()}
+    answer = {"seconds": seconds, "losses": losses, "norms": norms, "peak": resident()}
+    return answer | {"apart": model.apart()} if hasattr(model, "apart") else answer
 
 
 def main(path, how):
@@ -58,7 +60,7 @@ def main(path, how):
         try:
             text = json.dumps(answer, allow_nan=False)
         except ValueError:
-            text = json.dumps({"error": "the loss or its gradient is not finite"})
+            text = json.dumps({"error": "the numbers of a run are not finite"})
         print(text, file=answers, flush=True)
 
     try:
