@@ -6,12 +6,19 @@ from generators import Generator
 from pipelines import Pictures
 
 
+def tabulate(network):
+    """Makes the table of positions, as the network does where there is none: PyTorch's compiler stumbles over that."""
+    table = network.rope_embedder
+    table.freqs_cis = table.precompute_freqs_cis(table.axes_dims, table.axes_lens, theta=table.theta)
+
+
 class Model(Generator):
     network, autoencoder = ZImageTransformer2DModel, AutoencoderKL
 
     def prepare(self):
         text, mask = self.conditions
         self.text, self.time = text[0, mask[0] > 0].to(self.dtype), torch.zeros(1, dtype=self.dtype)
+        tabulate(self.model)
 
     def clean(self, latents):
         picture = latents[0].unsqueeze(1).to(self.dtype)
@@ -21,6 +28,10 @@ class Model(Generator):
 
 class Sampler(Pictures):
     pipeline, model = ZImagePipeline, Model
+
+    def compile(self):
+        tabulate(self.network)
+        super().compile()
 
     def given(self):
         text, mask = self.conditions
