@@ -99,7 +99,7 @@ func (c choice) open(ctx context.Context, o Options) (b compute.Backend, detail 
 		return openXLA(ctx, c, o)
 	case "go":
 		b, err = gobackend.New(strings.Trim(c.options+",ops_sequential", ","))
-		detail = "needs nothing but Go; one operation at a time; " + vectors
+		detail = "needs nothing but Go; one operation at a time"
 	default:
 		// Programs may bring backends of their own, and GoMLX panics with a bad configuration.
 		if panicked := Try(func() { b, err = compute.NewWithConfig(c.kind + ":" + c.options) }); panicked != nil {

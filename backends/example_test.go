@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log"
-	"strings"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	. "github.com/gomlx/gomlx/core/graph"
@@ -18,14 +17,13 @@ func ExampleOpen() {
 	}
 	defer runtime.Close()
 	fmt.Println(runtime.Name, runtime.DType)
-	reason, _, _ := strings.Cut(runtime.Reason, " (") // in brackets stands what depends on the build
-	fmt.Println(reason)
+	fmt.Println(runtime.Reason)
 
 	length := func(x *Node) *Node { return Sqrt(ReduceAllSum(Square(x))) }
 	fmt.Println(MustExecOnce(runtime.Backend, length, []float32{3, 4}))
 	// Output:
 	// go Float32
-	// go: taken, asked for by the caller
+	// go: taken, asked for by the caller (needs nothing but Go; one operation at a time)
 	// float32(5)
 }
 

@@ -78,8 +78,10 @@ func failing(t *testing.T, task dualprocess.Task) (adapter *lora.Adapter, update
 
 // TestSplitDevices: a verifier on a runtime of its own, as on another card, teaches, judges and
 // rates the same.
-func TestSplitDevices(t *testing.T) {
-	w, apart := newToy(t, "go"), open(t)
+func TestSplitDevices(t *testing.T) { eachBackend(t, testSplitDevices) }
+
+func testSplitDevices(t *testing.T, w *toy) {
+	apart := openRuntime(t, w.rt.Name)
 	task, far := w.task(), homelyVerifier{w.v, apart}
 	task.Updates, task.Split = 4, true
 	task.StopAt.Seeds, task.StopAt.Every = []int64{1, 2}, 2
@@ -109,7 +111,7 @@ func TestSplitDevices(t *testing.T) {
 }
 
 // TestSplitEmbedded: with real models, the verifier's weights lie on its runtime alone. On pure Go, which compiles nothing;
-// what XLA compiles is the business of TestSplit.
+// what XLA compiles is the business of the toys.
 func TestSplitEmbedded(t *testing.T) {
 	rt, apart := openRuntime(t, "go"), openRuntime(t, "go")
 	task := embeddedTask(t, rt)

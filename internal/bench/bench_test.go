@@ -171,7 +171,7 @@ func TestOurs(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			b, s := faked(t), tiny(t, c.name, c.side)
 			b.Backend = "go"
-			file, err := b.prepare(t.Context(), s)
+			file, err := b.prepare(t.Context(), s, scale{})
 			require.NoError(t, err)
 			ask, requests := io.Pipe()
 			answers, answer := io.Pipe()

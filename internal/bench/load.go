@@ -104,23 +104,24 @@ func (b *bench) open(ctx context.Context, c stored, l *loaded) error {
 		return err
 	}
 	b.say("%s: writing the checkpoint", c.name)
-	o := order{Kind: loadings, DType: b.DType, Threads: b.Threads, Backend: b.Backend, Checkpoint: filepath.Join(folder, "checkpoint")}
-	if err := c.write(ctx, o.Checkpoint); err != nil {
+	checkpoint := filepath.Join(folder, "checkpoint")
+	if err := c.write(ctx, checkpoint); err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(o.Checkpoint, pipeline.Index)); errors.Is(err, fs.ErrNotExist) {
-		o.Checkpoint, o.Verifier = "", o.Checkpoint
+	o := order{Kind: loadings, DType: b.DType, Threads: b.Threads, Backend: b.Backend, Checkpoint: checkpoint}
+	if _, err := os.Stat(filepath.Join(checkpoint, pipeline.Index)); errors.Is(err, fs.ErrNotExist) {
+		o.Checkpoint, o.Verifier = "", checkpoint
 	}
 	file, err := o.place(folder)
 	if err != nil {
 		return err
 	}
-	if l.Bytes, err = read(ctx, o.Checkpoint+o.Verifier); err != nil { // into the page cache
+	if l.Bytes, err = read(ctx, checkpoint); err != nil { // into the page cache
 		return err
 	}
 	for round := range b.Rounds {
 		began := time.Now()
-		if _, err := read(ctx, o.Checkpoint+o.Verifier); err != nil {
+		if _, err := read(ctx, checkpoint); err != nil {
 			return err
 		}
 		l.Read = append(l.Read, time.Since(began).Seconds())

@@ -108,7 +108,7 @@ func (s settings) launchers(ctx context.Context, say func(string, ...any)) ([]la
 func (b *bench) measure(ctx context.Context, s subject) *measured {
 	m := &measured{Name: s.Name, Title: s.Title, Kind: s.Kind}
 	b.say("%s: writing the checkpoint", s.Name)
-	file, err := b.prepare(ctx, s)
+	file, err := b.prepare(ctx, s, scale{})
 	if err != nil {
 		m.Error = err.Error()
 		return m
@@ -146,12 +146,13 @@ func end(alive []*measuredSide) {
 	}
 }
 
-// prepare writes the checkpoint and the order, and returns the order's file.
-func (b *bench) prepare(ctx context.Context, s subject) (string, error) {
+// prepare writes the checkpoint and the order, of a scale where it has one, and returns the order's file.
+func (b *bench) prepare(ctx context.Context, s subject, size scale) (string, error) {
 	o, err := b.order(s)
 	if err != nil {
 		return "", err
 	}
+	o.Scale = size
 	if err := b.write(ctx, s, o.Checkpoint); err != nil {
 		return "", err
 	}

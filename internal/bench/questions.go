@@ -2,8 +2,8 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strconv"
 
@@ -18,28 +18,20 @@ var questionsAsked = []int{1, 2, 5, 10}
 type questions struct {
 	bench     *bench
 	verifiers []subject
-	orders    map[string]string // files that are written, by the verifier's title
 }
 
 // studyQuestions asks all verifiers.
 func (b *bench) studyQuestions(ctx context.Context, subjects []subject, folder string) error {
-	q := &questions{bench: b, orders: map[string]string{}}
+	q := &questions{bench: b}
 	for _, s := range subjects {
 		if s.Kind == verifiers {
 			q.verifiers = append(q.verifiers, s)
 		}
 	}
 	if len(q.verifiers) == 0 {
-		return fmt.Errorf("-questions: no verifier is named with -models")
+		return errors.New("-questions: no verifier is named with -models")
 	}
-	report, err := study.Run(ctx, q, study.Options{Folder: folder, Progress: func(p study.Progress) {
-		b.say("%s: %d of %d done", p.Cell, p.Done, p.Total)
-	}})
-	if err != nil {
-		return err
-	}
-	fmt.Println(report.Table.Markdown())
-	return nil
+	return b.study(ctx, "questions", q, folder)
 }
 
 // Plan has a row for every verifier.
@@ -61,34 +53,12 @@ func (q *questions) Measure(ctx context.Context, _ *study.Bench, c study.Cell) (
 	if err != nil {
 		return m, err
 	}
-	file, err := q.order(ctx, c.Row, n)
+	at := slices.IndexFunc(q.verifiers, func(s subject) bool { return s.Title == c.Row })
+	file, err := q.bench.prepare(ctx, q.verifiers[at], scale{Questions: n})
 	if err != nil {
 		return m, err
 	}
-	m.Numbers = map[string]study.Number{}
-	err = q.bench.timing(ctx, file, &m)
-	return m, err
-}
-
-// order writes the order for a verifier, and its checkpoint the first time.
-func (q *questions) order(ctx context.Context, title string, n int) (file string, err error) {
-	at := slices.IndexFunc(q.verifiers, func(s subject) bool { return s.Title == title })
-	s := q.verifiers[at]
-	work, err := filepath.Abs(filepath.Join(q.bench.work, "asked", s.Name))
-	if err != nil {
-		return "", err
-	}
-	o := order{
-		Kind: verifiers, Checkpoint: filepath.Join(work, "checkpoint"), Inputs: filepath.Join(work, "inputs.safetensors"), Side: s.Side,
-		DType: q.bench.DType, Threads: q.bench.Threads, Backend: q.bench.Backend, Scale: scale{Questions: n},
-	}
-	if q.orders[title] == "" {
-		if err := q.bench.write(ctx, s, o.Checkpoint); err != nil {
-			return "", err
-		}
-		q.orders[title] = filepath.Join(work, "order.json")
-	}
-	return q.orders[title], o.write(q.orders[title])
+	return q.bench.timing(ctx, file)
 }
 
 // Summarize has the milliseconds of one question, and how much more others cost.
@@ -133,13 +103,4 @@ func (q *questions) summarize(r *study.Report, title string) (study.Row, study.S
 	}
 	row.Entries = append(row.Entries, study.Entry{Text: fmt.Sprintf("%.2f", float64(last.Numbers[peakBytes]/one.Numbers[peakBytes]))})
 	return row, line
-}
-
-// extremes are the least and the most seconds of runs.
-func extremes(samples []study.Sample) (least, most float64) {
-	var times []float64
-	for _, s := range samples {
-		times = append(times, float64(s.Values[seconds]))
-	}
-	return slices.Min(times), slices.Max(times)
 }

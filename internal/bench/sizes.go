@@ -29,7 +29,7 @@ var middle = scale{Side: 256, Questions: 1, Batch: 1, Rank: 16}
 
 var axes = []axis{
 	{"pixels", "side of the picture in pixels", []int{64, 128, 256, 384, 512}, func(s *scale, v int) { s.Side = v }},
-	{"questions", "questions about the picture", []int{1, 2, 5, 10}, func(s *scale, v int) { s.Questions = v }},
+	{"questions", "questions about the picture", questionsAsked, func(s *scale, v int) { s.Questions = v }},
 	{"batch", "pictures at once", []int{1, 2, 4, 8}, func(s *scale, v int) { s.Batch = v }},
 	{"rank", "rank of the adapter", []int{4, 16, 32, 64, 128}, func(s *scale, v int) { s.Rank = v }},
 }
@@ -52,13 +52,9 @@ func (b *bench) studySizes(ctx context.Context, subjects []subject, folder strin
 		return err
 	}
 	for _, a := range axes {
-		report, err := study.Run(ctx, &sizes{a, b, subjects[0], subjects[1], o}, study.Options{Folder: folder, Progress: func(p study.Progress) {
-			b.say("%s: %s, %d of %d done", a.name, p.Cell.Column, p.Done, p.Total)
-		}})
-		if err != nil {
+		if err := b.study(ctx, a.name, &sizes{a, b, subjects[0], subjects[1], o}, folder); err != nil {
 			return err
 		}
-		fmt.Println(report.Table.Markdown())
 	}
 	return nil
 }
@@ -79,14 +75,6 @@ func (s *sizes) cell(value int) study.Cell {
 	return study.Cell{Row: "update", Column: strconv.Itoa(value)}
 }
 
-// The numbers of a cell beside its median.
-const (
-	firstSeconds = "first run in seconds"
-	peakBytes    = "peak in bytes"
-	operations   = "floating-point operations"
-	seconds      = "seconds"
-)
-
 // Measure times the updates of one size.
 func (s *sizes) Measure(ctx context.Context, _ *study.Bench, c study.Cell) (m study.Measurement, err error) {
 	value, err := strconv.Atoi(c.Column)
@@ -100,38 +88,15 @@ func (s *sizes) Measure(ctx context.Context, _ *study.Bench, c study.Cell) (m st
 	if err := o.write(file); err != nil {
 		return m, err
 	}
-	m.Numbers = map[string]study.Number{}
-	if m.Numbers[operations], err = o.operations(ctx); err != nil {
+	planned, err := o.operations(ctx)
+	if err != nil {
 		return m, err
 	}
-	err = s.bench.timing(ctx, file, &m)
-	return m, err
-}
-
-// timing adds to a measurement how long the runs of an order take.
-func (b *bench) timing(ctx context.Context, file string, m *study.Measurement) error {
-	side := b.begin(ctx, b.launch[0], file)
-	if side.peer != nil {
-		defer side.peer.end()
+	if m, err = s.bench.timing(ctx, file); err != nil {
+		return m, err
 	}
-	if side.Fault != "" {
-		return errors.New(side.Fault)
-	}
-	var all []float64
-	for range b.Rounds {
-		r, err := side.peer.ask(ctx, b.Runs, b.Limit)
-		if err != nil {
-			return err
-		}
-		all = append(all, r.Seconds...)
-		m.Numbers[peakBytes] = study.Number(r.Peak)
-	}
-	m.Numbers[firstSeconds] = study.Number(side.First)
-	for _, t := range all {
-		m.Samples = append(m.Samples, study.Sample{Values: map[string]study.Number{seconds: study.Number(t)}})
-	}
-	m.Value = study.Number(median(all))
-	return nil
+	m.Numbers[operations] = planned
+	return m, nil
 }
 
 // taskOrder writes the checkpoints of a generator and a verifier, and returns the order of their updates.
@@ -200,9 +165,4 @@ func (s *sizes) Summarize(r *study.Report, _ study.Bootstrap) (study.Table, *stu
 		}
 	}
 	return t, f
-}
-
-// interval is a number with its bounds, in units of another.
-func interval(mean, low, high, unit float64) study.Interval {
-	return study.Interval{Mean: study.Number(mean / unit), Low: study.Number(low / unit), High: study.Number(high / unit), Units: 1}
 }

@@ -177,7 +177,7 @@ func TestRefuses(t *testing.T) {
 		"array":             {raw(`[]`, nil), "does not start"},
 		"not JSON":          {raw(`{a}`, nil), "JSON"},
 		"cut JSON":          {raw(`{"a":`, nil), "JSON ends early"},
-		"cut object":        {raw(`{`, nil), "JSON"},
+		"cut object":        {raw(`{`, nil), "JSON ends early"},
 		"after JSON":        {raw(`{} x`, nil), "goes on"},
 		"not UTF-8":         {raw("{\"\xff\":1}", nil), "UTF-8"},
 		"duplicate":         {raw(`{`+one+`,`+one+`}`, []byte{1}), `key "a" appears twice`},

@@ -3,22 +3,14 @@
 The conditions, the noise, the other picture and the adapter's first A are those of our side, which wrote them.
 """
 
-import json
 import re
 
 import diffusers
 import torch
+from orders import DTYPES, handed
 from peft import LoraConfig
-from safetensors import safe_open
 
 diffusers.utils.logging.set_verbosity_error()  # it lists the weights of the encoder that is not there
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-
-
-def handed(order):
-    """What our side has written for this one: numbers, and tensors by name."""
-    with safe_open(order["inputs"], "pt") as file:
-        return json.loads(file.metadata()["about"]), {name: file.get_tensor(name) for name in file.keys()}
 
 
 def opened(model, order, folder):

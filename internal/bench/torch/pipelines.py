@@ -8,7 +8,8 @@ import pathlib
 import tempfile
 
 import torch
-from generators import DTYPES, Dense, handed, opened
+from generators import Dense, opened
+from orders import DTYPES, handed
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 

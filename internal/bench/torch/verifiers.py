@@ -4,13 +4,9 @@ The ids of the question's tokens and the picture are those of our side, which wr
 official processor, which is differentiable on pictures of floats.
 """
 
-import json
-
 import torch
-from safetensors import safe_open
+from orders import DTYPES, handed
 from transformers import AutoImageProcessor, AutoModelForImageTextToText
-
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 class Verifier:
@@ -21,9 +17,8 @@ class Verifier:
 
     def __init__(self, order):
         self.dtype = DTYPES[order["dtype"]]
-        with safe_open(order["inputs"], "pt") as file:
-            about = json.loads(file.metadata()["about"])
-            ids, self.picture = file.get_tensor("ids")[None].long(), file.get_tensor("picture")[0].permute(2, 0, 1).contiguous()
+        about, inputs = handed(order)
+        ids, self.picture = inputs["ids"][None].long(), inputs["picture"][0].permute(2, 0, 1).contiguous()
         self.model = AutoModelForImageTextToText.from_pretrained(order["checkpoint"], dtype=self.dtype).eval().requires_grad_(False)
         self.processor = AutoImageProcessor.from_pretrained(order["checkpoint"], backend="torchvision")
         self.labels = ids[0, -about["labels"] :]
