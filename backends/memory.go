@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/dualprocess/dualprocess-go/internal/hostmem"
 	"github.com/dualprocess/dualprocess-go/internal/smi"
 )
 
@@ -59,7 +60,7 @@ func (r *Runtime) Checkpoints(c Checkpointing, activations int) bool {
 func (r *Runtime) Trim() {
 	if done, err := r.Use(); err == nil {
 		defer done()
-		giveMemoryBack()
+		hostmem.GiveBack()
 	}
 }
 

@@ -15,6 +15,3 @@ func openXLA(context.Context, choice, Options) (compute.Backend, string, error) 
 	return nil, "", fmt.Errorf("%w: this program was built without XLA, which needs cgo (a C compiler, CGO_ENABLED=1), "+
 		"no tag noxla, and a system that it supports (this is %s/%s)", ErrUnavailable, runtime.GOOS, runtime.GOARCH)
 }
-
-// giveMemoryBack does nothing: Go's memory is the garbage collector's.
-func giveMemoryBack() {}

@@ -6,6 +6,8 @@ import (
 	"io"
 	"slices"
 	"sync"
+
+	"github.com/dualprocess/dualprocess-go/internal/hostmem"
 )
 
 // ErrClosed says that the runtime, or the model that the error names, has been closed, or that Close waits for what still
@@ -103,7 +105,7 @@ func (r *Runtime) release() error {
 	panicked := Try(func() {
 		r.Store.Finalize()
 		r.Backend.Finalize()
-		giveMemoryBack()
+		hostmem.GiveBack()
 	})
 	if err := errors.Join(append(errs, panicked)...); err != nil {
 		return fmt.Errorf("backends: close %s: %w", r.Name, err)

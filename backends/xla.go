@@ -16,6 +16,8 @@ import (
 	"github.com/gomlx/go-xla/installer"
 	"github.com/gomlx/go-xla/pjrt"
 	"github.com/gomlx/gomlx/core/graph"
+
+	"github.com/dualprocess/dualprocess-go/internal/hostmem"
 )
 
 // openXLA opens a plugin that is installed, and if there is none, installs it first. detail is the plugin's path.
@@ -53,7 +55,7 @@ func loadXLA(path string, c choice, o Options) (b compute.Backend, detail string
 	}
 	defer cleanup()
 	if !o.PlainMalloc && strings.HasPrefix(pluginName(path), "cpu") {
-		keepMemory()
+		hostmem.Keep()
 	}
 	err = withFlags(path, func() (err error) {
 		// A file that is no library makes go-xla panic.

@@ -80,7 +80,11 @@ func toTensor(backend compute.Backend, info Info, data []byte) (*tensors.Tensor,
 		// A Go bool of any other byte is neither true nor false.
 		return nil, invalid("a BOOL is neither 0 nor 1")
 	}
-	return tensors.FromRaw(backend, 0, shapes.Make(info.DType.GoMLX(), info.Shape...), data)
+	shape := shapes.Make(info.DType.GoMLX(), info.Shape...)
+	if backend == nil || !backend.HasSharedBuffers() || len(data) < large {
+		return tensors.FromRaw(backend, 0, shape, data)
+	}
+	return upload(backend, shape, data)
 }
 
 // FromTensor copies a GoMLX tensor's values for writing under the given name.

@@ -14,7 +14,12 @@ func mapFile(f *os.File, size int64) ([]byte, error) {
 	if int64(int(size)) != size {
 		return nil, fmt.Errorf("file of %d bytes does not fit the address space", size)
 	}
-	return unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
+	mapped, err := unix.Mmap(int(f.Fd()), 0, int(size), unix.PROT_READ, unix.MAP_SHARED)
+	if err == nil {
+		// A tensor is read from its first byte to its last: the system reads ahead from the disk. Advice only.
+		_ = unix.Madvise(mapped, unix.MADV_SEQUENTIAL)
+	}
+	return mapped, err
 }
 
 func unmapFile(b []byte) error {
