@@ -1,6 +1,6 @@
 // Package hostmem tells the C library and the system how to hold the memory that
-// XLA computes in on the CPU. Everything here is advice: where there is no such C
-// library, or no such system, nothing happens.
+// XLA computes in on the CPU, and mapped files. Everything here is advice: where
+// there is no such C library, or no such system, nothing happens.
 package hostmem
 
 import "unsafe"
@@ -8,7 +8,5 @@ import "unsafe"
 // PageSize is the size of most processors' huge pages, in bytes.
 const PageSize = 2 << 20
 
-// ToPage is the number of bytes from the start of b to that of the next huge page, at least 1.
-func ToPage(b []byte) int {
-	return PageSize - int(uintptr(unsafe.Pointer(unsafe.SliceData(b)))%PageSize)
-}
+// InPage is where b starts within a huge page, in bytes.
+func InPage(b []byte) int { return int(uintptr(unsafe.Pointer(unsafe.SliceData(b))) % PageSize) }

@@ -17,7 +17,7 @@ static void keep(void) {
 
 static void map_large(int yes) {
 	if (kept)
-		mallopt(M_MMAP_MAX, yes ? 65536 : 0); // which is its default
+		mallopt(M_MMAP_MAX, yes ? 65536 : 0); // the number that it has by default
 }
 
 static void give_back(void) { malloc_trim(0); }

@@ -81,10 +81,10 @@ func toTensor(backend compute.Backend, info Info, data []byte) (*tensors.Tensor,
 		return nil, invalid("a BOOL is neither 0 nor 1")
 	}
 	shape := shapes.Make(info.DType.GoMLX(), info.Shape...)
-	if backend == nil || !backend.HasSharedBuffers() || len(data) < large {
-		return tensors.FromRaw(backend, 0, shape, data)
+	if uploads(backend, len(data)) {
+		return upload(backend, shape, data)
 	}
-	return upload(backend, shape, data)
+	return tensors.FromRaw(backend, 0, shape, data)
 }
 
 // FromTensor copies a GoMLX tensor's values for writing under the given name.

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/dualprocess/dualprocess-go/internal/hf"
+	"github.com/dualprocess/dualprocess-go/internal/hostmem"
 )
 
 // File is an open safetensors file whose header was read and found right. Its
@@ -193,7 +194,7 @@ func (f *File) Drop(name string) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	if ok && f.mapped != nil {
-		dropPages(f.mapped, f.start+info.Begin, f.start+info.End)
+		hostmem.Drop(f.mapped[f.start+info.Begin : f.start+info.End])
 	}
 }
 

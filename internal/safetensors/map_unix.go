@@ -28,13 +28,3 @@ func unmapFile(b []byte) error {
 	}
 	return unix.Munmap(b)
 }
-
-// dropPages gives back the pages that lie wholly in [begin, end).
-func dropPages(b []byte, begin, end int64) {
-	page := int64(os.Getpagesize())
-	begin, end = (begin+page-1)/page*page, end/page*page
-	if begin < end {
-		// Advice only: where it is refused nothing is lost but memory.
-		_ = unix.Madvise(b[begin:end], unix.MADV_DONTNEED)
-	}
-}

@@ -1,19 +1,23 @@
 package safetensors
 
 import (
-	"runtime"
-	"sync"
-
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/dualprocess/dualprocess-go/internal/hostmem"
+	"github.com/dualprocess/dualprocess-go/internal/parallel"
 )
 
-// large is how many bytes of a tensor are worth goroutines of their own.
+// large is how many bytes of a tensor are worth memory and goroutines of their own.
 const large = 1 << 20
+
+// uploads tells whether a tensor of that many bytes goes to the backend by upload: to XLA on the CPU, which computes in
+// memory of the C library.
+func uploads(backend compute.Backend, size int) bool {
+	return size >= large && backend != nil && backend.Name() == "xla" && backend.HasSharedBuffers()
+}
 
 // upload makes a tensor of a copy of data in memory that the backend computes in. Most of the time goes into the first
 // touch of that memory, page by page, so the pages are as large as the system has them, and taken in parallel.
@@ -28,27 +32,19 @@ func upload(backend compute.Backend, shape shapes.Shape, data []byte) (*tensors.
 	to := dtypes.UnsafeByteSliceFromAny(flat)
 	hostmem.Huge(to)
 	copyFresh(to, data)
+	// The tensor does not know that the buffer is shared. That only matters to who changes it in place or gives it away
+	// to a program, and neither is done with weights.
 	return tensors.FromBuffer(buffer)
 }
 
-// copyFresh copies to memory that was never touched, of the same length, by as many goroutines as may run.
+// copyFresh copies to memory that was never touched, of the same length. No huge page is written by two goroutines: both
+// would make it.
 func copyFresh(to, from []byte) {
-	var wg sync.WaitGroup
-	parts := make(chan [2]int)
-	for range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			for part := range parts {
-				here := to[part[0]:part[1]]
-				hostmem.Populate(here)
-				copy(here, from[part[0]:])
-			}
-		})
-	}
-	for begin := 0; begin < len(to); {
-		end := min(begin+hostmem.ToPage(to[begin:]), len(to))
-		parts <- [2]int{begin, end}
-		begin = end
-	}
-	close(parts)
-	wg.Wait()
+	const page = hostmem.PageSize
+	skip := hostmem.InPage(to)
+	parallel.Each((skip+len(to)+page-1)/page, func(i int) {
+		begin, end := max(i*page-skip, 0), min((i+1)*page-skip, len(to))
+		hostmem.Populate(to[begin:end])
+		copy(to[begin:end], from[begin:end])
+	})
 }

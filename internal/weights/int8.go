@@ -4,15 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"runtime"
 	"strconv"
 	"strings"
-	"sync"
 
 	"github.com/gomlx/compute/dtypes"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/tensors"
 	"github.com/gomlx/gomlx/ml/model"
+
+	"github.com/dualprocess/dualprocess-go/internal/parallel"
 )
 
 // ErrNotFinite says that a parameter has numbers that are NaN or infinite.
@@ -110,16 +110,9 @@ func (c *Checkpoint) quantized(name, full string, out, in int) (m Matrix, err er
 func Int8(values []float32, rows int) (whole []int8, scale []float32) {
 	whole, scale = make([]int8, len(values)), make([]float32, rows)
 	width := len(values) / rows
-	var group sync.WaitGroup
-	workers := min(runtime.GOMAXPROCS(0), rows)
-	for w := range workers {
-		group.Go(func() {
-			for row := w; row < rows; row += workers {
-				scale[row] = int8Row(values[row*width:(row+1)*width], whole[row*width:(row+1)*width])
-			}
-		})
-	}
-	group.Wait()
+	parallel.Each(rows, func(row int) {
+		scale[row] = int8Row(values[row*width:(row+1)*width], whole[row*width:(row+1)*width])
+	})
 	return whole, scale
 }
 
