@@ -97,8 +97,8 @@ func TestNoNetwork(t *testing.T) {
 	require.Empty(t, listed(t, o.Cache))
 }
 
-// TestDamagedCache: a blob of another size, a link to nothing and a wrong listing are
-// mended.
+// TestDamagedCache: a blob of another size, a link to nothing, a record whose blob is whole
+// and a wrong listing are mended.
 func TestDamagedCache(t *testing.T) {
 	s := hubtest.Start(t, nil)
 	files := sdFiles(t)
@@ -111,6 +111,9 @@ func TestDamagedCache(t *testing.T) {
 	hash := func(name string) string { return filepath.Join(dir, "blobs", hubtest.Hash(name, files[name])) }
 	require.NoError(t, os.Truncate(hash("vae/diffusion_pytorch_model.safetensors"), 100))
 	require.NoError(t, os.Remove(hash("vae/config.json")))
+	whole := "unet/diffusion_pytorch_model-00002-of-00003.safetensors" // by a process killed before it had linked the blob
+	require.NoError(t, os.WriteFile(hash(whole)+".ranges", make([]byte, 24), 0o666))
+	require.NoError(t, os.Remove(filepath.Join(dir, "snapshots", commit, whole)))
 	_, err = Model(t.Context(), tiny+"@"+commit, o)
 	require.NoError(t, err)
 	require.Equal(t, want, listed(t, o.Cache))

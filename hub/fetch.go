@@ -109,18 +109,22 @@ func (r *repository) bring(ctx context.Context, j *job) error {
 	defer unlock()
 	if sized(r.blob(j.hash()), j.size) {
 		r.meter.had(j.size)
+		os.Remove(r.record(j)) // of a process that ended right after the blob had its name
 	} else if err := r.download(ctx, j, alone); err != nil {
 		return err
 	}
 	return r.link(r.commit, j.name, j.entry)
 }
 
+// record is the name of the record of a blob on its way.
+func (r *repository) record(j *job) string { return r.blob(j.hash()) + ".ranges" }
+
 // tries is how often a file is downloaded that turns out to be another.
 const tries = 3
 
 // download brings a blob into the cache.
 func (r *repository) download(ctx context.Context, j *job, alone bool) error {
-	name := r.blob(j.hash()) + ".ranges"
+	name := r.record(j)
 	if !alone {
 		name += "." + suffix()
 	}
@@ -266,7 +270,7 @@ func (r *repository) checkSpace(jobs []*job) error {
 	var need int64
 	for _, j := range jobs {
 		if !sized(r.blob(j.hash()), j.size) {
-			need += j.size - onDisk(r.blob(j.hash())+".ranges", j.size, r.piece)
+			need += j.size - onDisk(r.record(j), j.size, r.piece)
 		}
 	}
 	if err := os.MkdirAll(filepath.Join(r.dir, "blobs"), 0o777); err != nil {
