@@ -167,7 +167,7 @@ func TestOurs(t *testing.T) {
 		name string
 		side int
 		want []string
-	}{{"flux", 32, []string{"latents", "target", "condition1"}}, {"llava", 56, []string{"picture", "ids"}}} {
+	}{{"flux", 32, []string{"latents", "target", "condition1"}}, {"llava", 56, []string{"picture", "ids0"}}} {
 		t.Run(c.name, func(t *testing.T) {
 			b, s := faked(t), tiny(t, c.name, c.side)
 			b.Backend = "go"

@@ -66,8 +66,11 @@ type settings struct {
 	Sampler bool          `json:"sampler,omitempty"`
 	Batches batchList     `json:"batches,omitempty"` // of the sampler
 	Load    bool          `json:"load,omitempty"`
+	Pair    bool          `json:"pair,omitempty"`
+	Side    int           `json:"side,omitempty"`    // of a pair's pictures
+	Updates int           `json:"updates,omitempty"` // of a pair
 
-	Published string `json:"published,omitempty"` // checkpoints to load
+	Published string `json:"published,omitempty"` // checkpoints to load, or of a pair
 
 	out, keep, root string
 	sizes, asked    string
@@ -93,8 +96,11 @@ func (s *settings) register(set *flag.FlagSet) {
 	s.Batches = batchList{1, 2, 4, 8}
 	set.Var(&s.Batches, "batches", "pictures at once, with -sampler; PyTorch makes "+against.String()+" at once, where these are among them")
 	set.BoolVar(&s.Load, "load", false, "measure how checkpoints are opened, not updates")
-	set.StringVar(&s.Published, "published", "", "checkpoints for -load, of random weights, separated by commas: "+
+	set.StringVar(&s.Published, "published", "", "checkpoints for -load or -pair, of random weights, separated by commas: "+
 		strings.Join(published.Names(), ", ")+"; those of -models unless given, in sizes to try it")
+	set.BoolVar(&s.Pair, "pair", false, "make updates of the generator with the verifier of -models, by both sides")
+	set.IntVar(&s.Side, "side", 0, "of the pictures of -pair, in pixels; 0 is that of the generator's bench.json")
+	set.IntVar(&s.Updates, "updates", 3, "that -pair makes")
 	set.StringVar(&s.serve, "serve", "", "file of an order: be our side, as the tool starts it")
 }
 
@@ -111,8 +117,12 @@ func (s settings) check() error {
 		return fmt.Errorf("-limit is %v, want a positive time", s.Limit)
 	case gradients.tolerances[s.DType] == tolerance{}:
 		return fmt.Errorf("-dtype is %q, want float32 or bfloat16", s.DType)
-	case s.Published != "" && !s.Load:
-		return errors.New("-published names checkpoints for -load, which is not given")
+	case s.Published != "" && !s.Load && !s.Pair:
+		return errors.New("-published names checkpoints for -load or -pair, neither of which is given")
+	case s.Pair && s.Updates < 1:
+		return fmt.Errorf("-updates is %d, want at least 1", s.Updates)
+	case s.Side < 0:
+		return fmt.Errorf("-side is %d, want a picture's, or 0 for that of bench.json", s.Side)
 	}
 	return nil
 }
@@ -155,6 +165,9 @@ func (s settings) run(ctx context.Context, rest []string) error {
 	if !s.Sampler {
 		s.Batches = nil
 	}
+	if !s.Pair {
+		s.Updates = 0
+	}
 	b := &bench{settings: s, numbers: gradients, work: work, pause: pause}
 	b.say = func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 	if b.launch, err = s.launchers(ctx, b.say); err != nil {
@@ -172,6 +185,8 @@ func (b *bench) do(ctx context.Context, subjects []subject) error {
 		return b.studyQuestions(ctx, subjects, b.asked)
 	case b.Load:
 		return b.load(ctx, subjects)
+	case b.Pair:
+		return b.pair(ctx, subjects)
 	case b.Sampler:
 		b.numbers = ofPictures
 	}

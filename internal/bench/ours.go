@@ -15,6 +15,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/peak"
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
+	"github.com/dualprocess/dualprocess-go/lora"
 )
 
 // open opens an order's model, writes down its inputs for the other side, and says what computes.
@@ -29,6 +30,9 @@ func open(ctx context.Context, o order) (workload, string, error) {
 	case tasks:
 		d, err := newDistillation(ctx, rt, o)
 		return d, what, err
+	case pairs:
+		p, err := newPairing(ctx, rt, o)
+		return p, what, err
 	case pictures:
 		s, err := newSampling(ctx, rt, o)
 		return s, what, err
@@ -116,6 +120,15 @@ func (h *handed) add(name string, x *tensors.Tensor) error {
 func (h *handed) addAll(cond []*tensors.Tensor) (err error) {
 	for k, x := range cond {
 		err = errors.Join(err, h.add(fmt.Sprintf("condition%d", k), x))
+	}
+	return err
+}
+
+// addAdapter takes an adapter's matrices A; its B are zero.
+func (h *handed) addAdapter(a *lora.Adapter) (err error) {
+	params := a.Params()
+	for k, l := range a.Layers() {
+		err = errors.Join(err, h.add("A/"+l.Name, params[2*k]))
 	}
 	return err
 }
