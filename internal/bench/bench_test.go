@@ -80,9 +80,11 @@ func TestSettings(t *testing.T) {
 		return s.check()
 	}
 	assert.NoError(t, parsed())
-	for _, bad := range []string{"-rounds=0", "-runs=0", "-threads=0", "-threads=1000000", "-limit=0s", "-dtype=float64", "-published=x"} {
+	for _, bad := range []string{"-rounds=0", "-runs=0", "-threads=0", "-threads=1000000", "-limit=0s", "-dtype=float64", "-published=x", "-side=-1"} {
 		assert.ErrorContains(t, parsed(bad), bad[:4])
 	}
+	assert.NoError(t, parsed("-pair", "-published=x,y"))
+	assert.ErrorContains(t, parsed("-pair", "-updates=0"), "-updates")
 	assert.ErrorContains(t, settings{}.run(t.Context(), nil), "-rounds")
 }
 

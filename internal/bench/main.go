@@ -7,6 +7,7 @@
 //	go run ./internal/bench -questions out/questions
 //	go run ./internal/bench -sampler -out sampler.json         # pictures
 //	go run ./internal/bench -load -published stable-diffusion-v1-4,Qwen2.5-VL-3B -keep checkpoints
+//	go run ./internal/bench -pair -models sd,qwen25vl -updates 3
 //
 // Of a generator that is one update of an adapter, by the distance of a picture from another: network, decoder, gradient,
 // clipping, AdamW. Of a verifier it is one question about one picture: the loss, and its gradient by the pixels. The sizes
@@ -34,6 +35,13 @@
 // With -load it measures how long it takes to open checkpoints, weights on the device, against reading their files from the
 // page cache, and what lies in memory then; a second process opens each while the first one has it open, which shows what of
 // it they share. The checkpoints are of the sizes of bench.json, or of the published ones that -published names.
+//
+// With -pair it makes whole updates of a generator by a verifier's loss, as many as -updates says: by dualprocess.Distill here,
+// and in PyTorch from the noise, conditions, questions and first matrices that our side has written, at the same steps of the
+// sampler, those before without gradient by diffusers' pipeline. Loss and norm of every update must agree, and so must the
+// adapters after the last one. With -published, a generator's checkpoint and a verifier's of the models that -models names, both
+// sides spare memory: ours recomputes activations and splits updates, PyTorch recomputes those of the generator and keeps a
+// verifier's frozen weights of bfloat16 as they are, converted when their layer's turn comes. No two sides are there at once.
 //
 // The machine should have nothing else to do.
 package main

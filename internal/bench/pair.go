@@ -97,13 +97,15 @@ func (b *bench) pairOrder(ctx context.Context, g, v subject) (o order, p *paired
 	return o, &paired{Generator: checkpoints[0].title, Verifier: checkpoints[1].title, Side: o.Side, Questions: pairQuestions, Of: o.Steps}, nil
 }
 
+// nameOf is that of a checkpoint by its folder.
+func nameOf(checkpoint string) string { return filepath.Base(filepath.Dir(checkpoint)) }
+
 // pairQuestions are asked about each picture.
 const pairQuestions = 2
 
 // train has the sides make their updates, one side after the other. An error is the first that says why nothing counts.
 func (b *bench) train(ctx context.Context, o order, p *paired) error {
-	folder := filepath.Join(b.work, b.DType, filepath.Base(filepath.Dir(o.Program))+"+"+filepath.Base(filepath.Dir(o.VerifierProgram)))
-	folder, err := filepath.Abs(folder)
+	folder, err := filepath.Abs(filepath.Join(b.work, b.DType, nameOf(o.Checkpoint)+"+"+nameOf(o.Verifier)))
 	if err != nil {
 		return err
 	}
@@ -113,7 +115,7 @@ func (b *bench) train(ctx context.Context, o order, p *paired) error {
 		return err
 	}
 	for _, l := range b.launch {
-		if l.side == compiled { // XLA's programs beside eager's are what is compared here, and a compiler takes memory
+		if l.side == compiled { // its numbers are eager's, and it takes minutes to compile and memory that may not be there
 			continue
 		}
 		if err := b.trainSide(ctx, l, file, p); err != nil {

@@ -68,6 +68,9 @@ func (p *pairing) begin(ctx context.Context) error {
 
 // run makes one update. All are of one learning rate.
 func (p *pairing) run(ctx context.Context) (loss, norm float64, err error) {
+	if len(p.steps) == p.updates {
+		return 0, 0, fmt.Errorf("the order is of %d updates, which are made", p.updates)
+	}
 	u, err := p.advance(ctx)
 	if err != nil {
 		return 0, 0, err
