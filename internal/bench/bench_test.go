@@ -85,6 +85,7 @@ func TestSettings(t *testing.T) {
 	}
 	assert.NoError(t, parsed("-pair", "-published=x,y"))
 	assert.ErrorContains(t, parsed("-pair", "-updates=0"), "-updates")
+	assert.ErrorContains(t, parsed("-pair", "-dtype=bfloat16"), "float32")
 	assert.ErrorContains(t, settings{}.run(t.Context(), nil), "-rounds")
 }
 

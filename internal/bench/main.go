@@ -129,6 +129,8 @@ func (s settings) check() error {
 		return errors.New("-published names checkpoints for -load or -pair, neither of which is given")
 	case s.Pair && s.Updates < 1:
 		return fmt.Errorf("-updates is %d, want at least 1", s.Updates)
+	case s.Pair && ofUpdates.tolerances[s.DType] == tolerance{}:
+		return fmt.Errorf("-dtype is %s: updates of -pair are compared in float32, which is what -dtype is unless given", s.DType)
 	case s.Side < 0:
 		return fmt.Errorf("-side is %d, want a picture's, or 0 for that of bench.json", s.Side)
 	}

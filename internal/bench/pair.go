@@ -10,7 +10,7 @@ import (
 
 // ofUpdates are the numbers of a pair's updates. The adapters are those after the last one, apart by a part of the way that
 // ours has come: AdamW's first steps are as long for the least gradient as for any, whose sign rounding decides.
-var ofUpdates = numbers{"loss", "norm of the gradient", "adapter is", map[string]tolerance{"float32": {1e-3, 1e-3, 0.05}, "bfloat16": {0.02, 0.1, 0.5}}}
+var ofUpdates = numbers{"loss", "norm of the gradient", "adapter is", map[string]tolerance{"float32": {1e-3, 1e-3, 0.01}}}
 
 // paired is what was found of the updates of a generator with a verifier.
 type paired struct {

@@ -39,6 +39,9 @@ class Linear(torch.nn.Linear):
 def sparing(model):
     """Has a frozen model compute in float32. Weights of linear layers, which are nearly all, stay as they are; the rest, such as
     embeddings, norms and convolutions, is converted, and with it what is tied to it."""
+    for module in model.modules():
+        if hasattr(module, "scalar_embed_scale"):  # Gemma's, of which there is a copy that was rounded
+            module.embed_scale = torch.tensor(module.scalar_embed_scale)
     rounded = [name for name, x in model.named_buffers() if x.dtype == torch.bfloat16]
     if rounded:
         raise ValueError(f"bfloat16 has rounded what is no weight: {', '.join(rounded)}: measure this model by a checkpoint of float32")
