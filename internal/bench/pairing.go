@@ -17,10 +17,9 @@ const pairs = "pair"
 // pairing is a distillation that writes down, when its last update is made, what PyTorch's side needs to make the same.
 type pairing struct {
 	*distillation
-	order   order
-	handed  *handed
-	steps   []int // with gradient, of the updates made
-	updates int
+	order  order
+	handed *handed
+	steps  []int // with gradient, of the updates made
 }
 
 // newPairing opens both models for updates as users make them: with the settings that the generator suggests, and any of
@@ -30,7 +29,7 @@ func newPairing(ctx context.Context, rt *backends.Runtime, o order) (*pairing, e
 	if err != nil {
 		return nil, err
 	}
-	p := &pairing{distillation: d, order: o, updates: o.Updates}
+	p := &pairing{distillation: d, order: o}
 	t := &d.task
 	t.Updates, t.EndStep, t.LearningRate, t.Adapter, t.Split = o.Updates, 0, 0, lora.Config{}, o.Sparing
 	for k := range o.Updates {
@@ -68,8 +67,8 @@ func (p *pairing) begin(ctx context.Context) error {
 
 // run makes one update. All are of one learning rate.
 func (p *pairing) run(ctx context.Context) (loss, norm float64, err error) {
-	if len(p.steps) == p.updates {
-		return 0, 0, fmt.Errorf("the order is of %d updates, which are made", p.updates)
+	if len(p.steps) == p.order.Updates {
+		return 0, 0, fmt.Errorf("the order is of %d updates, which are made", p.order.Updates)
 	}
 	u, err := p.advance(ctx)
 	if err != nil {
@@ -85,7 +84,7 @@ func (p *pairing) run(ctx context.Context) (loss, norm float64, err error) {
 // tell says which step had the gradient and, after the last update, leaves what PyTorch's side needs.
 func (p *pairing) tell(r *reply) {
 	r.Steps = p.steps
-	if len(p.steps) < p.updates {
+	if len(p.steps) < p.order.Updates {
 		return
 	}
 	if err := p.leave(); err != nil {
