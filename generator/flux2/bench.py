@@ -1,4 +1,4 @@
-"""FLUX.2 klein in PyTorch, for internal/bench: of an update the first step, from pure noise; pictures."""
+"""FLUX.2 klein in PyTorch, for internal/bench: of an update the first step, from pure noise, or any; pictures."""
 
 import torch
 from diffusers import AutoencoderKLFlux2, Flux2KleinPipeline, Flux2Transformer2DModel
@@ -11,15 +11,18 @@ class Model(Generator):
 
     def prepare(self):
         self.rows, (text,) = self.order["side"] // 16, self.conditions
-        self.text, self.time = text.to(self.dtype), torch.ones(1, dtype=self.dtype)
+        self.text, self.time, self.sigma = text.to(self.dtype), torch.ones(1, dtype=self.dtype), 1
         one, places = torch.arange(1), torch.arange(self.rows)
         self.ids = torch.cartesian_prod(one, places, places, one)
         self.text_ids = torch.cartesian_prod(one, one, one, torch.arange(text.shape[1]))
         norm = self.vae.bn
         self.mean, self.deviation = norm.running_mean.float(), torch.sqrt(norm.running_var.float() + self.vae.config.batch_norm_eps)
 
+    def go(self, scheduler, step):
+        self.time, self.sigma = (scheduler.timesteps[step : step + 1] / 1000).to(self.dtype), scheduler.sigmas[step]
+
     def clean(self, latents):
-        return latents - self.predict(
+        return latents - self.sigma * self.predict(
             latents, encoder_hidden_states=self.text, timestep=self.time, img_ids=self.ids, txt_ids=self.text_ids,
         )
 

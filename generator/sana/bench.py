@@ -1,4 +1,4 @@
-"""Sana in PyTorch, for internal/bench: of an update the first step, under guidance; pictures."""
+"""Sana in PyTorch, for internal/bench: of an update the first step, or any, under guidance; pictures."""
 
 import torch
 from diffusers import AutoencoderDC, DPMSolverMultistepScheduler, SanaPipeline, SanaTransformer2DModel
@@ -16,13 +16,16 @@ class Model(Generator):
         self.text, self.mask = torch.cat([negative, text]).to(self.dtype), torch.cat([negative_mask, mask])
         scheduler = DPMSolverMultistepScheduler.from_pretrained(self.order["checkpoint"], subfolder="scheduler")
         scheduler.set_timesteps(STEPS)
-        self.time, self.sigma = scheduler.timesteps[:1].float().repeat(2), scheduler.sigmas[0]
+        self.go(scheduler, 0)
+
+    def go(self, scheduler, step):
+        self.time, self.sigma = scheduler.timesteps[step : step + 1].float().repeat(2), scheduler.sigmas[step]
 
     def clean(self, latents):
         velocity = self.predict(
             torch.cat([latents] * 2), encoder_hidden_states=self.text, encoder_attention_mask=self.mask, timestep=self.time,
         )
-        return latents - self.sigma * self.guided(velocity, GUIDANCE)
+        return latents - self.sigma * self.guided(velocity, self.order.get("guidance", GUIDANCE))
 
 
 class Sampler(Pictures):

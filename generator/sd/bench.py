@@ -1,4 +1,4 @@
-"""Stable Diffusion in PyTorch, for internal/bench: of an update a step in the middle, under guidance; pictures."""
+"""Stable Diffusion in PyTorch, for internal/bench: of an update a step in the middle, or any, under guidance; pictures."""
 
 import torch
 from diffusers import AutoencoderKL, DDIMScheduler, StableDiffusionPipeline, UNet2DConditionModel
@@ -16,12 +16,15 @@ class Model(Generator):
         self.text = torch.cat([negative, text]).to(self.dtype)
         scheduler = DDIMScheduler.from_pretrained(self.order["checkpoint"], subfolder="scheduler")
         scheduler.set_timesteps(STEPS)
-        self.time = scheduler.timesteps[self.about["step"]]
+        self.go(scheduler, self.order["step"])
+
+    def go(self, scheduler, step):
+        self.time = scheduler.timesteps[step]
         self.alpha = scheduler.alphas_cumprod[self.time]
 
     def clean(self, latents):
         noise = self.predict(torch.cat([latents] * 2), timestep=self.time, encoder_hidden_states=self.text)
-        return (latents - (1 - self.alpha) ** 0.5 * self.guided(noise, GUIDANCE)) / self.alpha**0.5
+        return (latents - (1 - self.alpha) ** 0.5 * self.guided(noise, self.order.get("guidance", GUIDANCE))) / self.alpha**0.5
 
 
 class Sampler(Pictures):

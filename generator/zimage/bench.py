@@ -1,4 +1,4 @@
-"""Z-Image in PyTorch, for internal/bench: of an update the first step, from pure noise; pictures."""
+"""Z-Image in PyTorch, for internal/bench: of an update the first step, from pure noise, or any; pictures."""
 
 import torch
 from diffusers import AutoencoderKL, ZImagePipeline, ZImageTransformer2DModel
@@ -17,13 +17,17 @@ class Model(Generator):
 
     def prepare(self):
         text, mask = self.conditions
-        self.text, self.time = text[0, mask[0] > 0].to(self.dtype), torch.zeros(1, dtype=self.dtype)
+        self.text = text[0, mask[0] > 0].to(self.dtype)
+        self.time, self.sigma = torch.zeros(1, dtype=self.dtype), 1
         tabulate(self.model)
+
+    def go(self, scheduler, step):
+        self.time, self.sigma = ((1000 - scheduler.timesteps[step : step + 1]) / 1000).to(self.dtype), scheduler.sigmas[step]
 
     def clean(self, latents):
         picture = latents[0].unsqueeze(1).to(self.dtype)
         ahead = self.model([picture], self.time, [self.text], return_dict=False)[0][0]
-        return latents + ahead.squeeze(1)[None].float()
+        return latents + self.sigma * ahead.squeeze(1)[None].float()
 
 
 class Sampler(Pictures):

@@ -80,9 +80,12 @@ func TestSettings(t *testing.T) {
 		return s.check()
 	}
 	assert.NoError(t, parsed())
-	for _, bad := range []string{"-rounds=0", "-runs=0", "-threads=0", "-threads=1000000", "-limit=0s", "-dtype=float64", "-published=x"} {
+	for _, bad := range []string{"-rounds=0", "-runs=0", "-threads=0", "-threads=1000000", "-limit=0s", "-dtype=float64", "-published=x", "-side=-1"} {
 		assert.ErrorContains(t, parsed(bad), bad[:4])
 	}
+	assert.NoError(t, parsed("-pair", "-published=x,y"))
+	assert.ErrorContains(t, parsed("-pair", "-updates=0"), "-updates")
+	assert.ErrorContains(t, parsed("-pair", "-dtype=bfloat16"), "float32")
 	assert.ErrorContains(t, settings{}.run(t.Context(), nil), "-rounds")
 }
 
@@ -167,7 +170,7 @@ func TestOurs(t *testing.T) {
 		name string
 		side int
 		want []string
-	}{{"flux", 32, []string{"latents", "target", "condition1"}}, {"llava", 56, []string{"picture", "ids"}}} {
+	}{{"flux", 32, []string{"latents", "target", "condition1"}}, {"llava", 56, []string{"picture", "ids0"}}} {
 		t.Run(c.name, func(t *testing.T) {
 			b, s := faked(t), tiny(t, c.name, c.side)
 			b.Backend = "go"

@@ -35,7 +35,7 @@ func (o order) task(ctx context.Context, rt *backends.Runtime) (t dualprocess.Ta
 		return t, nil, err
 	}
 	models = append(models, g)
-	v, err := verifier.Open(ctx, rt, o.Verifier, verifier.Options{Checkpoint: backends.CheckpointOff})
+	v, err := verifier.Open(ctx, rt, o.Verifier, verifier.Options{Checkpoint: o.checkpointing()})
 	if err != nil {
 		return t, models, err
 	}
@@ -56,8 +56,9 @@ type distillation struct {
 	task     dualprocess.Task
 	models   []io.Closer
 	next     chan struct{} // asks for one more update
-	made     chan [2]float64
-	ended    error // once made is closed
+	made     chan dualprocess.Update
+	adapter  *lora.Adapter // once made is closed
+	ended    error         // likewise
 	training context.Context
 	stop     context.CancelFunc
 }
@@ -78,32 +79,45 @@ func newDistillation(ctx context.Context, rt *backends.Runtime, o order) (*disti
 
 // run makes one update.
 func (d *distillation) run(ctx context.Context) (loss, norm float64, err error) {
+	u, err := d.advance(ctx)
+	return u.Loss, u.GradientNorm, err
+}
+
+// advance makes one update.
+func (d *distillation) advance(ctx context.Context) (u dualprocess.Update, err error) {
 	if d.made == nil {
-		d.next, d.made = make(chan struct{}), make(chan [2]float64)
+		d.next, d.made = make(chan struct{}), make(chan dualprocess.Update)
 		go func() {
-			_, err := dualprocess.Distill(d.training, d.task)
-			d.ended = errors.Join(err, errors.New("the training has ended"))
+			d.adapter, d.ended = dualprocess.Distill(d.training, d.task)
 			close(d.made)
 		}()
 	} else {
 		select {
 		case d.next <- struct{}{}:
 		case <-d.training.Done():
-			return 0, 0, d.training.Err()
+			return u, d.training.Err()
 		case <-ctx.Done():
-			return 0, 0, ctx.Err()
+			return u, ctx.Err()
 		}
 	}
-	m, ok := <-d.made
+	u, ok := <-d.made
 	if !ok {
-		return 0, 0, d.ended
+		return u, errors.Join(d.ended, errors.New("the training has ended"))
 	}
-	return m[0], m[1], nil
+	return u, nil
+}
+
+// finish lets the training end after its last update, and returns what was trained.
+func (d *distillation) finish() (*lora.Adapter, error) {
+	close(d.next)
+	for range d.made { // until it has ended
+	}
+	return d.adapter, d.ended
 }
 
 // report hands an update over and waits until the next one is asked for.
 func (d *distillation) report(u dualprocess.Update) {
-	d.made <- [2]float64{u.Loss, u.GradientNorm}
+	d.made <- u
 	select {
 	case <-d.next:
 	case <-d.training.Done():

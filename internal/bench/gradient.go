@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/gomlx/compute/dtypes"
@@ -21,7 +22,7 @@ import (
 
 // newGradient opens a verifier and prepares questions about one picture: their loss, and its gradient by the pixels.
 func newGradient(ctx context.Context, rt *backends.Runtime, o order) (*program, *handed, error) {
-	v, err := verifier.Open(ctx, rt, o.Checkpoint, verifier.Options{Checkpoint: backends.CheckpointOff})
+	v, err := verifier.Open(ctx, rt, o.Checkpoint, verifier.Options{Checkpoint: o.checkpointing()})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -29,9 +30,8 @@ func newGradient(ctx context.Context, rt *backends.Runtime, o order) (*program, 
 	if err != nil {
 		return nil, nil, errors.Join(err, v.Close())
 	}
-	picture := noise(o.Side)
-	h, err := handQuestion(vlmtest.Frame(v), o.Side, picture, questions[0])
-	if err != nil {
+	picture, h := noise(o.Side), &handed{about: map[string]any{}}
+	if err := errors.Join(h.add("picture", picture), h.addQuestions(vlmtest.Frame(v), o.Side, questions)); err != nil {
 		return nil, nil, errors.Join(err, v.Close())
 	}
 	p := &program{
@@ -59,21 +59,28 @@ func prepare(ctx context.Context, v dualprocess.Verifier, o order) (all [][]*ten
 	return all, nil
 }
 
-// handQuestion writes down the ids of the whole prompt.
-func handQuestion(v *vlm.Verifier, side int, picture *tensors.Tensor, in dualprocess.Inputs) (*handed, error) {
+// addQuestions takes the ids of whole prompts, and how many of each are the answer's.
+func (h *handed) addQuestions(v *vlm.Verifier, side int, questions [][]*tensors.Tensor) error {
 	prefix, err := vlm.Prefix(v, vision.Size{Height: side, Width: side})
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var ids []int32
+	var begin []int32
 	for _, id := range prefix {
-		ids = append(ids, int32(id))
+		begin = append(begin, int32(id))
 	}
-	suffix, err := tensors.CopyFlatData[int32](in[0])
-	if err != nil {
-		return nil, err
+	var labels []int
+	for k, in := range questions {
+		suffix, err := tensors.CopyFlatData[int32](in[0])
+		if err != nil {
+			return err
+		}
+		ids := slices.Concat(begin, suffix)
+		if err := h.add(fmt.Sprint("ids", k), tensors.FromFlatDataAndDimensions(ids, len(ids))); err != nil {
+			return err
+		}
+		labels = append(labels, in[2].Shape().Dim(0))
 	}
-	ids = append(ids, suffix...)
-	h := &handed{about: map[string]any{"image_token": vlm.Pieces(v).Image, "labels": in[2].Shape().Dim(0)}}
-	return h, errors.Join(h.add("picture", picture), h.add("ids", tensors.FromFlatDataAndDimensions(ids, len(ids))))
+	h.about["image_token"], h.about["labels"] = vlm.Pieces(v).Image, labels
+	return nil
 }

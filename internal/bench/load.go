@@ -63,6 +63,11 @@ func (b *bench) toLoad(subjects []subject) (all []stored, err error) {
 	return all, nil
 }
 
+// folder is where a checkpoint lies.
+func (b *bench) folder(c stored) (string, error) {
+	return filepath.Abs(filepath.Join(b.work, "load", b.DType, c.name, "checkpoint"))
+}
+
 // load opens all checkpoints, and writes what was found.
 func (b *bench) load(ctx context.Context, subjects []subject) error {
 	checkpoints, err := b.toLoad(subjects)
@@ -99,12 +104,11 @@ func (b *bench) load(ctx context.Context, subjects []subject) error {
 // open measures one checkpoint: in every round all files are read, and two processes open the model, of which the second
 // begins when the first has ended to.
 func (b *bench) open(ctx context.Context, c stored, l *loaded) error {
-	folder, err := filepath.Abs(filepath.Join(b.work, "load", b.DType, c.name))
+	checkpoint, err := b.folder(c)
 	if err != nil {
 		return err
 	}
 	b.say("%s: writing the checkpoint", c.name)
-	checkpoint := filepath.Join(folder, "checkpoint")
 	if err := c.write(ctx, checkpoint); err != nil {
 		return err
 	}
@@ -112,7 +116,7 @@ func (b *bench) open(ctx context.Context, c stored, l *loaded) error {
 	if _, err := os.Stat(filepath.Join(checkpoint, pipeline.Index)); errors.Is(err, fs.ErrNotExist) {
 		o.Checkpoint, o.Verifier = "", checkpoint
 	}
-	file, err := o.place(folder)
+	file, err := o.place(filepath.Dir(checkpoint))
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@
 //	go run ./internal/bench -questions out/questions
 //	go run ./internal/bench -sampler -out sampler.json         # pictures
 //	go run ./internal/bench -load -published stable-diffusion-v1-4,Qwen2.5-VL-3B -keep checkpoints
+//	go run ./internal/bench -pair -models sd,qwen25vl -updates 3
 //
 // Of a generator that is one update of an adapter, by the distance of a picture from another: network, decoder, gradient,
 // clipping, AdamW. Of a verifier it is one question about one picture: the loss, and its gradient by the pixels. The sizes
@@ -34,6 +35,13 @@
 // With -load it measures how long it takes to open checkpoints, weights on the device, against reading their files from the
 // page cache, and what lies in memory then; a second process opens each while the first one has it open, which shows what of
 // it they share. The checkpoints are of the sizes of bench.json, or of the published ones that -published names.
+//
+// With -pair it makes whole updates of a generator by a verifier's loss, as many as -updates says: by dualprocess.Distill here,
+// and in PyTorch from the noise, conditions, questions and first matrices that our side has written, at the same steps of the
+// sampler, those before without gradient by diffusers' pipeline. Loss and norm of every update must agree, and so must the
+// adapters after the last one. With -published, a generator's checkpoint and a verifier's of the models that -models names, both
+// sides spare memory: ours recomputes activations and splits updates, PyTorch recomputes those of the generator and keeps a
+// verifier's frozen weights of bfloat16 as they are, converted when their layer's turn comes. No two sides are there at once.
 //
 // The machine should have nothing else to do.
 package main
@@ -66,8 +74,11 @@ type settings struct {
 	Sampler bool          `json:"sampler,omitempty"`
 	Batches batchList     `json:"batches,omitempty"` // of the sampler
 	Load    bool          `json:"load,omitempty"`
+	Pair    bool          `json:"pair,omitempty"`
+	Side    int           `json:"side,omitempty"`    // of a pair's pictures
+	Updates int           `json:"updates,omitempty"` // of a pair
 
-	Published string `json:"published,omitempty"` // checkpoints to load
+	Published string `json:"published,omitempty"` // checkpoints to load, or of a pair
 
 	out, keep, root string
 	sizes, asked    string
@@ -93,8 +104,11 @@ func (s *settings) register(set *flag.FlagSet) {
 	s.Batches = batchList{1, 2, 4, 8}
 	set.Var(&s.Batches, "batches", "pictures at once, with -sampler; PyTorch makes "+against.String()+" at once, where these are among them")
 	set.BoolVar(&s.Load, "load", false, "measure how checkpoints are opened, not updates")
-	set.StringVar(&s.Published, "published", "", "checkpoints for -load, of random weights, separated by commas: "+
+	set.StringVar(&s.Published, "published", "", "checkpoints for -load or -pair, of random weights, separated by commas: "+
 		strings.Join(published.Names(), ", ")+"; those of -models unless given, in sizes to try it")
+	set.BoolVar(&s.Pair, "pair", false, "make updates of the generator with the verifier of -models, by both sides")
+	set.IntVar(&s.Side, "side", 0, "of the pictures of -pair, in pixels; 0 is that of the generator's bench.json")
+	set.IntVar(&s.Updates, "updates", 3, "that -pair makes")
 	set.StringVar(&s.serve, "serve", "", "file of an order: be our side, as the tool starts it")
 }
 
@@ -111,8 +125,14 @@ func (s settings) check() error {
 		return fmt.Errorf("-limit is %v, want a positive time", s.Limit)
 	case gradients.tolerances[s.DType] == tolerance{}:
 		return fmt.Errorf("-dtype is %q, want float32 or bfloat16", s.DType)
-	case s.Published != "" && !s.Load:
-		return errors.New("-published names checkpoints for -load, which is not given")
+	case s.Published != "" && !s.Load && !s.Pair:
+		return errors.New("-published names checkpoints for -load or -pair, neither of which is given")
+	case s.Pair && s.Updates < 1:
+		return fmt.Errorf("-updates is %d, want at least 1", s.Updates)
+	case s.Pair && ofUpdates.tolerances[s.DType] == tolerance{}:
+		return fmt.Errorf("-dtype is %s: updates of -pair are compared in float32, which is what -dtype is unless given", s.DType)
+	case s.Side < 0:
+		return fmt.Errorf("-side is %d, want a picture's, or 0 for that of bench.json", s.Side)
 	}
 	return nil
 }
@@ -155,6 +175,9 @@ func (s settings) run(ctx context.Context, rest []string) error {
 	if !s.Sampler {
 		s.Batches = nil
 	}
+	if !s.Pair {
+		s.Updates = 0
+	}
 	b := &bench{settings: s, numbers: gradients, work: work, pause: pause}
 	b.say = func(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
 	if b.launch, err = s.launchers(ctx, b.say); err != nil {
@@ -172,6 +195,8 @@ func (b *bench) do(ctx context.Context, subjects []subject) error {
 		return b.studyQuestions(ctx, subjects, b.asked)
 	case b.Load:
 		return b.load(ctx, subjects)
+	case b.Pair:
+		return b.pair(ctx, subjects)
 	case b.Sampler:
 		b.numbers = ofPictures
 	}

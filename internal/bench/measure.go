@@ -29,18 +29,38 @@ const (
 // pause lies between turns: the threads of PyTorch's OpenMP wait for work for a fifth of a second, at full speed.
 const pause = 400 * time.Millisecond
 
-// tolerance is how far the sides may be apart: in the two numbers of a run, relative to ours, and in pictures, where a run
-// makes some: the root of the mean square of all pixels' differences, of 1.
-type tolerance struct{ first, second, pictures float64 }
+// tolerance is how far the sides may be apart: in the two numbers of a run, relative to ours, and in what a run makes, where
+// it makes something: of pictures the root of the mean square of all pixels' differences, of 1.
+type tolerance struct{ first, second, made float64 }
 
-// numbers are what the two numbers of a run are, and how far the sides may be apart by the dtype of computation.
+// numbers are what the two numbers of a run are, what it makes, and how far the sides may be apart by the dtype of
+// computation.
 type numbers struct {
-	first, second string
-	tolerances    map[string]tolerance
+	first, second, made string
+	tolerances          map[string]tolerance
+}
+
+// differ says which of a run's two numbers is further from ours than it may be.
+func (n numbers) differ(own, ours [2]float64, dtype string) error {
+	t := n.tolerances[dtype]
+	for k, most := range []float64{t.first, t.second} {
+		if off := math.Abs(own[k]-ours[k]) / math.Abs(ours[k]); !(off <= most) {
+			return fmt.Errorf("its %s is %.6g, ours %.6g: apart by %.2g, and %.2g are allowed", []string{n.first, n.second}[k], own[k], ours[k], off, most)
+		}
+	}
+	return nil
+}
+
+// far says that what was made is further from ours than it may be, where runs make something.
+func (n numbers) far(apart float64, dtype string) error {
+	if most := n.tolerances[dtype].made; most > 0 && !(apart > 0 && apart <= most) {
+		return fmt.Errorf("its %s apart from ours by %.2g, and %.2g are allowed", n.made, apart, most)
+	}
+	return nil
 }
 
 // gradients are the numbers of updates and questions; bfloat16 has three digits.
-var gradients = numbers{"loss", "norm of the gradient", map[string]tolerance{"float32": {1e-3, 1e-3, 0}, "bfloat16": {0.02, 0.1, 0}}}
+var gradients = numbers{"loss", "norm of the gradient", "", map[string]tolerance{"float32": {1e-3, 1e-3, 0}, "bfloat16": {0.02, 0.1, 0}}}
 
 // bench measures models.
 type bench struct {
@@ -233,20 +253,9 @@ func (b *bench) begin(ctx context.Context, l launcher, order string) *measuredSi
 
 // compare says whether a side computes what ours does.
 func (s *measuredSide) compare(with *measuredSide, n numbers, dtype string) {
-	t := n.tolerances[dtype]
-	for _, c := range []struct {
-		what            string
-		own, ours, most float64
-	}{{n.first, s.Loss, with.Loss, t.first}, {n.second, s.Norm, with.Norm, t.second}} {
-		if off := math.Abs(c.own-c.ours) / math.Abs(c.ours); !(off <= c.most) {
-			s.Wrong = true
-			s.Fault = fmt.Sprintf("its %s is %.6g, ours %.6g: apart by %.2g, and %.2g are allowed", c.what, c.own, c.ours, off, c.most)
-			return
-		}
-	}
-	if t.pictures > 0 && !(s.Apart > 0 && s.Apart <= t.pictures) {
-		s.Wrong = true
-		s.Fault = fmt.Sprintf("its pictures are apart from ours by %.2g, and %.2g are allowed", s.Apart, t.pictures)
+	err := cmp.Or(n.differ([2]float64{s.Loss, s.Norm}, [2]float64{with.Loss, with.Norm}, dtype), n.far(s.Apart, dtype))
+	if err != nil {
+		s.Wrong, s.Fault = true, err.Error()
 	}
 }
 

@@ -15,41 +15,49 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/peak"
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
+	"github.com/dualprocess/dualprocess-go/lora"
 )
 
 // open opens an order's model, writes down its inputs for the other side, and says what computes.
-func open(ctx context.Context, o order) (workload, string, error) {
+func open(ctx context.Context, o order) (w workload, what string, err error) {
 	rt, err := backends.Open(ctx, backends.Options{Backend: o.Backend})
 	if err != nil {
 		return nil, "", err
 	}
 	rt.DType = dtypes.MapOfNames[o.DType]
-	what := fmt.Sprintf("%s in %s", rt.Name, rt.DType)
+	what = fmt.Sprintf("%s in %s", rt.Name, rt.DType)
 	switch o.Kind {
 	case tasks:
-		d, err := newDistillation(ctx, rt, o)
-		return d, what, err
+		w, err = newDistillation(ctx, rt, o)
+	case pairs:
+		w, err = newPairing(ctx, rt, o)
 	case pictures:
-		s, err := newSampling(ctx, rt, o)
-		return s, what, err
+		w, err = newSampling(ctx, rt, o)
 	case loadings:
-		return &loading{order: o, runtime: rt}, what, nil
+		w = &loading{order: o, runtime: rt}
+	default:
+		w, err = newProgram(ctx, rt, o)
 	}
+	return w, what, err
+}
+
+// newProgram prepares one model's graph.
+func newProgram(ctx context.Context, rt *backends.Runtime, o order) (*program, error) {
 	create := map[string]func(context.Context, *backends.Runtime, order) (*program, *handed, error){
 		generators: newUpdate, verifiers: newGradient,
 	}[o.Kind]
 	if create == nil {
-		return nil, "", errors.Join(fmt.Errorf("a model is a %s or a %s, not a %q", generators, verifiers, o.Kind), rt.Close())
+		return nil, errors.Join(fmt.Errorf("a model is a %s or a %s, not a %q", generators, verifiers, o.Kind), rt.Close())
 	}
 	p, h, err := create(ctx, rt, o)
 	if err == nil {
 		err = h.write(o.Inputs)
 	}
 	if err != nil {
-		return nil, "", errors.Join(err, rt.Close())
+		return nil, errors.Join(err, rt.Close())
 	}
 	p.runtime = rt
-	return p, what, nil
+	return p, nil
 }
 
 // program is our side's workload: a compiled graph, whose first two outputs are the loss and the gradient's norm. The
@@ -116,6 +124,15 @@ func (h *handed) add(name string, x *tensors.Tensor) error {
 func (h *handed) addAll(cond []*tensors.Tensor) (err error) {
 	for k, x := range cond {
 		err = errors.Join(err, h.add(fmt.Sprintf("condition%d", k), x))
+	}
+	return err
+}
+
+// addAdapter takes an adapter's matrices A; its B are zero.
+func (h *handed) addAdapter(a *lora.Adapter) (err error) {
+	params := a.Params()
+	for k, l := range a.Layers() {
+		err = errors.Join(err, h.add("A/"+l.Name, params[2*k]))
 	}
 	return err
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/dualprocess/dualprocess-go/backends"
 )
 
 // order says what a side shall open and run. It is a file, which PyTorch's side reads, too.
@@ -25,16 +27,29 @@ type order struct {
 	Step       int             `json:"step"`
 	Options    json.RawMessage `json:"options,omitempty"`
 
-	// Of a whole update:
+	// Of whole updates:
 	Verifier string `json:"verifier,omitempty"` // folder
 	Scale    scale  `json:"scale,omitzero"`
 
-	// Of pictures:
+	// Of those that PyTorch's side makes, too:
+	VerifierProgram string `json:"verifier_program,omitempty"`
+	Updates         int    `json:"updates,omitempty"`
+	Sparing         bool   `json:"sparing,omitempty"` // of memory: activations are computed again, updates are split
+
+	// Of these and of pictures:
 	Batch    int      `json:"batch,omitempty"`
 	Steps    int      `json:"steps,omitempty"`
 	Guidance *float64 `json:"guidance,omitempty"` // nil = the generator's
 	Adapter  string   `json:"adapter,omitempty"`  // file that our side writes for PyTorch's
 	Pictures string   `json:"pictures,omitempty"` // safetensors file, likewise: those of its first run
+}
+
+// checkpointing says whether activations are computed again in the backward pass. Otherwise they are kept, as PyTorch does.
+func (o order) checkpointing() backends.Checkpointing {
+	if o.Sparing {
+		return backends.CheckpointOn
+	}
+	return backends.CheckpointOff
 }
 
 // request is a line that a side is sent.
@@ -52,8 +67,9 @@ type reply struct {
 	Losses  []float64 `json:"losses,omitempty"`
 	Norms   []float64 `json:"norms,omitempty"`  // of the gradient
 	Peak    int64     `json:"peak,omitempty"`   // bytes in memory, the most so far
-	Apart   float64   `json:"apart,omitempty"`  // pictures of the last run from ours, where a run makes some
+	Apart   float64   `json:"apart,omitempty"`  // pictures of the last run from ours, or the adapter, where a run makes one
 	Memory  *memory   `json:"memory,omitempty"` // of a run that opens a model
+	Steps   []int     `json:"steps,omitempty"`  // with gradient, of a pair's updates so far
 }
 
 // check says what is wrong with the answer to a request of so many runs, of which 0 asks whether the side is ready.

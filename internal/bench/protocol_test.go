@@ -69,8 +69,9 @@ func (f *fake) run(context.Context) (loss, norm float64, err error) {
 	return 0.5, 2, nil
 }
 
-// tell says that the pictures are a little apart from others, or much.
+// tell says that what is made is a little apart from others, or much.
 func (f *fake) tell(r *reply) {
+	r.Steps = make([]int, f.runs)
 	if r.Apart = 1e-3; f.kind == "far" {
 		r.Apart = 0.3
 	}

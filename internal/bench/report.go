@@ -21,6 +21,7 @@ type report struct {
 	Date     string      `json:"date"`
 	Models   []*measured `json:"models,omitempty"`
 	Loads    []*loaded   `json:"loads,omitempty"`
+	Pair     *paired     `json:"pair,omitempty"`
 }
 
 // measured is what was found of a model.
@@ -177,6 +178,11 @@ func (r *report) head() string {
 	for _, m := range r.Models {
 		m.finish()
 		for _, s := range m.Sides {
+			what[s.Side] = s.What
+		}
+	}
+	if r.Pair != nil {
+		for _, s := range r.Pair.Sides {
 			what[s.Side] = s.What
 		}
 	}

@@ -57,9 +57,9 @@ func newUpdate(ctx context.Context, rt *backends.Runtime, o order) (*program, *h
 	return p, h, nil
 }
 
-// generator opens an order's generator for pictures of a side, with activations kept.
+// generator opens an order's generator for pictures of a side.
 func (o order) generator(ctx context.Context, rt *backends.Runtime, side int) (generator.Generator, error) {
-	options := generator.Options{Height: side, Width: side, Checkpoint: backends.CheckpointOff}
+	options := generator.Options{Height: side, Width: side, Checkpoint: o.checkpointing()}
 	if len(o.Options) > 0 {
 		d := json.NewDecoder(bytes.NewReader(o.Options))
 		d.DisallowUnknownFields()
@@ -101,7 +101,7 @@ func (u *update) prepare(ctx context.Context, rt *backends.Runtime, o order) (*p
 }
 
 // conditions encodes the prompt and lets the text encoders go.
-func conditions(ctx context.Context, g generator.Generator) (dualprocess.Inputs, error) {
+func conditions(ctx context.Context, g dualprocess.Generator) (dualprocess.Inputs, error) {
 	cond, err := g.Encode(ctx, prompt)
 	if err != nil {
 		return nil, err
@@ -113,7 +113,7 @@ func conditions(ctx context.Context, g generator.Generator) (dualprocess.Inputs,
 }
 
 // newAdapter makes the adapter that the generator suggests.
-func newAdapter(rt *backends.Runtime, g generator.Generator, init lora.Init) (*lora.Adapter, error) {
+func newAdapter(rt *backends.Runtime, g dualprocess.Generator, init lora.Init) (*lora.Adapter, error) {
 	layers, err := dualprocess.Layers(rt, g)
 	if err != nil {
 		return nil, err
@@ -128,14 +128,9 @@ func newAdapter(rt *backends.Runtime, g generator.Generator, init lora.Init) (*l
 // hand writes down what PyTorch's side needs: B is zero there, too.
 func (u *update) hand(latents, target *tensors.Tensor, cond dualprocess.Inputs) (*handed, error) {
 	h := &handed{about: map[string]any{
-		"rank": rank, "alpha": alpha, "weight": weight, "clip": clip, "rate": rate, "step": u.step, "conditions": len(cond),
+		"rank": rank, "alpha": alpha, "weight": weight, "clip": clip, "rate": rate, "conditions": len(cond),
 	}}
-	err := errors.Join(h.add("latents", latents), h.add("target", target), h.addAll(cond))
-	params := u.adapter.Params()
-	for k, l := range u.adapter.Layers() {
-		err = errors.Join(err, h.add("A/"+l.Name, params[2*k]))
-	}
-	return h, err
+	return h, errors.Join(h.add("latents", latents), h.add("target", target), h.addAll(cond), h.addAdapter(u.adapter))
 }
 
 // build is the graph. It reads vector, moments, number, rate, latents, target, conditions.

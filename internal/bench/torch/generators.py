@@ -1,4 +1,5 @@
-"""What the generators' updates share: an update of an adapter, by the distance of a picture from another.
+"""What the generators' updates share: an update of an adapter, by the distance of a picture from another or, in pairs.py, by
+what a verifier says of it.
 
 The conditions, the noise, the other picture and the adapter's first A are those of our side, which wrote them.
 """
@@ -40,8 +41,7 @@ class Generator:
     def __init__(self, order):
         self.order, self.dtype = order, DTYPES[order["dtype"]]
         self.about, self.inputs = handed(order)
-        self.latents = self.inputs["latents"]
-        self.target = self.inputs["target"].permute(0, 3, 1, 2).contiguous()
+        self.latents = self.noise(self.inputs["latents"])
         self.conditions = [self.inputs[f"condition{k}"] for k in range(self.about["conditions"])]
         self.model = opened(self.network, order, self.folder)
         self.vae = opened(self.autoencoder, order, "vae")
@@ -49,6 +49,10 @@ class Generator:
         self.optimizer = torch.optim.AdamW(self.params, lr=self.about["rate"], weight_decay=0, fused=True)
         self.loss_of = self.loss
         self.prepare()
+
+    def noise(self, latents):
+        """What is denoised of our side's latents."""
+        return latents
 
     def adapt(self):
         """Puts the adapter into the network, and returns its numbers."""
@@ -71,11 +75,23 @@ class Generator:
         assert len(params) == 2 * len(matrices), "layers are adapted that our side does not adapt"
         return params
 
+    def layers(self):
+        """Names of the adapted layers, each with its A and B."""
+        for name in self.inputs:
+            if name.startswith("A/"):
+                layer = self.model.get_submodule(name[2:])
+                dense = isinstance(layer, Dense)
+                yield name[2:], *((layer.a, layer.b) if dense else (layer.lora_A["default"].weight, layer.lora_B["default"].weight))
+
     def prepare(self):
-        """What does not change from update to update."""
+        """What does not change from update to update. It goes to the step of an update by the distance of pictures."""
+
+    def go(self, scheduler, step):
+        """Goes to a step of a pipeline's scheduler."""
+        raise NotImplementedError
 
     def clean(self, latents):
-        """The clean latents that the network predicts, as the autoencoder reads them but for its scale."""
+        """The clean latents that the network predicts at the step, as the autoencoder reads them but for its scale."""
         raise NotImplementedError
 
     def predict(self, latents, **inputs):
@@ -92,17 +108,24 @@ class Generator:
         latents = clean / config.scaling_factor + (getattr(config, "shift_factor", None) or 0)
         return self.vae.decode(latents.to(self.dtype), return_dict=False)[0].float()
 
+    def picture(self, latents):
+        return self.decode(self.clean(latents)) / 2 + 0.5
+
     def loss(self):
-        picture = self.decode(self.clean(self.latents)) / 2 + 0.5
-        return ((picture - self.target) ** 2).mean()
+        target = self.inputs["target"].permute(0, 3, 1, 2)
+        return ((self.picture(self.latents) - target) ** 2).mean()
 
     def compile(self):
         self.loss_of = torch.compile(self.loss)
 
     def run(self):
-        self.optimizer.zero_grad()
         loss = self.loss_of()
         loss.backward()
+        return loss.item(), self.update()
+
+    def update(self):
+        """Takes the gradient into the adapter, and returns the norm that it had."""
         norm = torch.nn.utils.clip_grad_norm_(self.params, self.about["clip"])
         self.optimizer.step()
-        return loss.item(), norm.item()
+        self.optimizer.zero_grad()
+        return norm.item()

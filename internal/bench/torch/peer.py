@@ -4,7 +4,8 @@
 
 The order names the model's program, bench.py in its folder, whose class Model has a method compile and a method run that
 returns a loss and the norm of its gradient; class Sampler, for orders of pictures, returns their mean and the root of the
-mean square, and has a method apart that says how far they are from ours. Every line of the standard input asks for some
+mean square, and has a method apart that says how far they are from ours. An order of updates names a verifier's program, too,
+and pairs.py makes the updates of both, with a method apart for the adapter. Every line of the standard input asks for some
 runs, and a line of JSON on the standard output answers it. Whatever libraries print goes to the standard error.
 """
 
@@ -25,16 +26,31 @@ def resident():
         return 0
 
 
+def program(path):
+    spec = importlib.util.spec_from_file_location("bench", path)
+    loaded = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(loaded)
+    return loaded
+
+
+def ordered(order):
+    own = program(order["program"])
+    if order["kind"] == "pictures":
+        return own.Sampler(order)
+    if order["kind"] == "pair":
+        from pairs import Pair
+
+        return Pair(order, own, program(order["verifier_program"]))
+    return own.Model(order)
+
+
 def opened(path, how):
     with open(path) as file:
         order = json.load(file)
     import torch
 
     torch.set_num_threads(order["threads"])
-    spec = importlib.util.spec_from_file_location("bench", order["program"])
-    program = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(program)
-    model = (program.Sampler if order["kind"] == "pictures" else program.Model)(order)
+    model = ordered(order)
     if how == "compiled":
         model.compile()
     return model, f"PyTorch {torch.__version__}, {torch.get_num_threads()} threads"

@@ -19,24 +19,21 @@ class Pictures:
 
     pipeline, model = None, None
 
-    def __init__(self, order):
+    def __init__(self, order, beside=None):
+        """Beside an update's model it paints with the network that is trained there."""
         self.order, self.dtype = order, DTYPES[order["dtype"]]
         about, self.inputs = handed(order)
         self.latents = self.inputs["latents"]
         self.conditions = [self.condition(self.inputs[f"condition{k}"]) for k in range(about["conditions"])]
-        self.network = opened(self.model.network, order, self.model.folder)
+        self.network = beside.model if beside else opened(self.model.network, order, self.model.folder)
+        vae = beside.vae if beside else opened(self.model.autoencoder, order, "vae")
         names = self.pipeline.load_config(order["checkpoint"])
         parts = {name: None for name in names if name.startswith(("text_encoder", "tokenizer"))}  # what reads prompts
-        parts |= {self.model.folder: self.network, "vae": opened(self.model.autoencoder, order, "vae"), **self.others()}
+        parts |= {self.model.folder: self.network, "vae": vae, **self.others()}
         self.pipe = self.pipeline.from_pretrained(order["checkpoint"], torch_dtype=self.dtype, **parts)
         self.pipe.set_progress_bar_config(disable=True)
-        self.load(order["adapter"])
-        self.settings = {
-            "height": order["side"], "width": order["side"], "num_inference_steps": order["steps"], "output_type": "pt",
-            **self.given(),
-        }
-        if "guidance" in order:
-            self.settings["guidance_scale"] = order["guidance"]
+        if not beside:
+            self.load(order["adapter"])
 
     def condition(self, x):
         """A condition of one prompt for all pictures of a batch."""
@@ -77,8 +74,28 @@ class Pictures:
         self.network.compile()
         self.pipe.vae.decode = torch.compile(self.pipe.vae.decode)
 
+    def paint(self, **settings):
+        """Runs the pipeline."""
+        order = self.order
+        if "guidance" in order:
+            settings["guidance_scale"] = order["guidance"]
+        return self.pipe(height=order["side"], width=order["side"], num_inference_steps=order["steps"], **self.given(), **settings).images
+
+    def before(self, noise, step):
+        """The latents of a step, those before it taken by the pipeline, which knows no gradient."""
+        self.latents, reached = noise, {}
+
+        def look(pipe, taken, time, state):
+            if taken == step - 1:
+                reached.update(state)
+                pipe._interrupt = True  # as diffusers' guide says: the steps to come do nothing
+            return {}
+
+        self.paint(output_type="latent", callback_on_step_end=look)
+        return reached["latents"]
+
     def run(self):
-        self.pictures = self.pipe(**self.settings).images.float()
+        self.pictures = self.paint(output_type="pt").float()
         return self.pictures.mean().item(), self.pictures.square().mean().sqrt().item()
 
     def apart(self):
