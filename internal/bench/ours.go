@@ -12,6 +12,7 @@ import (
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/peak"
 	"github.com/dualprocess/dualprocess-go/internal/safetensors"
@@ -126,6 +127,21 @@ func (h *handed) addAll(cond []*tensors.Tensor) (err error) {
 		err = errors.Join(err, h.add(fmt.Sprintf("condition%d", k), x))
 	}
 	return err
+}
+
+// addInputs takes the noise of seeds and the prompt's conditions.
+func (h *handed) addInputs(ctx context.Context, g dualprocess.Generator, seeds []int64) error {
+	latents, err := g.Latents(seeds...)
+	if err != nil {
+		return err
+	}
+	cond, err := conditions(ctx, g)
+	defer graphs.Release(append(cond, latents)...)
+	if err != nil {
+		return err
+	}
+	h.about["conditions"] = len(cond)
+	return errors.Join(h.add("latents", latents), h.addAll(cond))
 }
 
 // addAdapter takes an adapter's matrices A; its B are zero.

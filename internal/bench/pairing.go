@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"github.com/dualprocess/dualprocess-go/backends"
-	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/vlm/vlmtest"
 	"github.com/dualprocess/dualprocess-go/lora"
 )
@@ -47,21 +46,12 @@ func newPairing(ctx context.Context, rt *backends.Runtime, o order) (*pairing, e
 // begin takes what the updates begin with.
 func (p *pairing) begin(ctx context.Context) error {
 	t := p.task
-	latents, err := t.Generator.Latents(t.Seeds...)
-	if err != nil {
-		return err
-	}
-	cond, err := conditions(ctx, t.Generator)
-	if err != nil {
-		return err
-	}
-	defer graphs.Release(append(cond, latents)...)
 	questions, err := prepare(ctx, t.Verifier, p.order)
 	if err != nil {
 		return err
 	}
-	p.handed = &handed{about: map[string]any{"rank": rank, "alpha": alpha, "weight": t.Start.Weight(), "clip": clip, "conditions": len(cond)}}
-	return errors.Join(p.handed.add("latents", latents), p.handed.addAll(cond), p.handed.addAdapter(t.Start),
+	p.handed = &handed{about: map[string]any{"rank": rank, "alpha": alpha, "weight": t.Start.Weight(), "clip": clip}}
+	return errors.Join(p.handed.addInputs(ctx, t.Generator, t.Seeds), p.handed.addAdapter(t.Start),
 		p.handed.addQuestions(vlmtest.Frame(t.Verifier), p.order.Side, questions))
 }
 

@@ -73,17 +73,11 @@ func newSampling(ctx context.Context, rt *backends.Runtime, o order) (s *samplin
 
 // hand writes down what PyTorch's side needs.
 func (s *sampling) hand(ctx context.Context, o order) error {
-	latents, err := s.generator.Latents(s.request.Seeds...)
-	if err != nil {
+	h := &handed{about: map[string]any{}}
+	if err := h.addInputs(ctx, s.generator, s.request.Seeds); err != nil {
 		return err
 	}
-	cond, err := conditions(ctx, s.generator)
-	if err != nil {
-		return err
-	}
-	defer graphs.Release(append(cond, latents)...)
-	h := &handed{about: map[string]any{"conditions": len(cond)}}
-	if err := errors.Join(h.add("latents", latents), h.addAll(cond), h.write(o.Inputs)); err != nil {
+	if err := h.write(o.Inputs); err != nil {
 		return err
 	}
 	if err := os.Remove(o.Pictures); err != nil && !errors.Is(err, os.ErrNotExist) { // of an earlier run
