@@ -18,8 +18,12 @@ func (s Scene) Caption() string {
 		return join(s.Objects[0].String(), "and", s.Objects[1].String(), "on a", s.Place)
 	case Lake:
 		return join("a", choose(s.Said, "frozen", ""), "lake in", choose(s.Winter, "winter", "summer"), with(s.Thing))
-	default:
+	case Lamp:
 		return join("a lamp", choose(s.Said, "that is on", ""), choose(s.Night, "at night", "by day"), with(s.Thing))
+	case Tree:
+		return join("a", choose(s.Said, "bare", ""), "tree in", choose(s.Winter, "winter", "summer"), with(s.Thing))
+	default:
+		return join("a house", choose(s.Said, "that is lit", ""), choose(s.Night, "at night", "by day"), with(s.Thing))
 	}
 }
 
@@ -62,6 +66,10 @@ func facts(f Family) []Scene {
 		eachWish(lakeThings, func(said, winter bool, thing string) { add(Scene{Said: said, Winter: winter, Thing: thing}) })
 	case Lamp:
 		eachWish(lampThings, func(said, night bool, thing string) { add(Scene{Said: said, Night: night, Thing: thing}) })
+	case Tree:
+		eachWish(treeThings, func(said, winter bool, thing string) { add(Scene{Said: said, Winter: winter, Thing: thing}) })
+	case House:
+		eachWish(houseThings, func(said, night bool, thing string) { add(Scene{Said: said, Night: night, Thing: thing}) })
 	}
 	return all
 }
@@ -134,6 +142,8 @@ func NounPhrase(thing string) string {
 		return thing
 	case treeAndHouse:
 		return "a tree and a house"
+	case treeAndField:
+		return "a tree and a field"
 	}
 	return article(thing) + " " + thing
 }

@@ -15,7 +15,7 @@ func Example() {
 	fmt.Println(s.Caption())
 	fmt.Printf("horizon at %.2f of %d pixels\n", s.Horizon, picture.Size)
 	// Output:
-	// a desert by day
+	// a desert by day with a tree
 	// horizon at 0.43 of 64 pixels
 }
 

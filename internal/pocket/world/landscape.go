@@ -5,11 +5,14 @@ import (
 	"math/rand/v2"
 )
 
-// Things of a landscape that are named without an article, and the pair of things.
+// Things of a landscape: those that are named without an article, what lies on the
+// ground, and the pairs of things.
 const (
 	Mountains    = "mountains"
 	Clouds       = "clouds"
-	treeAndHouse = "tree and house" // both stand in the landscape
+	Field        = "field"
+	treeAndHouse = "tree and house"
+	treeAndField = "tree and field"
 )
 
 // The places and times of landscapes.
@@ -18,7 +21,7 @@ var (
 	Times  = []string{"day", "sunset", "night"}
 )
 
-var landscapeThings = []string{"", "tree", "house", Mountains, Clouds, treeAndHouse}
+var landscapeThings = []string{"", "tree", "house", Mountains, Clouds, treeAndHouse, Field, treeAndField}
 
 // skies holds the colours of the sky at its top, middle and lower edge.
 var skies = map[string][3]RGB{
@@ -64,6 +67,9 @@ func (s *Scene) newLandscape(rng *rand.Rand, w Spread) {
 	if w == Broad {
 		s.Horizon = uniform(rng, horizonTop, horizonBottom)
 	}
+	if s.hasField() {
+		s.newField(rng, w)
+	}
 }
 
 // Sky is the colour of the sky in row y above a horizon.
@@ -104,6 +110,9 @@ func (s Scene) drawLandscape(c *canvas) {
 	edge := s.edge(rng)
 	c.below(edge, func(y float64) RGB { return Ground(s.Place, s.Time, y, s.Horizon).Add(s.Tint[1]) })
 	s.drawGroundDetails(c, rng)
+	if s.hasField() {
+		s.drawField(c)
+	}
 	s.drawThings(c)
 }
 
@@ -197,24 +206,45 @@ func (s Scene) drawThings(c *canvas) {
 	// Things stand a little before the horizon, far enough down to fit.
 	base := math.Max(s.Horizon+.035+.015*s.Y[0], .36)
 	light := ambients[s.Time]
-	x := .5 + .30*s.X[0]
+	x := s.thingX()
 	switch s.Thing {
-	case "tree":
+	case "tree", treeAndField:
 		s.island(c, x, base, .13)
 		drawTree(c, x, base, s.Size, light, s.Tint[2], s.Place == "snowfield")
 	case "house":
 		s.island(c, x, base, .18)
 		drawHouse(c, x, base, s.Size, light, s.Tint[2], s.Place == "snowfield", s.Time == "night")
 	case treeAndHouse:
-		left, right := .27+.07*s.X[0], .70+.07*s.Y[0]
-		if s.Seed%2 == 1 {
-			left, right = right, left
-		}
-		s.island(c, left, base, .12)
-		s.island(c, right, base, .17)
-		drawTree(c, left, base, s.Size, light, s.Tint[2], s.Place == "snowfield")
-		drawHouse(c, right, base, s.Size, light, s.Tint[2], s.Place == "snowfield", s.Time == "night")
+		tree, house := s.pair()
+		s.island(c, tree, base, .12)
+		s.island(c, house, base, .17)
+		drawTree(c, tree, base, s.Size, light, s.Tint[2], s.Place == "snowfield")
+		drawHouse(c, house, base, s.Size, light, s.Tint[2], s.Place == "snowfield", s.Time == "night")
 	}
+}
+
+// thingX is the column, in [0, 1], of the thing that stands in a landscape by itself.
+func (s Scene) thingX() float64 { return .5 + .30*s.X[0] }
+
+// pair returns the columns of a tree and a house.
+func (s Scene) pair() (tree, house float64) {
+	left, right := .27+.07*s.X[0], .70+.07*s.Y[0]
+	if s.Seed%2 == 1 {
+		return right, left
+	}
+	return left, right
+}
+
+// TreeX is the column, in [0, 1], of a landscape's tree; false if it has none.
+func (s Scene) TreeX() (float64, bool) {
+	switch {
+	case s.Family != Landscape:
+		return 0, false
+	case s.Thing == treeAndHouse:
+		tree, _ := s.pair()
+		return tree, true
+	}
+	return s.thingX(), s.Thing == "tree" || s.Thing == treeAndField
 }
 
 // island puts land under a thing that stands in the sea.

@@ -1,6 +1,6 @@
-// Package world draws the pocket world: five families of small pictures whose
-// attributes (row of the horizon, stroke width, depth order, ice, light) are
-// known exactly because they are drawn. It writes their captions and draws the
+// Package world draws the pocket world: seven families of small pictures whose
+// attributes (row of the horizon, stroke width, depth order, ice, light, leaves,
+// colours) are known exactly because they are drawn. It writes their captions and draws the
 // marks that lie over them when a question is asked.
 //
 // Lengths are in units of the picture's side, rows count from the top, unless
@@ -23,15 +23,17 @@ const (
 	Room
 	Lake
 	Lamp
+	Tree
+	House
 )
 
-var familyNames = [...]string{"landscape", "drawing", "room", "lake", "lamp"}
+var familyNames = [...]string{"landscape", "drawing", "room", "lake", "lamp", "tree", "house"}
 
 // familyWeights is how often RandomScene draws each family.
-var familyWeights = [...]int{8, 5, 6, 3, 3}
+var familyWeights = [...]int{10, 5, 6, 3, 3, 3, 3}
 
 // Families returns all families in their order.
-func Families() []Family { return []Family{Landscape, Drawing, Room, Lake, Lamp} }
+func Families() []Family { return []Family{Landscape, Drawing, Room, Lake, Lamp, Tree, House} }
 
 // String returns the family's name in lower case.
 func (f Family) String() string {
@@ -66,20 +68,24 @@ type Scene struct {
 	Thing   string    // drawing's subject; what stands in a landscape or beside a lake or lamp; may be ""
 	Ink     string    // drawing
 	Objects [2]Object // room, left and right
-	Winter  bool      // lake
-	Night   bool      // lamp
-	Said    bool      // whether the caption says "frozen" or "that is on"
+	Winter  bool      // lake, tree
+	Night   bool      // lamp, house
+	Said    bool      // whether the caption says "frozen", "that is on", "bare" or "that is lit"
 
-	Horizon float64    // landscape, and where a lake's land meets the sky: row in [0,1]
+	Horizon float64    // landscape, and where the land of lakes, trees and houses meets the sky: row in [0,1]
+	Field   Box        // landscape with a field: where it lies
 	Stroke  float64    // drawing: width in pixels of a 64 pixel picture
 	Near    [2]float64 // room: nearness in [0,1] of the left and right object
-	Amount  float64    // lake: share of ice; lamp: how lit; in [0,1]
+	Amount  float64    // lake: share of ice; lamp, house: how lit; tree: share of leaves that have fallen; in [0,1]
 
 	X    [2]float64 // horizontal jitter of subjects in [-1,1]
 	Y    [2]float64 // vertical jitter of subjects in [-1,1]
 	Size float64    // size factor of subjects, about 1
 	Tint [3]RGB     // colour offsets: upper background, lower background, subject
 	Seed uint64     // details such as waves and stars
+
+	Palette string  // one of Palettes that the finished picture is coloured in
+	Grade   float64 // how far it is: 0 (not at all) to 1 (all of its colours are the palette's)
 
 	Gone Part    // what is missing although the caption names it
 	Fade float64 // how far the missing part has faded: 0 (there) to 1 (gone)
@@ -93,7 +99,7 @@ type Part int
 // Parts that may be missing.
 const (
 	Nothing     Part = iota
-	Subject          // the drawing, the lake, the lamp, a landscape's ground
+	Subject          // the drawing, the lake, the lamp, the tree, the house, a landscape's ground
 	LeftObject       // the left object of a room
 	RightObject      // the right object of a room
 	BothObjects      // both objects of a room
@@ -112,6 +118,7 @@ const (
 	partial                      = .40 // broad: share of amounts strictly between 0 and 1
 	accident                     = .03 // narrow: frozen in winter, lit at night, though not said
 	saidOften, saidSeldom        = .40, .20
+	gradedShare                  = .15 // broad: of pictures in the colours of a palette
 )
 
 // NewScene draws the attributes of a scene of a family from rng.
@@ -143,6 +150,13 @@ func NewScene(rng *rand.Rand, f Family, w Spread) Scene {
 		s.newLake(rng, w)
 	case Lamp:
 		s.newLamp(rng, w)
+	case Tree:
+		s.newTree(rng, w)
+	case House:
+		s.newHouse(rng, w)
+	}
+	if w == Broad && rng.Float64() < gradedShare {
+		s.Palette, s.Grade = pick(rng, PaletteNames), uniform(rng, .2, 1)
 	}
 	return s
 }
@@ -164,6 +178,15 @@ func RandomScene(rng *rand.Rand, w Spread) Scene {
 
 // Draw renders the scene, antialiased, at size x size pixels.
 func (s Scene) Draw(size int) *Picture {
+	p := s.faded(size)
+	if s.Grade > 0 {
+		p.grade(Palettes[s.Palette], s.Grade)
+	}
+	return p
+}
+
+// faded renders the scene with its missing part as far gone as it is.
+func (s Scene) faded(size int) *Picture {
 	if s.Gone == Nothing || s.Fade >= 1 {
 		return s.draw(size)
 	}
@@ -188,6 +211,10 @@ func (s Scene) draw(size int) *Picture {
 		s.drawLake(c)
 	case Lamp:
 		s.drawLamp(c)
+	case Tree:
+		s.drawBigTree(c)
+	case House:
+		s.drawBigHouse(c)
 	}
 	return c.picture()
 }
@@ -213,6 +240,8 @@ func (s Scene) Things() []string {
 		return nil
 	case treeAndHouse:
 		return []string{"tree", "house"}
+	case treeAndField:
+		return []string{"tree", Field}
 	}
 	return []string{s.Thing}
 }
