@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 
+	"github.com/dualprocess/dualprocess-go/internal/pocket/measuring"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/world"
 )
 
@@ -44,6 +45,44 @@ func onLine(_ *rand.Rand, s world.Scene, q *Question) string {
 		return ""
 	}
 	return q.subject(s, logit)
+}
+
+// treeOnLine is the target of a tree at a distance (of the width) from the vertical
+// line.
+func treeOnLine(_ *rand.Rand, s world.Scene, q *Question) string {
+	x, ok := s.TreeX()
+	if !ok {
+		q.Logit = foreign
+		return ""
+	}
+	return q.subject(s, 4-36*math.Abs(x-q.Mark.Column))
+}
+
+// fieldInBox is the target of a field by how far its four sides are from those of the
+// box, on average: that has a slope where they do not even meet.
+func fieldInBox(_ *rand.Rand, s world.Scene, q *Question) string {
+	if s.Field == (world.Box{}) {
+		q.Logit = foreign
+		return ""
+	}
+	return q.subject(s, 4-44*s.Field.Apart(q.Mark.Box))
+}
+
+// likePalette is the target of a picture at a distance from a palette: even at a
+// distance of 20 in CIELAB, where colours are related to those of the palette but
+// other ones.
+func likePalette(_ *rand.Rand, s world.Scene, q *Question) string {
+	logit := 4 - .2*PaletteDistance(s, q.Mark)
+	gone := max(subjectGone(s), objectGone(s, 0), objectGone(s, 1))
+	q.Logit = dwindle(logit, gone, math.Min(foreign, logit))
+	return ""
+}
+
+// PaletteDistance is that of a scene's picture from the palette of a mark. Small
+// pictures have the same colours and take less time.
+func PaletteDistance(s world.Scene, m world.Mark) float64 {
+	const small = 16
+	return measuring.PaletteDistance(s.Draw(small), m.Palette)
 }
 
 // horizonHalf asks for the upper half with sign 1 and for the lower with -1.

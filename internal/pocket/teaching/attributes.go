@@ -36,14 +36,16 @@ func Attributes() []Attribute {
 		each(side, world.Colours, func(s world.Scene) string { return s.Objects[i].Colour }, world.Room)
 		each(side, world.Shapes, func(s world.Scene) string { return s.Objects[i].Shape }, world.Room)
 	}
-	for _, thing := range []string{"tree", "house", world.Mountains, world.Clouds, "boat"} {
-		add("with "+thing, func(s world.Scene) bool { return slices.Contains(s.Things(), thing) }, world.Landscape, world.Lake)
+	with := func(things []string, families ...world.Family) {
+		for _, thing := range things {
+			add("with "+thing, func(s world.Scene) bool { return slices.Contains(s.Things(), thing) }, families...)
+		}
 	}
-	for _, thing := range []string{"window", "chair", "cat", "plant"} {
-		add("with "+thing, func(s world.Scene) bool { return slices.Contains(s.Things(), thing) }, world.Lamp)
-	}
-	add("winter", func(s world.Scene) bool { return s.Winter }, world.Lake)
-	add("night", func(s world.Scene) bool { return s.Night }, world.Lamp)
+	with([]string{"tree", "house", world.Mountains, world.Clouds, world.Field, "boat"}, world.Landscape, world.Lake)
+	with([]string{"window", "chair", "cat", "plant"}, world.Lamp)
+	with([]string{"bench", "fence", "bird", "car"}, world.Tree, world.House)
+	add("winter", func(s world.Scene) bool { return s.Winter }, world.Lake, world.Tree)
+	add("night", func(s world.Scene) bool { return s.Night }, world.Lamp, world.House)
 	for _, f := range world.Families() {
 		add("is a "+f.String(), func(s world.Scene) bool { return s.Family == f }, world.Families()...)
 	}
@@ -54,13 +56,13 @@ func Attributes() []Attribute {
 }
 
 // Of tells whether the attribute holds for a scene, and whether it is a fact
-// about scenes of that kind at all. Of a scene with something missing nothing is
-// said but its family.
+// about scenes of that kind at all. Of a scene with something missing, or in the
+// colours of a palette, nothing is said but its family.
 func (a Attribute) Of(s world.Scene) (holds, known bool) {
 	if !slices.Contains(a.families, s.Family) {
 		return false, false
 	}
-	if !s.Complete() && len(a.families) < len(world.Families()) {
+	if (!s.Complete() || graded(s)) && len(a.families) < len(world.Families()) {
 		return false, false
 	}
 	return a.of(s), true

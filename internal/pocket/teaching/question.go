@@ -63,11 +63,12 @@ func positions(v float64) []float64 {
 const (
 	certain  = 5.0  // plain facts
 	foreign  = -4.0 // about something of another family, or of a part that is gone
-	unmarked = -3.5 // about a mark that is not there
+	unmarked = -4.5 // about a mark that is not there
 
 	foreignShare  = .08 // of the questions are of another family
-	unmarkedShare = .08 // of the questions about a mark lack it
+	unmarkedShare = .14 // of the questions about a mark lack it
 	strayShare    = .10 // of the other questions have a mark they do not ask about
+	gradedFrom    = .3  // how far a picture must be in a palette's colours for nothing to be asked about its own
 )
 
 // filler sets the answer for a scene and returns what stands for a text's "%s".
@@ -79,6 +80,7 @@ type topic struct {
 	weight int            // how often it is asked
 	mark   world.MarkKind // what it needs
 	own    bool           // makes no sense for other families, where the answer is no
+	hue    bool           // is answered by colours, which those of a palette hide
 	texts  []string       // wordings; "%s" stands for what fill returns
 	fill   filler
 	// words lists all that can stand for "%s"; nil where nothing does.
@@ -95,21 +97,37 @@ func topics(f world.Family) []topic {
 		return roomTopics()
 	case world.Lake:
 		return lakeTopics()
-	default:
+	case world.Lamp:
 		return lampTopics()
+	case world.Tree:
+		return treeTopics()
+	default:
+		return houseTopics()
 	}
 }
+
+// askable lists the topics that can be asked of a scene.
+func askable(s world.Scene) []topic {
+	list := append(topics(s.Family), paletteTopic())
+	if !graded(s) {
+		return list
+	}
+	return slices.DeleteFunc(list, func(t topic) bool { return t.hue })
+}
+
+// graded tells whether a picture's own colours cannot be told any more.
+func graded(s world.Scene) bool { return s.Grade > gradedFrom }
 
 // Ask asks a random question about a scene, sometimes one that belongs to
 // another family.
 func Ask(rng *rand.Rand, s world.Scene) Question {
 	if rng.Float64() < foreignShare {
 		f := world.Family(rng.IntN(len(world.Families())))
-		if f != s.Family && !(f == world.Landscape && hasHorizon(s)) {
+		if f != s.Family && !resembles(s, f) {
 			return askForeign(rng, f)
 		}
 	}
-	list := topics(s.Family)
+	list := askable(s)
 	total := 0
 	for _, t := range list {
 		total += t.weight
@@ -134,17 +152,34 @@ func (t topic) ask(rng *rand.Rand, s world.Scene) Question {
 	q.Text = phrase(pick(rng, t.texts), word)
 	switch {
 	case t.mark != world.NoMark && rng.Float64() < unmarkedShare:
-		q.Mark, q.Logit = world.Mark{}, unmarked
+		q.mislead(rng, s, t.mark)
 	case t.mark == world.NoMark && rng.Float64() < strayShare:
-		q.Mark = world.RandomMark(rng, world.MarkKind(1+rng.IntN(3)), s)
+		q.Mark = world.RandomMark(rng, pick(rng, world.Marks()), s)
 	}
 	return q
 }
 
-// hasHorizon tells whether a scene has something like a horizon, so that
-// questions about it aren't foreign.
-func hasHorizon(s world.Scene) bool {
-	return s.Family == world.Landscape || s.Family == world.Lake || s.Family == world.Room && s.Place == "beach"
+// mislead takes away the mark that a question is about, or puts one of another kind
+// in its place. Horizontal lines belong to compositions, too.
+func (q *Question) mislead(rng *rand.Rand, s world.Scene, about world.MarkKind) {
+	q.Mark, q.Logit = world.Mark{}, math.Min(q.Logit, unmarked)
+	if other := pick(rng, world.Marks()); rng.IntN(2) == 0 && other != about && !(about == world.LineMark && other == world.CompositionMark) {
+		q.Mark = world.RandomMark(rng, other, s)
+	}
+}
+
+// resembles tells whether a scene has what another family's questions are about, so
+// that they aren't foreign to it: a horizon, a tree, a house.
+func resembles(s world.Scene, f world.Family) bool {
+	switch f {
+	case world.Landscape:
+		return s.Family == world.Lake || s.Family == world.Tree || s.Family == world.House || s.Family == world.Room && s.Place == "beach"
+	case world.Tree:
+		return slices.Contains(s.Things(), "tree")
+	case world.House:
+		return slices.Contains(s.Things(), "house")
+	}
+	return false
 }
 
 // askForeign asks a family's question of a picture of another family.
@@ -190,7 +225,7 @@ func dwindle(logit, gone, absent float64) float64 { return world.Lerp(logit, abs
 // NeedsMark tells whether questions of the named topic are about a mark.
 func NeedsMark(name string) bool {
 	for _, f := range world.Families() {
-		for _, t := range topics(f) {
+		for _, t := range append(topics(f), paletteTopic()) {
 			if t.name == name {
 				return t.mark != world.NoMark
 			}
@@ -206,15 +241,19 @@ func AskMarked(rng *rand.Rand, s world.Scene, m world.Mark) (Question, bool) {
 }
 
 // AskFact asks a random question for one of several things: whether the picture
-// shows a tree, a boat, red ink. Every family has such questions.
+// shows a tree, a boat, red ink. Every family has such questions; of a picture in a
+// palette's colours it asks any question without a mark.
 func AskFact(rng *rand.Rand, s world.Scene) Question {
-	q, _ := askAmong(rng, s, world.Mark{}, func(t topic) bool { return t.words != nil })
+	q, ok := askAmong(rng, s, world.Mark{}, func(t topic) bool { return t.words != nil })
+	if !ok {
+		q, _ = askAmong(rng, s, world.Mark{}, func(t topic) bool { return t.mark == world.NoMark })
+	}
 	return q
 }
 
 // askAmong asks a random question of a topic that fits, with a given mark.
 func askAmong(rng *rand.Rand, s world.Scene, m world.Mark, fits func(topic) bool) (Question, bool) {
-	list := slices.DeleteFunc(topics(s.Family), func(t topic) bool { return !fits(t) })
+	list := slices.DeleteFunc(askable(s), func(t topic) bool { return !fits(t) })
 	if len(list) == 0 {
 		return Question{}, false
 	}

@@ -11,7 +11,7 @@ import (
 // one list for each topic.
 func Wordings(f world.Family) [][]string {
 	var all [][]string
-	for _, t := range topics(f) {
+	for _, t := range append(topics(f), paletteTopic()) {
 		words := t.words
 		if words == nil {
 			words = []string{""}

@@ -79,7 +79,10 @@ func (f *flow) sketch(rng *rand.Rand, n int) (sketches, error) {
 			return k, err
 		}
 		level := 0.05 + 0.45*rng.Float64()
-		if s.Family == world.Landscape && rng.IntN(2) == 0 {
+		if s.Grade > 0 { // the generator pulls to colours that it knows
+			level /= 2
+		}
+		if s.Family == world.Landscape && s.Grade == 0 && s.Field == (world.Box{}) && rng.IntN(2) == 0 {
 			level = 0.5 + 0.5*rng.Float64()
 		}
 		k.scenes, k.sigma, k.ids = append(k.scenes, s), append(k.sigma, float32(level)), append(k.ids, words...)

@@ -32,7 +32,7 @@ const questionsPerPicture = 8
 // teaching.Attributes follow them.
 const (
 	factHorizon  = iota
-	factLine     // row of the line that lies over the picture
+	factLine     // row of the horizontal line that lies over the picture
 	factDistance // of the horizon from it
 	factStroke   // log of the width, halved
 	factSample   // the same of the sample that lies over the picture
@@ -42,9 +42,16 @@ const (
 	factOrder  // left minus right
 	factPoints // nearness of the object at point A minus that at point B
 	factAmount
-	factDamage // filled in by the graph, which alone knows it
-	quantities
+	factColumn  // of the vertical line that lies over the picture
+	factAside   // distance of the tree from it
+	factApart   // distance of the field's sides from those of the box
+	factPalette // distance of the colours from the palette, in hundreds
+	factDamage  // filled in by the graph, which alone knows it
+	factMarks   // from here on: 1 for the kind of mark that lies over the picture, else 0
 )
+
+// quantities is the number of regressions.
+var quantities = factMarks + len(world.Marks())
 
 // suffixShare of the yes-or-no questions come with the suffix that the callers append.
 const suffixShare = 0.7
@@ -149,17 +156,26 @@ func (f facts) setScene(s world.Scene) {
 		f.set(factRight, s.Near[1])
 		f.set(factOrder, s.Near[0]-s.Near[1])
 	default:
-		f.set(factAmount, s.Amount)
+		if s.Grade == 0 {
+			f.set(factAmount, s.Amount)
+		}
 	}
 }
 
 // setMark sets where the mark is and, if that is known, how far the scene is from it.
 func (f facts) setMark(s world.Scene, m world.Mark) {
+	for k, kind := range world.Marks() {
+		f.set(factMarks+k, float64(one(m.Kind == kind)))
+	}
 	switch m.Kind {
 	case world.LineMark:
-		f.set(factLine, m.Row)
-		if f.known[factHorizon] == 1 {
-			f.set(factDistance, math.Abs(s.Horizon-m.Row))
+		f.setRow(s, m)
+	case world.CompositionMark:
+		f.setRow(s, m)
+		f.setComposition(s, m)
+	case world.PaletteMark:
+		if s.Complete() {
+			f.set(factPalette, teaching.PaletteDistance(s, m)/100)
 		}
 	case world.SampleMark:
 		f.set(factSample, math.Log(m.Width)/2)
@@ -174,5 +190,27 @@ func (f facts) setMark(s world.Scene, m world.Mark) {
 			}
 			f.set(factPoints, sign*(s.Near[0]-s.Near[1]))
 		}
+	}
+}
+
+// setRow sets where a horizontal line is and how far the horizon is from it.
+func (f facts) setRow(s world.Scene, m world.Mark) {
+	f.set(factLine, m.Row)
+	if f.known[factHorizon] == 1 {
+		f.set(factDistance, math.Abs(s.Horizon-m.Row))
+	}
+}
+
+// setComposition sets how far a tree and a field are from their places.
+func (f facts) setComposition(s world.Scene, m world.Mark) {
+	f.set(factColumn, m.Column)
+	if !s.Complete() {
+		return
+	}
+	if x, ok := s.TreeX(); ok {
+		f.set(factAside, math.Abs(x-m.Column))
+	}
+	if s.Field != (world.Box{}) {
+		f.set(factApart, s.Field.Apart(m.Box))
 	}
 }

@@ -13,10 +13,10 @@ import (
 
 // The plans of the stages, in their order.
 var (
-	autoencoderPlan = plan{name: "autoencoder", steps: 4000, batch: 32, seed: 11, adam: 2.5e-3, decay: 1e-4, flat: 0.35, ema: 0.998, noise: 0.3}
-	decoderPlan     = plan{name: "decoder", steps: 2000, batch: 32, seed: 15, adam: 1.5e-3, decay: 1e-4, flat: 0.2, ema: 0.995, noise: 0.12}
+	autoencoderPlan = plan{name: "autoencoder", steps: 3600, batch: 32, seed: 11, adam: 2.5e-3, decay: 1e-4, flat: 0.35, ema: 0.998, noise: 0.3}
+	decoderPlan     = plan{name: "decoder", steps: 1800, batch: 32, seed: 15, adam: 1.5e-3, decay: 1e-4, flat: 0.2, ema: 0.995, noise: 0.12}
 	generatorPlan   = plan{name: "generator", steps: 4000, batch: 64, seed: 12, adam: 2e-3, muon: 0.02, flat: 0.35, ema: 0.998}
-	verifierPlan    = plan{name: "verifier", steps: 12000, batch: 40, seed: 13, adam: 1.5e-3, muon: 0.02, flat: 0.375, ema: 0.998}
+	verifierPlan    = plan{name: "verifier", steps: 8500, batch: 40, seed: 13, adam: 1.5e-3, muon: 0.02, flat: 0.375, ema: 0.998}
 )
 
 // planned applies the options to a plan.
@@ -85,8 +85,8 @@ func Generator(ctx context.Context, rt *backends.Runtime, o Options) error {
 // The verifier's training has phases: drawn pictures alone, until it reads them;
 // then decoded and ruined ones too; then what the generator makes.
 const (
-	verifierDrawn   = 2000 // steps
-	verifierDecoded = 3000 // steps, the first phase included
+	verifierDrawn   = 1600 // steps
+	verifierDecoded = 2400 // steps, the first phase included
 )
 
 // Verifier trains the vision-language model.

@@ -20,6 +20,11 @@ func (b Box) Overlap(o Box) float64 {
 	return shared / (b.area() + o.area() - shared)
 }
 
+// Apart is how far the sides of two boxes are from each other, on average.
+func (b Box) Apart(o Box) float64 {
+	return (math.Abs(b.Left-o.Left) + math.Abs(b.Top-o.Top) + math.Abs(b.Right-o.Right) + math.Abs(b.Bottom-o.Bottom)) / 4
+}
+
 func (b Box) area() float64 { return (b.Right - b.Left) * (b.Bottom - b.Top) }
 
 // FieldColour is the colour of a field of flowers at a time of day.
