@@ -45,7 +45,7 @@ func (s Scene) drawBigTree(c *canvas) {
 	case "bench":
 		drawBench(c, .82+.03*s.X[0], .88, RGB{1, 1, 1}, s.Tint[2])
 	case "bird":
-		drawBird(c, .84+.04*s.X[0], .16+.04*s.Y[0], s.Size)
+		drawBird(c, .82+.04*s.X[0], .16+.04*s.Y[0], s.Size)
 	}
 }
 
@@ -56,7 +56,7 @@ func (s Scene) drawTreeAt(c *canvas, x, base float64) {
 	at := func(u, v float64) Point { return Point{x + u*size, base - v*size} }
 	bark := RGB{.36, .25, .18}.Add(s.Tint[2])
 	c.fill(polygon(at(-.045, 0), at(-.028, .30), at(.028, .30), at(.045, 0)), bark)
-	c.fill(Strokes(.030*size, []Point{at(0, .28), at(-.12, .44), at(-.17, .56)}, []Point{at(0, .28), at(.13, .45), at(.18, .55)},
+	c.fill(Strokes(.030*size, []Point{at(0, .28), at(-.11, .43), at(-.135, .52)}, []Point{at(0, .28), at(.11, .43), at(.135, .52)},
 		[]Point{at(0, .30), at(.01, .62)}), bark)
 	c.fill(Strokes(.017*size, []Point{at(-.07, .37), at(-.20, .44)}, []Point{at(.07, .37), at(.21, .44)},
 		[]Point{at(0, .44), at(-.07, .60)}, []Point{at(.005, .42), at(.09, .59)}), bark)
@@ -82,7 +82,7 @@ func drawBench(c *canvas, x, base float64, light, tint RGB) {
 
 // drawFence draws a fence across the picture.
 func drawFence(c *canvas, base float64, light RGB) {
-	wood := RGB{.92, .90, .84}.Times(light)
+	wood := RGB{.78, .60, .40}.Times(light) // not white, which snow would hide
 	c.fill(Rect(0, base-.085, 1, base-.060), wood)
 	c.fill(Rect(0, base-.040, 1, base-.018), wood)
 	for i := range 9 {
