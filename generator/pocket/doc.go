@@ -9,13 +9,14 @@
 //
 // # What it understands
 //
-// It draws five kinds of scenes: landscapes, line drawings, two objects in a room,
-// a lake, and a lamp. Their prompts follow these patterns, where (a|b) is one of
+// It draws seven kinds of scenes: landscapes, line drawings, two objects in a room,
+// a lake, a lamp, a tree, and a house. Their prompts follow these patterns, where (a|b) is one of
 // several and [c] may be left out; [Prompts] returns them. The two objects of a room
 // have different colours.
 //
 //	a (meadow|desert|sea|snowfield) (by day|at sunset|at night)
-//	    [with (a tree|a house|mountains|clouds|a tree and a house)]
+//	    [with (a tree|a house|mountains|clouds|a tree and a house|
+//	    a field|a tree and a field)]
 //
 //	a line drawing of a (circle|square|triangle|house|fish|boat|cross|cup)
 //	    in (black|blue|red) ink
@@ -28,6 +29,10 @@
 //
 //	a lamp [that is on] (by day|at night)
 //	    [with (a window|a chair|a cat|a plant)]
+//
+//	a [bare] tree in (winter|summer) [with (a bench|a bird|a fence)]
+//
+//	a house [that is lit] (by day|at night) [with (a car|a bench|a fence)]
 //
 // The words in them are all that it knows, and [Vocabulary] lists them. Upper and
 // lower case are the same. Another word in a prompt is an error that wraps

@@ -8,11 +8,13 @@ import "github.com/dualprocess/dualprocess-go/internal/tokenizer"
 func Prompts() []string {
 	const colour = "(a red|a green|a blue|a yellow|a purple|an orange) (ball|box|cone)"
 	return []string{
-		"a (meadow|desert|sea|snowfield) (by day|at sunset|at night) [with (a tree|a house|mountains|clouds|a tree and a house)]",
+		"a (meadow|desert|sea|snowfield) (by day|at sunset|at night) [with (a tree|a house|mountains|clouds|a tree and a house| a field|a tree and a field)]",
 		"a line drawing of a (circle|square|triangle|house|fish|boat|cross|cup) in (black|blue|red) ink",
 		colour + " and " + colour + " on a (table|floor|beach)",
 		"a [frozen] lake in (winter|summer) [with (a tree|a house|a boat|mountains)]",
 		"a lamp [that is on] (by day|at night) [with (a window|a chair|a cat|a plant)]",
+		"a [bare] tree in (winter|summer) [with (a bench|a bird|a fence)]",
+		"a house [that is lit] (by day|at night) [with (a car|a bench|a fence)]",
 	}
 }
 

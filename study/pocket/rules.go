@@ -17,8 +17,8 @@ import (
 //go:embed rules.jsonl
 var rules []byte
 
-// Rules returns the embedded rules: lakes freeze in winter and not in summer, lamps are
-// lit at night and not by day. They are plain English and can be asked of any model.
+// Rules returns the embedded rules: lakes freeze in winter and not in summer, trees lose
+// their leaves; lamps are lit at night and not by day, and so are windows. They are plain English and can be asked of any model.
 func Rules() []study.Rule {
 	parsed, err := study.ParseRules(rules)
 	if err != nil {
@@ -46,6 +46,8 @@ func facts() []fact {
 	return []fact{
 		{"The lake is frozen", "The lake is not frozen", world.Scene{Family: world.Lake}, amountOf(world.Lake)},
 		{"The lamp is on", "The lamp is off", world.Scene{Family: world.Lamp}, amountOf(world.Lamp)},
+		{"The tree is bare", "The tree has leaves", world.Scene{Family: world.Tree}, amountOf(world.Tree)},
+		{"The windows are lit", "The windows are dark", world.Scene{Family: world.House}, amountOf(world.House)},
 	}
 }
 

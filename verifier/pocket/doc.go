@@ -9,8 +9,8 @@
 //
 // # What it understands
 //
-// It was shown landscapes, line drawings, two objects in a room, a lake, and a
-// lamp: see generator/pocket. Its questions follow these patterns, where (a|b) is
+// It was shown landscapes, line drawings, two objects in a room, a lake, a lamp, a
+// tree, and a house: see generator/pocket. Its questions follow these patterns, where (a|b) is
 // one of several; [Questions] returns them. It knows most of them in other wordings
 // too, all within its [Vocabulary], and with the words "Answer with Yes or No."
 // after them. An overlay shows what a question is about, if it is about a mark.
@@ -21,9 +21,15 @@
 //	Is the horizon in the (upper|lower) half of the picture?
 //	Is it (day|sunset|night) in the picture?
 //	Does the picture show a (meadow|desert|sea|snowfield)?
-//	Is there (a tree|a house) in the picture?
+//	Is there (a tree|a house|a field) in the picture?
 //	Are there (mountains|clouds) in the picture?
 //	At what height is the horizon?
+//
+// About landscapes under an overlay.Composition of a red line across, a blue one from
+// top to bottom and an area without a colour, the first of these and:
+//
+//	Is the tree on the blue line?
+//	Is the field in the red box?
 //
 // About line drawings, the second under an overlay.LineSample:
 //
@@ -59,8 +65,22 @@
 //	Is there (a window|a chair|a cat|a plant) in the picture?
 //	How bright is the lamp?
 //
+// About trees in summer or winter, and about houses by day or at night:
+//
+//	Is the tree bare?
+//	Are there leaves on the tree?
+//	Is there (a bench|a bird|a fence|a car) in the picture?
+//	How bare is the tree?
+//	Are the windows (lit|dark)?
+//	How bright are the windows?
+//
+// About all of them, under an overlay.Palette at the bottom with the colours of
+// overlay.DarkAcademia, overlay.Pastel or overlay.Retro:
+//
+//	Do the colours of this image match the palette at the bottom?
+//
 // The answer is one word. It is yes or no, but for the questions for a quantity (at
-// what height, how thick, how close, how much, how bright): theirs is one of zero,
+// what height, how thick, how close, how much, how bright, how bare): theirs is one of zero,
 // one, two, three, four, five, six, seven, eight, nine, ten, eleven, twelve,
 // thirteen, fourteen and fifteen, for a sixteenth of the quantity's range. A word
 // outside the vocabulary is an error that wraps ErrUnknownWord.

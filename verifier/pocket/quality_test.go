@@ -50,6 +50,7 @@ func TestQuality(t *testing.T) {
 	}
 	t.Run("answers", x.testAnswers)
 	t.Run("absence", x.testAbsence)
+	t.Run("no mark", x.testNoMark)
 	t.Run("off the manifold", x.testOffTheManifold)
 	t.Run("made pictures", x.testMadePictures)
 }
@@ -232,6 +233,27 @@ func (v *examiner) testAbsence(t *testing.T) {
 		limit += 0.03
 	}
 	assert.Less(t, v.shareOfYes(t, list), limit, "share of yes about what is absent")
+}
+
+// testNoMark asks about marks that do not lie over the picture: the answer is no.
+func (v *examiner) testNoMark(t *testing.T) {
+	n := v.scenes
+	for _, kind := range world.Marks() {
+		rng := rand.New(rand.NewPCG(heldOut, 80+uint64(kind)))
+		var list []inquiry
+		for len(list) < n/6 {
+			s := world.RandomScene(rng, world.Broad)
+			if q, ok := teaching.AskMarked(rng, s, world.RandomMark(rng, kind, s)); ok {
+				q.Mark = world.Mark{}
+				list = append(list, v.inquire(t, q, s.Draw(v.config.ImageSize)))
+			}
+		}
+		limit := 0.05
+		if n < fewScenes {
+			limit += 0.05
+		}
+		assert.LessOrEqual(t, v.shareOfYes(t, list), limit, "share of yes about a mark that is not there: kind %d", kind)
+	}
 }
 
 // testOffTheManifold asks about pictures that are none: whatever the question, the

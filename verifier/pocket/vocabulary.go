@@ -12,9 +12,11 @@ func Questions() []string {
 		"Is the horizon in the (upper|lower) half of the picture?",
 		"Is it (day|sunset|night) in the picture?",
 		"Does the picture show a (meadow|desert|sea|snowfield)?",
-		"Is there (a tree|a house) in the picture?",
+		"Is there (a tree|a house|a field) in the picture?",
 		"Are there (mountains|clouds) in the picture?",
 		"At what height is the horizon?",
+		"Is the tree on the blue line?",
+		"Is the field in the red box?",
 		// drawings
 		"Are the lines (thick|thin)?",
 		"Are the lines as thick as the sample?",
@@ -38,6 +40,15 @@ func Questions() []string {
 		"Is there a lamp in the picture?",
 		"Is there (a window|a chair|a cat|a plant) in the picture?",
 		"How bright is the lamp?",
+		// trees and houses
+		"Is the tree bare?",
+		"Are there leaves on the tree?",
+		"Is there (a bench|a bird|a fence|a car) in the picture?",
+		"How bare is the tree?",
+		"Are the windows (lit|dark)?",
+		"How bright are the windows?",
+		// all of them
+		"Do the colours of this image match the palette at the bottom?",
 	}
 }
 
