@@ -1,11 +1,14 @@
 // Package examples holds one runnable program per kind of control. All of them
-// distil for real; the first five into the generator that the library carries in
+// distil for real; the first seven into the generator that the library carries in
 // itself, in about a minute and without a download:
 //
 //   - horizon: the horizon lies on a red line. Begin here.
 //   - lineweight: drawings with thick lines, or thin ones.
 //   - depth: which of two objects is closer.
-//   - commonsense: winter lakes are frozen and lamps at night lit; summer and day stay.
+//   - palette: pictures in the colours of a palette, and still the same pictures.
+//   - composition: horizon, tree and field where a sketch says.
+//   - commonsense: winter lakes are frozen and trees bare, lamps and windows at night lit;
+//     summer and day stay.
 //   - latents: the same gradient spent on latents instead of weights.
 //   - custom: a generator, a verifier and an overlay of your own, in one file.
 //   - mine: pictures that the verifier is wrong about, found by reward hacking, as a data

@@ -1,12 +1,13 @@
 // Commonsense teaches the embedded generator what it should know of itself: that
-// a lake in winter is frozen, and a lamp at night is lit.
+// a lake in winter is frozen and a tree bare, and that a lamp at night and a house's
+// windows are lit.
 //
 //	go run ./examples/commonsense
 //	go run ./examples/commonsense -hack -out out/commonsense-hack   # no guard: summer freezes too
 //
-// What must not change, summer lakes and lamps by day, is preserved during the
-// training and stands in the table. So do captions that ask for ice and light in
-// words, without adapter (before) and with it (after): the prompt-only control.
+// What must not change, summer lakes and trees, lamps and houses by day, is preserved
+// during the training and stands in the table. So do captions that ask for ice, bareness
+// and light in words, without adapter (before) and with it (after): the prompt-only control.
 package main
 
 import (
@@ -33,6 +34,29 @@ type sense struct {
 	measure         show.Gauge
 }
 
+// senses are what is taught, one after the other.
+var senses = []sense{{
+	name: "frozen lake", question: "Is the lake frozen?",
+	always: "a lake in winter", never: "a lake in summer", asked: "a frozen lake in winter",
+	trained: []string{"", " with a tree", " with a boat"}, unseen: []string{" with a house", " with mountains"},
+	measure: show.Ice(),
+}, {
+	name: "lit lamp", question: "Is the lamp on?",
+	always: "a lamp at night", never: "a lamp by day", asked: "a lamp that is on at night",
+	trained: []string{"", " with a window", " with a cat"}, unseen: []string{" with a chair", " with a plant"},
+	measure: show.Light(),
+}, {
+	name: "bare tree", question: "Is the tree bare?",
+	always: "a tree in winter", never: "a tree in summer", asked: "a bare tree in winter",
+	trained: []string{"", " with a bench", " with a bird"}, unseen: []string{" with a fence"},
+	measure: show.Leaves(),
+}, {
+	name: "lit windows", question: "Are the windows lit?",
+	always: "a house at night", never: "a house by day", asked: "a house that is lit at night",
+	trained: []string{"", " with a car", " with a bench"}, unseen: []string{" with a fence"},
+	measure: show.Windows(),
+}}
+
 func commonsense(ctx context.Context, run *show.Run) error {
 	rt, err := backends.Open(ctx, run.Backend())
 	if err != nil {
@@ -47,17 +71,7 @@ func commonsense(ctx context.Context, run *show.Run) error {
 	if err != nil {
 		return err
 	}
-	for _, s := range []sense{{
-		name: "frozen lake", question: "Is the lake frozen?",
-		always: "a lake in winter", never: "a lake in summer", asked: "a frozen lake in winter",
-		trained: []string{"", " with a tree", " with a boat"}, unseen: []string{" with a house", " with mountains"},
-		measure: show.Ice(),
-	}, {
-		name: "lit lamp", question: "Is the lamp on?",
-		always: "a lamp at night", never: "a lamp by day", asked: "a lamp that is on at night",
-		trained: []string{"", " with a window", " with a cat"}, unseen: []string{" with a chair", " with a plant"},
-		measure: show.Light(),
-	}} {
+	for _, s := range senses {
 		if err := teach(ctx, run, dualprocess.Task{Runtime: rt, Generator: g, Verifier: v}, s); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package show
 
 import (
 	"fmt"
+	"image"
 	"math"
 	"slices"
 
@@ -14,6 +15,7 @@ func (c *Control) gauges() []Gauge { return append([]Gauge{c.measure}, c.quality
 // compare measures a group's pictures and sums them up.
 func (c *Control) compare(g Group) groupRecord {
 	out := groupRecord{Name: g.Name, Stays: g.Stays}
+	before := g.before()
 	rows := map[bool][]pictureRecord{}
 	ratings := map[bool][]dualprocess.Rating{}
 	for _, r := range g.Ratings {
@@ -22,7 +24,7 @@ func (c *Control) compare(g Group) groupRecord {
 			p.P = append(p.P, Number(v))
 		}
 		for _, gauge := range c.gauges() {
-			p.Gauges = append(p.Gauges, Number(gauge.Of(r.Image, r.Prompt)))
+			p.Gauges = append(p.Gauges, Number(gauge.measure(before[source{r.Prompt, r.Seed}], r.Image, r.Prompt)))
 		}
 		out.Pictures = append(out.Pictures, p)
 		after := r.Weight != 0
@@ -32,6 +34,23 @@ func (c *Control) compare(g Group) groupRecord {
 	out.Before = c.summary(rows[false], ratings[false])
 	out.After = c.summary(rows[true], ratings[true])
 	return out
+}
+
+// source is what pictures before and after have in common.
+type source struct {
+	prompt string
+	seed   int64
+}
+
+// before returns the pictures that were made without the adapter.
+func (g Group) before() map[source]image.Image {
+	pictures := map[source]image.Image{}
+	for _, r := range g.Ratings {
+		if r.Weight == 0 {
+			pictures[source{r.Prompt, r.Seed}] = r.Image
+		}
+	}
+	return pictures
 }
 
 func (c *Control) summary(pictures []pictureRecord, ratings []dualprocess.Rating) rowRecord {
@@ -94,19 +113,15 @@ func (c *Control) judge(g groupRecord) {
 // fell tells whether a gauge became worse, picture by picture of the same prompt and
 // seed, by more than chance.
 func (g groupRecord) fell(gauge int, less bool) bool {
-	type key struct {
-		prompt string
-		seed   int64
-	}
-	before := map[key]float64{}
+	before := map[source]float64{}
 	for _, p := range g.Pictures {
 		if p.Weight == 0 {
-			before[key{p.Prompt, p.Seed}] = float64(p.Gauges[gauge])
+			before[source{p.Prompt, p.Seed}] = float64(p.Gauges[gauge])
 		}
 	}
 	var falls []float64
 	for _, p := range g.Pictures {
-		if was, known := before[key{p.Prompt, p.Seed}]; known && p.Weight != 0 {
+		if was, known := before[source{p.Prompt, p.Seed}]; known && p.Weight != 0 {
 			fall := was - float64(p.Gauges[gauge])
 			falls = append(falls, choose(less, -fall, fall))
 		}

@@ -15,6 +15,9 @@ type Gauge struct {
 	// Of measures one picture, which was made from the prompt. NaN is "cannot be
 	// told" and left out of means.
 	Of func(picture image.Image, prompt string) float64
+	// OfPair, in place of Of, measures a picture beside the one that the generator made of
+	// the same prompt and seed before: that one, too, beside itself.
+	OfPair func(before, picture image.Image, prompt string) float64
 	// Less says that smaller is better.
 	Less bool
 	// Tolerance is the change of the mean that does not count: an improvement up
@@ -28,6 +31,17 @@ type Gauge struct {
 	// Half is the value at which a judge would be of two minds whether the picture is as
 	// asked; 0 where the value is itself a probability.
 	Half float64
+}
+
+// measure measures a picture; before is nil where none of its prompt and seed is known.
+func (g Gauge) measure(before, picture image.Image, prompt string) float64 {
+	switch {
+	case g.OfPair == nil:
+		return g.Of(picture, prompt)
+	case before == nil:
+		return math.NaN()
+	}
+	return g.OfPair(before, picture, prompt)
 }
 
 // Stat sums up numbers; those that are NaN do not count.

@@ -22,8 +22,8 @@ func (c *Control) guard(t *dualprocess.Task) {
 		t.StopAt.Seeds = append(t.StopAt.Seeds, 1<<41+int64(k))
 	}
 	t.Bounds = guardedBounds
-	if c.measure.Guard {
-		return // it cannot tell what was asked for
+	if c.measure.Guard || c.measure.Of == nil {
+		return // it cannot tell what was asked for, or not by one picture
 	}
 	t.Judge.Scorer = c.measure
 	for _, prompt := range t.Prompts { // which a Scorer is not told otherwise

@@ -31,8 +31,8 @@ func captioned(g Gauge, of func(p *world.Picture, caption world.Scene) float64, 
 }
 
 // Subject tells whether a picture still shows what its caption names: a landscape
-// in its colours, a readable drawing of the right thing, both objects, the lake,
-// the lamp.
+// in its colours, a readable drawing of the right thing, both objects, the lake, the
+// lamp, the tree, the house.
 func Subject() Gauge {
 	g := Gauge{Name: "subject there", Share: true, Tolerance: .05}
 	return captioned(g, func(p *world.Picture, caption world.Scene) float64 {
@@ -96,6 +96,13 @@ func Ice() Gauge { return amount("ice", world.Lake) }
 
 // Light measures how lit a lamp is: 0 to 1, and beyond for colours beyond.
 func Light() Gauge { return amount("light", world.Lamp) }
+
+// Leaves measures how many of a tree's leaves have fallen: 0 to 1, and beyond for
+// colours beyond.
+func Leaves() Gauge { return amount("leaves fallen", world.Tree) }
+
+// Windows measures how lit a house's windows are: 0 to 1, and beyond for colours beyond.
+func Windows() Gauge { return amount("light in the windows", world.House) }
 
 func amount(name string, f world.Family) Gauge {
 	return captioned(Gauge{Name: name, Tolerance: .05, Half: .5}, func(p *world.Picture, _ world.Scene) float64 {

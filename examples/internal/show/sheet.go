@@ -66,15 +66,11 @@ func (c *Control) sheet(groups []Group, layer overlay.Layer) sheet {
 
 // pairs matches pictures before and after and picks some, prompt by prompt.
 func (c *Control) pairs(ratings []dualprocess.Rating, layer overlay.Layer, limit int) []pair {
-	type key struct {
-		prompt string
-		seed   int64
-	}
-	found := map[key][2]*dualprocess.Rating{}
-	byPrompt, prompts, most := map[string][]key{}, []string{}, 0
+	found := map[source][2]*dualprocess.Rating{}
+	byPrompt, prompts, most := map[string][]source{}, []string{}, 0
 	for k := range ratings {
 		r := &ratings[k]
-		at := key{r.Prompt, r.Seed}
+		at := source{r.Prompt, r.Seed}
 		both, known := found[at]
 		if !known {
 			if byPrompt[r.Prompt] == nil {
@@ -101,6 +97,10 @@ func (c *Control) pairs(ratings []dualprocess.Rating, layer overlay.Layer, limit
 func (c *Control) pair(both [2]*dualprocess.Rating, k int, layer overlay.Layer) pair {
 	var p pair
 	var seen [2]image.Image
+	var before image.Image
+	if both[0] != nil {
+		before = both[0].Image
+	}
 	var chance, measured [2]string
 	for i, r := range both {
 		chance[i], measured[i] = "–", "–"
@@ -110,7 +110,7 @@ func (c *Control) pair(both [2]*dualprocess.Rating, k int, layer overlay.Layer) 
 		p.lines[0] = r.Prompt
 		seen[i] = under(r.Image, layer)
 		chance[i] = fmt.Sprintf("%.2f", r.P[0])
-		if m := c.measure.Of(r.Image, r.Prompt); !math.IsNaN(m) {
+		if m := c.measure.measure(before, r.Image, r.Prompt); !math.IsNaN(m) {
 			measured[i] = fmt.Sprintf("%.2f", m)
 		}
 	}

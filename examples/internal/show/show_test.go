@@ -233,6 +233,26 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
+// What is measured by a pair is measured by the pictures of one prompt and seed.
+func TestGaugesOfPairs(t *testing.T) {
+	r, out := newRun(t)
+	brighter := Gauge{Name: "brighter", OfPair: func(before, p image.Image, _ string) float64 {
+		return brightness.Of(p, "") - brightness.Of(before, "")
+	}}
+	c := r.Control("pairs", task(), brighter, brightness)
+	require.NoError(t, c.Report(Group{Name: "unseen", Ratings: []dualprocess.Rating{
+		rated("a", 1, 1, .9, 152), rated("a", 1, 0, .2, 50), rated("a", 2, 0, .2, 60), rated("a", 2, 1, .9, 162), rated("b", 2, 1, .9, 250),
+	}}))
+	var gauges []any
+	for _, p := range readNumbers(t, r)["controls"].([]any)[0].(map[string]any)["groups"].([]any)[0].(map[string]any)["pictures"].([]any) {
+		gauges = append(gauges, p.(map[string]any)["gauges"].([]any)[0])
+	}
+	assert.Equal(t, []any{.4, 0., 0., .4, nil}, gauges, "without a picture before there is no pair")
+	assert.Contains(t, out.String(), "0.400 ±0.000")
+	r, _ = newRun(t, "-guard")
+	assert.Nil(t, r.Control("guarded", task(), brighter).Task.Judge.Scorer, "a judge sees one picture")
+}
+
 // A share that falls by nine points is a suspicion; what falls by less is told, unless it
 // may be chance.
 func TestNothingIsFineThatIsNot(t *testing.T) {

@@ -15,9 +15,10 @@ const (
 // The part of a lamp's picture that is inside the shade wherever the lamp stands.
 const coreLeft, coreRight, coreTop, coreBottom = .45, .55, .36, .44
 
-// Amount returns how much of a lake is ice or how lit a lamp is, by
-// where its colour lies between those of both ends: about 0 to 1, and beyond
-// for colours beyond them. It is NaN for the other families.
+// Amount returns how much of a lake is ice, how lit a lamp or a house's windows are,
+// or how many of a tree's leaves have fallen, by where its colour lies between those
+// of both ends: about 0 to 1, and beyond for colours beyond them. It is NaN for the
+// other families.
 func Amount(p *world.Picture, f world.Family) float64 {
 	p = p.Resized(measured)
 	switch f {
@@ -25,6 +26,10 @@ func Amount(p *world.Picture, f world.Family) float64 {
 		return iceAmount(p)
 	case world.Lamp:
 		return lightAmount(p)
+	case world.Tree:
+		return leavesAmount(p)
+	case world.House:
+		return windowsAmount(p)
 	}
 	return math.NaN()
 }

@@ -168,6 +168,9 @@ func PaletteError(p *world.Picture, caption world.Scene) float64 {
 		switch {
 		case y > horizon:
 			off = meanOff(colour, world.Ground(caption.Place, caption.Time, y, horizon))
+			if slices.Contains(caption.Things(), world.Field) { // which may be wider than half of the row
+				off = math.Min(off, meanOff(colour, world.FieldColour(caption.Time)))
+			}
 		case caption.Thing == world.Mountains && y > horizon-float64(mountainRows)/measured:
 			off = math.Min(meanOff(colour, world.Sky(caption.Time, y, horizon)), meanOff(colour, world.Rock(caption.Time)))
 		default:

@@ -1,5 +1,6 @@
-// Package measuring reads the attributes of the pocket world off any picture (row
-// of the horizon, stroke width, depth order, ice, light) without asking a model.
+// Package measuring reads the attributes of the pocket world off any picture (row of
+// the horizon, stroke width, depth order, ice, light, leaves, colours, composition)
+// without asking a model.
 package measuring
 
 import (
@@ -31,4 +32,22 @@ func quantile(values []float64, share float64) float64 {
 	}
 	slices.Sort(values)
 	return values[min(len(values)-1, int(share*float64(len(values))))]
+}
+
+// mean of values; 0 of none.
+func mean(values []float64) float64 {
+	sum := 0.
+	for _, v := range values {
+		sum += v
+	}
+	return sum / float64(max(1, len(values)))
+}
+
+// meanColour is the mean of every channel; black of none.
+func meanColour(colours []world.RGB) world.RGB {
+	var sum world.RGB
+	for _, v := range colours {
+		sum = sum.Add(v)
+	}
+	return sum.Scale(1 / float32(max(1, len(colours))))
 }

@@ -18,7 +18,8 @@ const (
 
 // SubjectThere tells whether a picture still shows what its caption (see
 // world.Parse) names: a landscape in its colours with a horizon, a readable drawing
-// of the right thing, both objects, the lake, the lamp.
+// of the right thing, both objects, the lake, the lamp, the tree with its trunk, the
+// house with its roof.
 func SubjectThere(p *world.Picture, caption world.Scene) bool {
 	p = p.Resized(measured)
 	switch caption.Family {
@@ -32,8 +33,12 @@ func SubjectThere(p *world.Picture, caption world.Scene) bool {
 		return present[0] && present[1]
 	case world.Lake:
 		return lakeThere(p)
-	default:
+	case world.Lamp:
 		return lampThere(p)
+	case world.Tree:
+		return treeThere(p)
+	default:
+		return houseThere(p)
 	}
 }
 

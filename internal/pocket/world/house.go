@@ -6,7 +6,9 @@ var houseThings = []string{"", "car", "bench", "fence"}
 
 // Where the big house stands, before jitter.
 const (
-	houseX, houseBase = .46, .80
+	HouseX, HouseBase = .46, .80
+	WallRX            = .26       // half the width of the wall
+	EaveY             = .35       // where the roof meets the wall, over the base
 	PaneX, PaneY      = .13, .24  // middles of the two windows: from the house's middle, over its base
 	PaneRX, PaneRY    = .055, .06 // half their extent
 )
@@ -43,7 +45,7 @@ func (s Scene) drawBigHouse(c *canvas) {
 		drawFence(c, s.Horizon+.05, light)
 	}
 	if s.Gone != Subject {
-		s.drawHouseAt(c, houseX+.05*s.X[1], houseBase+.02*s.Y[1], light)
+		s.drawHouseAt(c, HouseX+.05*s.X[1], HouseBase+.02*s.Y[1], light)
 	}
 	switch s.Thing {
 	case "car":
@@ -63,8 +65,8 @@ func (s Scene) drawHouseAt(c *canvas, x, base float64, light RGB) {
 	}
 	wall, roof, door := RGB{.93, .84, .70}.Times(light).Add(s.Tint[2]), RGB{.72, .24, .18}.Times(light), RGB{.45, .26, .16}.Times(light)
 	c.fill(box(.12, .40, .19, .60), door) // chimney
-	c.fill(box(-.26, 0, .26, .36), wall)
-	c.fill(polygon(at(-.32, .35), at(0, .62), at(.32, .35)), roof)
+	c.fill(box(-WallRX, 0, WallRX, EaveY+.01), wall)
+	c.fill(polygon(at(-.32, EaveY), at(0, .62), at(.32, EaveY)), roof)
 	c.fill(box(-.045, 0, .045, .20), door)
 	for _, u := range []float64{-PaneX, PaneX} {
 		if s.Night {

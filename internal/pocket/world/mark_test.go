@@ -14,7 +14,7 @@ import (
 // show it.
 func TestMarksLieAsOverlaysDo(t *testing.T) {
 	rng := rand.New(rand.NewPCG(4, 4))
-	for _, kind := range []MarkKind{LineMark, PointsMark, SampleMark} {
+	for _, kind := range Marks() {
 		s := RandomScene(rng, Broad)
 		p, mark := FromImage(s.Draw(64).Image()), RandomMark(rng, kind, s)
 		blended, err := overlay.Blend(p.Image(), overlay.Solid{Picture: mark.draw(64)})

@@ -5,9 +5,18 @@ import (
 	"math/rand/v2"
 )
 
+// Colours of the crown of a landscape's tree by day, in shade and in light.
+var crownShade, crownLight = RGB{.13, .42, .16}, RGB{.26, .56, .22}
+
+// Crown returns the colours of a landscape's tree at a time of day, in shade and in
+// light.
+func Crown(time string) (shade, light RGB) {
+	return crownShade.Times(ambients[time]), crownLight.Times(ambients[time])
+}
+
 // drawTree draws a tree of height .34 times size whose foot is at (x, base).
 func drawTree(c *canvas, x, base, size float64, light, tint RGB, snowy bool) {
-	trunk, leaves, bright := RGB{.42, .27, .16}.Times(light), RGB{.13, .42, .16}.Times(light).Add(tint), RGB{.26, .56, .22}.Times(light).Add(tint)
+	trunk, leaves, bright := RGB{.42, .27, .16}.Times(light), crownShade.Times(light).Add(tint), crownLight.Times(light).Add(tint)
 	c.fill(polygon(Point{x - .022*size, base}, Point{x - .014*size, base - .16*size}, Point{x + .014*size, base - .16*size}, Point{x + .022*size, base}), trunk)
 	for _, b := range []struct{ x, y, r float64 }{{-.055, .155, .075}, {.055, .155, .075}, {0, .235, .095}} {
 		c.fill(disc(x+b.x*size, base-b.y*size, b.r*size), leaves)

@@ -7,14 +7,17 @@ var treeThings = []string{"", "bench", "bird", "fence"}
 
 // Where the big tree stands, and its crown, before jitter.
 const (
-	TreeX, treeBase = .46, .80
+	TreeX, TreeBase = .46, .80
 	CrownY          = .36 // row of the crown's middle
 	CrownRX         = .25
 	CrownRY         = .20
 )
 
-// Leaves is the mean colour of a crown in leaf.
-var Leaves = RGB{.18, .48, .18}
+// Colours of the big tree.
+var (
+	Leaves = RGB{.18, .48, .18} // mean of a crown in leaf
+	Bark   = RGB{.36, .25, .18}
+)
 
 func (s *Scene) newTree(rng *rand.Rand, w Spread) {
 	s.Winter, s.Thing = rng.IntN(2) == 1, pick(rng, treeThings)
@@ -39,7 +42,7 @@ func (s Scene) drawBigTree(c *canvas) {
 		drawFence(c, s.Horizon+.05, RGB{1, 1, 1})
 	}
 	if s.Gone != Subject {
-		s.drawTreeAt(c, x, treeBase+.02*s.Y[1])
+		s.drawTreeAt(c, x, TreeBase+.02*s.Y[1])
 	}
 	switch s.Thing {
 	case "bench":
@@ -54,19 +57,22 @@ func (s Scene) drawBigTree(c *canvas) {
 func (s Scene) drawTreeAt(c *canvas, x, base float64) {
 	size := 1 + .6*(s.Size-1)
 	at := func(u, v float64) Point { return Point{x + u*size, base - v*size} }
-	bark := RGB{.36, .25, .18}.Add(s.Tint[2])
+	bark := Bark.Add(s.Tint[2])
 	c.fill(polygon(at(-.045, 0), at(-.028, .30), at(.028, .30), at(.045, 0)), bark)
 	c.fill(Strokes(.030*size, []Point{at(0, .28), at(-.11, .43), at(-.135, .52)}, []Point{at(0, .28), at(.11, .43), at(.135, .52)},
 		[]Point{at(0, .30), at(.01, .62)}), bark)
 	c.fill(Strokes(.017*size, []Point{at(-.07, .37), at(-.20, .44)}, []Point{at(.07, .37), at(.21, .44)},
 		[]Point{at(0, .44), at(-.07, .60)}, []Point{at(.005, .42), at(.09, .59)}), bark)
-	leaves := Leaves.Add(s.Tint[2])
+	bare, leaves := c.p.Clone(), Leaves.Add(s.Tint[2])
 	for _, b := range []struct {
 		x, y, r float64
 		tone    float32
 	}{{-.13, .40, .125, .86}, {.13, .40, .125, .86}, {0, .50, .155, .94}, {-.06, .54, .075, 1.25}, {-.16, .42, .055, 1.2}, {.10, .46, .06, 1.12}} {
-		colour := leaves.Scale(b.tone)
-		c.paint(disc(x+b.x*size, base-b.y*size, b.r*size), 1-s.Amount, func(_, _ float64) RGB { return colour })
+		c.fill(disc(x+b.x*size, base-b.y*size, b.r*size), leaves.Scale(b.tone))
+	}
+	// All leaves fade alike, those too that hide others.
+	for i, v := range bare.Pix {
+		c.p.Pix[i] += (v - c.p.Pix[i]) * float32(s.Amount)
 	}
 }
 

@@ -1,0 +1,114 @@
+// Palette teaches the embedded generator to paint in the colours of a palette that lies
+// at the bottom of the picture when the verifier is asked: dark academia, pastel, retro.
+//
+//	go run ./examples/palette
+//	go run ./examples/palette -hack -out out/palette-hack   # reward hacking, as a warning
+//
+// Landscapes, rooms and drawings are trained together. Colours are measured by their
+// distance from the nearest of the palette's in CIELAB, and what the pictures show by
+// their edges before and after: a flat picture in the right colours is not what was asked
+// for. No caption of the pocket world names a palette, so there is no prompt-only control;
+// before is the generator without adapter.
+package main
+
+import (
+	"context"
+	"image/color"
+
+	"github.com/dualprocess/dualprocess-go/backends"
+	"github.com/dualprocess/dualprocess-go/dualprocess"
+	"github.com/dualprocess/dualprocess-go/examples/internal/show"
+	generator "github.com/dualprocess/dualprocess-go/generator/pocket"
+	"github.com/dualprocess/dualprocess-go/lora"
+	"github.com/dualprocess/dualprocess-go/overlay"
+	verifier "github.com/dualprocess/dualprocess-go/verifier/pocket"
+)
+
+func main() { show.Pocket("palette", palette) }
+
+// look is a palette to distil.
+type look struct {
+	name   string
+	colors []color.Color
+}
+
+var looks = []look{
+	{"dark academia", overlay.DarkAcademia()},
+	{"pastel", overlay.Pastel()},
+	{"retro", overlay.Retro()},
+}
+
+const question = "Do the colours of this image match the palette at the bottom?"
+
+// Prompts of all three kinds, and others of them that are evaluated with.
+var (
+	trained = []string{
+		"a meadow by day with a house", "a sea at sunset with clouds", "a desert at night with mountains", "a snowfield by day with a tree",
+		"a red ball and a blue box on a table", "a green cone and a yellow ball on a floor", "a purple box and an orange cone on a beach",
+		"a line drawing of a fish in blue ink", "a line drawing of a house in black ink", "a line drawing of a circle in red ink",
+	}
+	unseen = []string{
+		"a meadow at sunset with a tree", "a sea by day with mountains",
+		"a blue cone and a green ball on a floor", "a yellow box and a red cone on a beach",
+		"a line drawing of a boat in black ink", "a line drawing of a cup in red ink",
+	}
+)
+
+// settings are those of the training, the same for all palettes.
+func settings(task dualprocess.Task) dualprocess.Task {
+	task.Adapter, task.Weight = lora.Config{Rank: 8, Init: lora.FanIn}, 1
+	task.LearningRate, task.Beta2 = 2e-3, 0.99
+	task.Updates, task.Batch, task.EndStep = 100, 8, 9
+	task.WarmUp, task.Decay, task.DecayTo = 10, 40, 0.1
+	task.Drift = 0.05 // little, as all colours have to change
+	return task
+}
+
+func palette(ctx context.Context, run *show.Run) error {
+	rt, err := backends.Open(ctx, run.Backend())
+	if err != nil {
+		return err
+	}
+	defer rt.Close()
+	g, err := generator.Open(ctx, rt, generator.Options{})
+	if err != nil {
+		return err
+	}
+	v, err := verifier.Open(ctx, rt, verifier.Options{})
+	if err != nil {
+		return err
+	}
+	for _, l := range looks {
+		if err := teach(ctx, run, settings(dualprocess.Task{Runtime: rt, Generator: g, Verifier: v}), l); err != nil {
+			return err
+		}
+		if ctx.Err() != nil || run.Short() {
+			break
+		}
+	}
+	return nil
+}
+
+// teach distils one palette and shows what came of it.
+func teach(ctx context.Context, run *show.Run, task dualprocess.Task, l look) error {
+	strip, err := run.Overlay(overlay.Solid{Picture: overlay.Palette{Colors: l.colors}})
+	if err != nil {
+		return err
+	}
+	task.Questions = []dualprocess.Question{{Text: question, Answer: "Yes", Overlay: strip}}
+	task.Prompts = trained
+
+	control := run.Control(l.name, task, show.PaletteDistance(l.name), show.NearestPalette(l.name), show.Structure(), show.StructureKept())
+	adapter, err := control.Keep(dualprocess.Distill(ctx, control.Task))
+	if err != nil {
+		return err
+	}
+	ratings, err := dualprocess.Evaluate(run.Finish(ctx), dualprocess.Evaluation{
+		Runtime: task.Runtime, Generator: task.Generator, Verifier: task.Verifier, Adapter: adapter,
+		Questions: control.Task.Questions, Prompts: run.Unseen(unseen...), Seeds: run.Seeds(), Batch: 16, Progress: control.Watch(),
+	})
+	if err != nil && len(ratings) == 0 {
+		return err
+	}
+	return control.Report(show.Group{Name: "unseen prompts and seeds", Ratings: ratings})
+}
