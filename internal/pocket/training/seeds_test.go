@@ -30,8 +30,8 @@ func TestBatchesStay(t *testing.T) {
 		plan plan
 		sum  string
 	}{
-		"verifier":    {v.drawBatch, verifierPlan, "2ef39bfaa5cfdf777be63c687139e59ba0a5fc12729b46759703a973dbd99b5a"},
-		"autoencoder": {a.drawBatch, autoencoderPlan, "7a76f0c8d25ec8cd21c6b6734b6188cd2d26669e4a70d5ce03462552902fa1cf"},
+		"verifier":    {v.drawBatch, verifierPlan, "b00fde550bde73260c5f3343daa2f02ea74392f96b0d00fbf68b29ac7497f436"},
+		"autoencoder": {a.drawBatch, autoencoderPlan, "5ae6ae70a029681213ee1ccb6c799bf79f991600e1d0a9a75410592af04e3edf"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			hash := sha256.New()
