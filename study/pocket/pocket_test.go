@@ -9,11 +9,13 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/dualprocess/dualprocess-go/dualprocess"
 	generator "github.com/dualprocess/dualprocess-go/generator/pocket"
 	"github.com/dualprocess/dualprocess-go/internal/golden"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/world"
 	"github.com/dualprocess/dualprocess-go/study"
 	"github.com/dualprocess/dualprocess-go/study/pocket"
+	"github.com/dualprocess/dualprocess-go/study/questions"
 )
 
 // drawn draws a scene of a prompt with so much ice or light.
@@ -56,6 +58,23 @@ func TestRules(t *testing.T) {
 	}
 	_, err = s.Judge.Score(t.Context(), drawn(t, "a lake in winter", 0), s.Ask("The moon is full"))
 	assert.Error(t, err)
+}
+
+// The writer knows what the rules do.
+func TestWriter(t *testing.T) {
+	writer := pocket.Writer()
+	for _, r := range pocket.Rules() {
+		for _, side := range r.Sides {
+			q, err := writer.Question(t.Context(), side.Prompt)
+			require.NoError(t, err)
+			assert.Equal(t, dualprocess.Question{Text: side.Question, Answer: side.Answer}, q)
+			expanded, err := writer.Expand(t.Context(), side.Prompt)
+			require.NoError(t, err)
+			assert.Equal(t, side.Expanded, expanded)
+		}
+	}
+	_, err := writer.Question(t.Context(), "a lake on mars")
+	require.ErrorIs(t, err, questions.ErrUnwritten)
 }
 
 func TestLocate(t *testing.T) {

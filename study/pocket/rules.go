@@ -10,6 +10,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/pocket/measuring"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/world"
 	"github.com/dualprocess/dualprocess-go/study"
+	"github.com/dualprocess/dualprocess-go/study/questions"
 )
 
 // rules are the common sense of the pocket world, one rule a line.
@@ -25,6 +26,17 @@ func Rules() []study.Rule {
 		panic(err) // embedded, and read by the tests
 	}
 	return parsed
+}
+
+// Writer has the questions and expanded prompts of the embedded rules, by their prompts.
+func Writer() questions.Table {
+	table := questions.Table{}
+	for _, r := range Rules() {
+		for _, side := range r.Sides {
+			table[side.Prompt] = questions.Entry{Question: dualprocess.Question{Text: side.Question, Answer: side.Answer}, Expanded: side.Expanded}
+		}
+	}
+	return table
 }
 
 // described asks Judge about a description.

@@ -3,7 +3,7 @@
 //
 //	writer := questions.Model{Chat: gpt4o}                    // a remote.Scorer
 //	writer := questions.Model{Chat: questions.Local{Model: v}} // a verifier of this library
-//	writer := questions.Pocket{}                              // a fixed table
+//	writer := questions.Table{"a cup": {Expanded: "a red cup"}} // what somebody wrote
 //
 // They are what study.Commonsense takes as its Writer.
 //
@@ -33,7 +33,6 @@ type Writer interface {
 var (
 	_ Writer = Model{}
 	_ Writer = Table(nil)
-	_ Writer = Pocket{}
 )
 
 // What a caller may want to tell apart. Mistakes in arguments wrap dualprocess.ErrTask.

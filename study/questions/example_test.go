@@ -4,16 +4,20 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/study/questions"
 )
 
-func ExamplePocket() {
+func ExampleTable() {
 	ctx := context.Background()
-	q, err := questions.Pocket{}.Question(ctx, "a lake in winter with a boat")
+	table := questions.Table{"a lake in winter": {
+		Question: dualprocess.Question{Text: "Is the lake frozen?", Answer: "Yes"}, Expanded: "a frozen lake in winter",
+	}}
+	q, err := table.Question(ctx, "a lake in winter")
 	fmt.Println(q.Prompt(), q.Answer, err)
-	expanded, err := questions.Pocket{}.Expand(ctx, "a lake in winter with a boat")
+	expanded, err := table.Expand(ctx, "a lake in winter")
 	fmt.Println(expanded, err)
 	// Output:
 	// Is the lake frozen? Answer with Yes or No. Yes <nil>
-	// a frozen lake in winter with a boat <nil>
+	// a frozen lake in winter <nil>
 }

@@ -141,9 +141,6 @@ func TestTable(t *testing.T) {
 		"expanded":   {writer: table, prompt: "a cup", expanded: "a red cup", noQA: true},
 		"question":   {writer: table, prompt: "a pen", asked: "Is it bent?", answer: "Yes", noExpanded: true},
 		"neither":    {writer: table, prompt: "a", noExpanded: true, noQA: true},
-		"lake":       {writer: questions.Pocket{}, prompt: "a lake in winter with a boat", expanded: "a frozen lake in winter with a boat", asked: "Is the lake frozen?", answer: "Yes"},
-		"lamp":       {writer: questions.Pocket{}, prompt: "a lamp by day", expanded: "a lamp by day", asked: "Is the lamp on?", answer: "No"},
-		"not a word": {writer: questions.Pocket{}, prompt: "a lamp by daylight", noExpanded: true, noQA: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			expanded, err := test.writer.Expand(t.Context(), test.prompt)
@@ -153,18 +150,5 @@ func TestTable(t *testing.T) {
 			require.Equal(t, test.noQA, errors.Is(err, questions.ErrUnwritten), err)
 			require.Equal(t, dualprocess.Question{Text: test.asked, Answer: test.answer}, q)
 		})
-	}
-}
-
-// TestPocketWords: the embedded models can read what the table says.
-func TestPocketWords(t *testing.T) {
-	v, err := pocket.Open(t.Context(), golden.Runtime(t), pocket.Options{})
-	require.NoError(t, err)
-	defer func() { require.NoError(t, v.Close()) }()
-	for _, prompt := range []string{"a lake in winter", "a lake in summer", "a lamp at night", "a lamp by day"} {
-		q, err := questions.Pocket{}.Question(t.Context(), prompt)
-		require.NoError(t, err)
-		_, err = v.Prepare(t.Context(), q, 64, 64)
-		require.NoError(t, err)
 	}
 }
