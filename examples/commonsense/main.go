@@ -48,12 +48,12 @@ var senses = []sense{{
 }, {
 	name: "bare tree", question: "Is the tree bare?",
 	always: "a tree in winter", never: "a tree in summer", asked: "a bare tree in winter",
-	trained: []string{"", " with a bench", " with a bird"}, unseen: []string{" with a fence"},
+	trained: []string{"", " with a bench"}, unseen: []string{" with a bird", " with a fence"},
 	measure: show.Leaves(),
 }, {
 	name: "lit windows", question: "Are the windows lit?",
 	always: "a house at night", never: "a house by day", asked: "a house that is lit at night",
-	trained: []string{"", " with a car", " with a bench"}, unseen: []string{" with a fence"},
+	trained: []string{"", " with a car"}, unseen: []string{" with a bench", " with a fence"},
 	measure: show.Windows(),
 }}
 

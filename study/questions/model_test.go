@@ -138,9 +138,9 @@ func TestTable(t *testing.T) {
 		answer           string
 		noExpanded, noQA bool
 	}{
-		"expanded":   {writer: table, prompt: "a cup", expanded: "a red cup", noQA: true},
-		"question":   {writer: table, prompt: "a pen", asked: "Is it bent?", answer: "Yes", noExpanded: true},
-		"neither":    {writer: table, prompt: "a", noExpanded: true, noQA: true},
+		"expanded": {writer: table, prompt: "a cup", expanded: "a red cup", noQA: true},
+		"question": {writer: table, prompt: "a pen", asked: "Is it bent?", answer: "Yes", noExpanded: true},
+		"neither":  {writer: table, prompt: "a", noExpanded: true, noQA: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			expanded, err := test.writer.Expand(t.Context(), test.prompt)
