@@ -14,7 +14,9 @@ const guardedSeeds = 2
 
 var guardedBounds = dualprocess.Bounds{Dark: .075, Entropy: .6, Spread: 2.5}
 
-// guard puts the guards of -guard into a task: the measurement is the judge.
+// guard puts the guards of -guard into a task: the measurement is the judge, together with
+// the qualities that a picture by itself has or has not. What is as asked and has lost its
+// subject is not as asked.
 func (c *Control) guard(t *dualprocess.Task) {
 	t.StopAt.Window, t.StopAt.Every = 0, 10
 	t.StopAt.Seeds = nil
@@ -25,10 +27,32 @@ func (c *Control) guard(t *dualprocess.Task) {
 	if c.measure.Guard || c.measure.Of == nil {
 		return // it cannot tell what was asked for, or not by one picture
 	}
-	t.Judge.Scorer = c.measure
+	judge := measured{c.measure}
+	for _, q := range c.quality {
+		if q.Share && q.Of != nil {
+			judge = append(judge, q)
+		}
+	}
+	t.Judge.Scorer = judge
 	for _, prompt := range t.Prompts { // which a Scorer is not told otherwise
 		t.Judge.Questions = append(t.Judge.Questions, dualprocess.Question{Text: prompt, Answer: "Yes", Prompts: []string{prompt}})
 	}
+}
+
+// measured are gauges that judge together.
+type measured []Gauge
+
+// Score is how sure all of them are.
+func (m measured) Score(ctx context.Context, picture image.Image, q dualprocess.Question) (float64, error) {
+	p := 1.
+	for _, g := range m {
+		one, err := g.Score(ctx, picture, q)
+		if err != nil {
+			return 0, err
+		}
+		p *= one
+	}
+	return p, nil
 }
 
 // Score makes a Scorer of a gauge: of a question without overlay whose text is the

@@ -57,6 +57,21 @@ func TestJudgeOfGauges(t *testing.T) {
 	}
 }
 
+// The judge of -guard is the measurement with the qualities of single pictures: what has
+// lost its subject is not as asked.
+func TestJudgeLooksAtQuality(t *testing.T) {
+	r, _ := newRun(t, "-guard")
+	always := func(v float64) func(image.Image, string) float64 {
+		return func(image.Image, string) float64 { return v }
+	}
+	subject, contrast := Gauge{Of: always(.5), Share: true}, Gauge{Of: always(.1)}
+	pair := Gauge{Share: true, OfPair: func(_, _ image.Image, _ string) float64 { return 0 }}
+	c := r.Control("guarded", task(), Gauge{Of: always(.8)}, subject, contrast, pair)
+	p, err := c.Task.Judge.Scorer.Score(t.Context(), nil, dualprocess.Question{})
+	require.NoError(t, err)
+	assert.InDelta(t, .4, p, 1e-9)
+}
+
 // dimOnly cannot tell of bright pictures.
 func dimOnly(p image.Image) float64 {
 	if brightness.Of(p, "") > .8 {
