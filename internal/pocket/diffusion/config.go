@@ -56,7 +56,7 @@ func DefaultConfig(vocabulary int) Config {
 	return Config{
 		Transformer: TransformerConfig{
 			SampleSize: 8, InChannels: 8, PatchSize: 2, HiddenSize: 160, NumLayers: 6, NumHeads: 5, MLPRatio: 4,
-			VocabSize: vocabulary, WordDim: 64, MaxWords: 12, WordsPerToken: 3, FrequencyDim: 64, TextPoolWeight: 0.35,
+			VocabSize: vocabulary, WordDim: 64, MaxWords: 15, WordsPerToken: 3, FrequencyDim: 64, TextPoolWeight: 0.35,
 		},
 		Decoder:   DecoderConfig{LatentChannels: 8, LatentSize: 8, BlockChannels: []int{96, 64, 48}, LayersPerBlock: 2},
 		Scheduler: SchedulerConfig{NumSteps: 10, Shift: 1.3},

@@ -47,6 +47,13 @@ func onLine(_ *rand.Rand, s world.Scene, q *Question) string {
 	return q.subject(s, logit)
 }
 
+func hasTree(s world.Scene) bool {
+	_, ok := s.TreeX()
+	return ok
+}
+
+func hasField(s world.Scene) bool { return s.Field != (world.Box{}) }
+
 // treeOnLine is the target of a tree at a distance (of the width) from the vertical
 // line.
 func treeOnLine(_ *rand.Rand, s world.Scene, q *Question) string {
@@ -61,12 +68,25 @@ func treeOnLine(_ *rand.Rand, s world.Scene, q *Question) string {
 // fieldInBox is the target of a field by how far its four sides are from those of the
 // box, on average: that has a slope where they do not even meet.
 func fieldInBox(_ *rand.Rand, s world.Scene, q *Question) string {
-	if s.Field == (world.Box{}) {
+	if !hasField(s) {
 		q.Logit = foreign
 		return ""
 	}
 	return q.subject(s, 4-44*s.Field.Apart(q.Mark.Box))
 }
+
+// Composed returns a random scene that has all parts of a composition.
+func Composed(rng *rand.Rand, w world.Spread) world.Scene {
+	for {
+		if s := world.NewScene(rng, world.Landscape, w); HasAll(s) {
+			return s
+		}
+	}
+}
+
+// HasAll tells whether a scene has all parts of a composition: a horizon, a tree and a
+// field.
+func HasAll(s world.Scene) bool { return hasTree(s) && hasField(s) }
 
 // likePalette is the target of a picture at a distance from a palette: even at a
 // distance of 20 in CIELAB, where colours are related to those of the palette but

@@ -68,6 +68,7 @@ const (
 	foreignShare  = .08 // of the questions are of another family
 	unmarkedShare = .14 // of the questions about a mark lack it
 	strayShare    = .10 // of the other questions have a mark they do not ask about
+	inaptShare    = .15 // of the topics about what only some scenes have stay for the others
 	gradedFrom    = .3  // how far a picture must be in a palette's colours for nothing to be asked about its own
 )
 
@@ -81,8 +82,10 @@ type topic struct {
 	mark   world.MarkKind // what it needs
 	own    bool           // makes no sense for other families, where the answer is no
 	hue    bool           // is answered by colours, which those of a palette hide
-	texts  []string       // wordings; "%s" stands for what fill returns
-	fill   filler
+	// apt tells whether a scene has what the topic is about; nil = all of the family do.
+	apt   func(s world.Scene) bool
+	texts []string // wordings; "%s" stands for what fill returns
+	fill  filler
 	// words lists all that can stand for "%s"; nil where nothing does.
 	words []string
 }
@@ -106,13 +109,12 @@ func topics(f world.Family) []topic {
 	}
 }
 
-// askable lists the topics that can be asked of a scene.
-func askable(s world.Scene) []topic {
-	list := append(topics(s.Family), paletteTopic())
-	if !graded(s) {
-		return list
-	}
-	return slices.DeleteFunc(list, func(t topic) bool { return t.hue })
+// askable lists the topics that can be asked of a scene. Where it lacks what a topic is
+// about the answer is always no, which takes few questions to learn.
+func askable(rng *rand.Rand, s world.Scene) []topic {
+	return slices.DeleteFunc(append(topics(s.Family), paletteTopic()), func(t topic) bool {
+		return t.hue && graded(s) || t.apt != nil && !t.apt(s) && rng.Float64() >= inaptShare
+	})
 }
 
 // graded tells whether a picture's own colours cannot be told any more.
@@ -127,7 +129,7 @@ func Ask(rng *rand.Rand, s world.Scene) Question {
 			return askForeign(rng, f)
 		}
 	}
-	list := askable(s)
+	list := askable(rng, s)
 	total := 0
 	for _, t := range list {
 		total += t.weight
@@ -253,7 +255,7 @@ func AskFact(rng *rand.Rand, s world.Scene) Question {
 
 // askAmong asks a random question of a topic that fits, with a given mark.
 func askAmong(rng *rand.Rand, s world.Scene, m world.Mark, fits func(topic) bool) (Question, bool) {
-	list := slices.DeleteFunc(askable(s), func(t topic) bool { return !fits(t) })
+	list := slices.DeleteFunc(askable(rng, s), func(t topic) bool { return !fits(t) })
 	if len(list) == 0 {
 		return Question{}, false
 	}

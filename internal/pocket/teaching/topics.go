@@ -27,7 +27,7 @@ func paletteTopic() topic {
 
 func landscapeTopics() []topic {
 	return []topic{
-		lineTopic(8),
+		lineTopic(12),
 		{name: "horizon in upper half", weight: 2, own: true, texts: []string{
 			"Is the horizon in the upper half of the picture?", "Does the horizon lie in the upper half?", "Is the horizon above the middle of the picture?",
 		}, fill: horizonHalf(1)},
@@ -49,10 +49,10 @@ func landscapeTopics() []topic {
 		{name: "horizon in composition", weight: 3, mark: world.CompositionMark, own: true, texts: lineTexts, fill: onLine},
 		{name: "tree on line", weight: 4, mark: world.CompositionMark, own: true, texts: []string{
 			"Is the tree on the blue line?", "Does the tree stand on the blue line?", "Is the blue line at the tree?",
-		}, fill: treeOnLine},
+		}, fill: treeOnLine, apt: hasTree},
 		{name: "field in box", weight: 4, mark: world.CompositionMark, own: true, texts: []string{
 			"Is the field in the red box?", "Does the field lie in the red box?", "Is the red box at the field?",
-		}, fill: fieldInBox},
+		}, fill: fieldInBox, apt: hasField},
 	}
 }
 

@@ -40,6 +40,7 @@ func Words() []string {
 	}
 	add(PositionWords()...)
 	add(Suffix)
+	add(world.PaletteNames...)
 	for _, f := range world.Families() {
 		add(world.Captions(f)...)
 		for _, list := range Wordings(f) {

@@ -41,6 +41,9 @@ func newFlow(rt *backends.Runtime, seed uint64) (*flow, error) {
 	return &flow{config: cfg, transformer: diffusion.NewTransformer(c, cfg.Transformer), source: source, words: words}, c.Err()
 }
 
+// palettedShare of the pictures are in the colours of a palette, which their captions say.
+const palettedShare = .12
+
 // fill encodes n scenes of the narrow world into the pool.
 func (f *flow) fill(ctx context.Context, codec *codec, n int, seed uint64) error {
 	t := f.config.Transformer
@@ -54,6 +57,9 @@ func (f *flow) fill(ctx context.Context, codec *codec, n int, seed uint64) error
 		var pixels []float32
 		for range chunk {
 			s := world.RandomScene(rng, world.Narrow)
+			if rng.Float64() < palettedShare {
+				s.Palette, s.Grade = world.PaletteNames[rng.IntN(len(world.PaletteNames))], .85+.15*rng.Float64()
+			}
 			ids, err := f.words.caption(s.Caption(), t.MaxWords)
 			if err != nil {
 				return err

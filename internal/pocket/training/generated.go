@@ -13,6 +13,7 @@ import (
 	"github.com/dualprocess/dualprocess-go/internal/graphs"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/measuring"
+	"github.com/dualprocess/dualprocess-go/internal/pocket/teaching"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/world"
 )
 
@@ -74,12 +75,15 @@ func (f *flow) sketch(rng *rand.Rand, n int) (sketches, error) {
 	var k sketches
 	for range n {
 		s := world.RandomScene(rng, world.Broad)
+		if rng.Float64() < composedShare {
+			s = teaching.Composed(rng, world.Broad)
+		}
 		words, err := f.words.caption(s.Caption(), t.MaxWords)
 		if err != nil {
 			return k, err
 		}
 		level := 0.05 + 0.45*rng.Float64()
-		if s.Grade > 0 { // the generator pulls to colours that it knows
+		if s.Grade > 0 || s.Field != (world.Box{}) { // the generator pulls to colours and places that it knows
 			level /= 2
 		}
 		if s.Family == world.Landscape && s.Grade == 0 && s.Field == (world.Box{}) && rng.IntN(2) == 0 {

@@ -42,8 +42,17 @@ const (
 	factOrder  // left minus right
 	factPoints // nearness of the object at point A minus that at point B
 	factAmount
-	factColumn  // of the vertical line that lies over the picture
-	factAside   // distance of the tree from it
+	factColumn // of the vertical line that lies over the picture
+	factTree   // column of the tree
+	factAside  // distance of the two
+	factBoxLeft
+	factBoxTop
+	factBoxRight
+	factBoxBottom
+	factFieldLeft
+	factFieldTop
+	factFieldRight
+	factFieldBottom
 	factApart   // distance of the field's sides from those of the box
 	factPalette // distance of the colours from the palette, in hundreds
 	factDamage  // filled in by the graph, which alone knows it
@@ -64,14 +73,18 @@ type examiner struct {
 }
 
 // examine asks questions of a scene whose picture is given. The first one may be
-// about a mark; the others see that mark too but do not ask about it.
-func (e *examiner) examine(rng *rand.Rand, s world.Scene, p *world.Picture, d damage) (exam, error) {
+// about a mark, of a composed scene it is about a composition; the others see that
+// mark, too.
+func (e *examiner) examine(rng *rand.Rand, s world.Scene, composed bool, p *world.Picture, d damage) (exam, error) {
 	x := exam{pixels: p.Pix, damage: d}
 	first := ask(rng, s, d, true)
 	for range 2 { // a second and a third chance for the marks: the controls need them
 		if !teaching.NeedsMark(first.Topic) {
 			first = ask(rng, s, d, true)
 		}
+	}
+	if composed {
+		first, _ = teaching.AskMarked(rng, s, world.RandomMark(rng, world.CompositionMark, s))
 	}
 	x.mark = first.Mark.Layer(pictureSize)
 	x.facts = factsOf(e.attributes, s, first.Mark)
@@ -149,6 +162,12 @@ func (f facts) setScene(s world.Scene) {
 	switch s.Family {
 	case world.Landscape:
 		f.set(factHorizon, s.Horizon)
+		if x, ok := s.TreeX(); ok {
+			f.set(factTree, x)
+		}
+		if s.Field != (world.Box{}) {
+			f.setBox(factFieldLeft, s.Field)
+		}
 	case world.Drawing:
 		f.set(factStroke, math.Log(s.Stroke)/2)
 	case world.Room:
@@ -159,6 +178,13 @@ func (f facts) setScene(s world.Scene) {
 		if s.Grade == 0 {
 			f.set(factAmount, s.Amount)
 		}
+	}
+}
+
+// setBox sets the four sides of a box from a fact on.
+func (f facts) setBox(first int, b world.Box) {
+	for k, side := range []float64{b.Left, b.Top, b.Right, b.Bottom} {
+		f.set(first+k, side)
 	}
 }
 
@@ -204,6 +230,7 @@ func (f facts) setRow(s world.Scene, m world.Mark) {
 // setComposition sets how far a tree and a field are from their places.
 func (f facts) setComposition(s world.Scene, m world.Mark) {
 	f.set(factColumn, m.Column)
+	f.setBox(factBoxLeft, m.Box)
 	if !s.Complete() {
 		return
 	}

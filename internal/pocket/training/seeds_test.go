@@ -30,7 +30,7 @@ func TestBatchesStay(t *testing.T) {
 		plan plan
 		sum  string
 	}{
-		"verifier":    {v.drawBatch, verifierPlan, "b00fde550bde73260c5f3343daa2f02ea74392f96b0d00fbf68b29ac7497f436"},
+		"verifier":    {v.drawBatch, verifierPlan, "2fe185e75cca4dfd97b71c6cc7399840045dbfc5cbfaeb1a75d634627c78a4e3"},
 		"autoencoder": {a.drawBatch, autoencoderPlan, "5ae6ae70a029681213ee1ccb6c799bf79f991600e1d0a9a75410592af04e3edf"},
 	} {
 		t.Run(name, func(t *testing.T) {

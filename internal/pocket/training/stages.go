@@ -15,8 +15,8 @@ import (
 var (
 	autoencoderPlan = plan{name: "autoencoder", steps: 3600, batch: 32, seed: 11, adam: 2.5e-3, decay: 1e-4, flat: 0.35, ema: 0.998, noise: 0.3}
 	decoderPlan     = plan{name: "decoder", steps: 1800, batch: 32, seed: 15, adam: 1.5e-3, decay: 1e-4, flat: 0.2, ema: 0.995, noise: 0.12}
-	generatorPlan   = plan{name: "generator", steps: 4000, batch: 64, seed: 12, adam: 2e-3, muon: 0.02, flat: 0.35, ema: 0.998}
-	verifierPlan    = plan{name: "verifier", steps: 8500, batch: 40, seed: 13, adam: 1.5e-3, muon: 0.02, flat: 0.375, ema: 0.998}
+	generatorPlan   = plan{name: "generator", steps: 5000, batch: 64, seed: 12, adam: 2e-3, muon: 0.02, flat: 0.35, ema: 0.998}
+	verifierPlan    = plan{name: "verifier", steps: 13000, batch: 40, seed: 13, adam: 1.5e-3, muon: 0.02, flat: 0.375, ema: 0.998}
 )
 
 // planned applies the options to a plan.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/internal/nn"
+	"github.com/dualprocess/dualprocess-go/internal/pocket/diffusion"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/teaching"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/vqa"
 	"github.com/dualprocess/dualprocess-go/internal/pocket/world"
@@ -24,18 +25,18 @@ import (
 
 func TestVocabulariesCoverTheWorld(t *testing.T) {
 	captions, questions := captionVocabulary(), questionVocabulary()
-	limit := vqa.DefaultConfig(1).MaxWords
+	limit, longest := vqa.DefaultConfig(1).MaxWords, diffusion.DefaultConfig(1).Transformer.MaxWords
 	for k := range 3000 {
 		rng := rand.New(rand.NewPCG(3, uint64(k)))
 		s := world.RandomScene(rng, world.Broad)
-		_, err := captions.caption(s.Caption(), 12)
+		_, err := captions.caption(s.Caption(), longest)
 		require.NoError(t, err)
 		q := teaching.Ask(rng, s)
 		ids, err := questions.question(q.Text+teaching.Suffix, limit)
 		require.NoError(t, err)
 		assert.Equal(t, questions.ids[answerToken], ids[limit-1])
 	}
-	_, err := captions.caption("a meadow on mars", 12)
+	_, err := captions.caption("a meadow on mars", longest)
 	assert.ErrorContains(t, err, "mars")
 	_, err = captions.caption("a meadow at day", 3)
 	assert.ErrorContains(t, err, "more than 3")

@@ -48,10 +48,11 @@ func newVerifier(rt *backends.Runtime, seed uint64) (*verifier, error) {
 
 // Shares of what the verifier is shown.
 const (
-	absentShare  = 0.18 // something is missing
-	ruinedShare  = 0.22 // damage that counts
-	decodedShare = 0.75 // seen through the autoencoder, once there is one
-	pooledShare  = 0.35 // made by the generator, once there are such pictures
+	absentShare   = 0.18 // something is missing
+	composedShare = 0.08 // of the others: a tree and a field under a composition
+	ruinedShare   = 0.22 // damage that counts
+	decodedShare  = 0.75 // seen through the autoencoder, once there is one
+	pooledShare   = 0.35 // made by the generator, once there are such pictures
 )
 
 // drawExam draws one picture and one question about it.
@@ -63,12 +64,17 @@ func (v *verifier) drawExam(rng *rand.Rand) exam {
 	d := harmless(size, channels)
 	var s world.Scene
 	var p *world.Picture
+	composed := false
 	if v.pool != nil && rng.Float64() < pooledShare {
 		s, p = v.pool.pick(rng)
+		composed = teaching.HasAll(s) && rng.IntN(2) == 0
 	} else {
 		s = world.RandomScene(rng, world.Broad)
-		if rng.Float64() < absentShare {
+		switch r := rng.Float64(); {
+		case r < absentShare:
 			s = teaching.Absent(rng, s)
+		case r < absentShare+composedShare:
+			s, composed = teaching.Composed(rng, world.Broad), true
 		}
 		p = s.Draw(pictureSize)
 		d.decode = v.codec != nil && rng.Float64() < decodedShare
@@ -78,7 +84,7 @@ func (v *verifier) drawExam(rng *rand.Rand) exam {
 	} else {
 		d.soften(rng)
 	}
-	x, err := v.examiner.examine(rng, s, p, d)
+	x, err := v.examiner.examine(rng, s, composed, p, d)
 	if err != nil {
 		panic(err) // every word of every question is in the vocabulary: a test asks them all
 	}

@@ -37,6 +37,9 @@ func captionVocabulary() *vocabulary {
 			words = append(words, world.Tokens(c)...)
 		}
 	}
+	for _, name := range world.PaletteNames {
+		words = append(words, world.Tokens(world.InPalette("", name))...)
+	}
 	slices.Sort(words)
 	return newVocabulary(append([]string{padToken}, slices.Compact(words)...)...)
 }

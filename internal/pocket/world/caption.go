@@ -6,9 +6,23 @@ import (
 	"unicode"
 )
 
+// namedFrom is how far a picture must be in a palette's colours for its caption to say so.
+const namedFrom = .5
+
 // Caption describes the scene in words of the closed vocabulary, in lower
-// case and without punctuation; at most 12 words.
+// case and without punctuation; at most 13 words.
 func (s Scene) Caption() string {
+	if s.Grade > namedFrom {
+		return InPalette(s.plain(), s.Palette)
+	}
+	return s.plain()
+}
+
+// InPalette asks for a palette besides what a caption names.
+func InPalette(caption, palette string) string { return caption + " in " + palette }
+
+// plain is the caption without a palette.
+func (s Scene) plain() string {
 	switch s.Family {
 	case Landscape:
 		return join(article(s.Place), s.Place, timePhrase(s.Time), with(s.Thing))
@@ -27,7 +41,7 @@ func (s Scene) Caption() string {
 	}
 }
 
-// Captions returns every caption of a family, in a fixed order.
+// Captions returns every caption of a family that names no palette, in a fixed order.
 func Captions(f Family) []string {
 	var all []string
 	for _, s := range facts(f) {
@@ -101,11 +115,21 @@ func eachWish(things []string, visit func(said, season bool, thing string)) {
 // Parse returns a scene with the parts that a caption names and nothing else
 // set, or an error for a text that is no caption of this world.
 func Parse(caption string) (Scene, error) {
+	plain, palette := caption, ""
+	for _, name := range PaletteNames {
+		if rest, ok := strings.CutSuffix(caption, InPalette("", name)); ok {
+			plain, palette = rest, name
+		}
+	}
 	for _, f := range Families() {
 		for _, s := range facts(f) {
-			if s.Caption() == caption {
-				return s, nil
+			if s.plain() != plain {
+				continue
 			}
+			if palette != "" {
+				s.Palette, s.Grade = palette, 1
+			}
+			return s, nil
 		}
 	}
 	return Scene{}, fmt.Errorf("world: no caption of the pocket world: %q", caption)

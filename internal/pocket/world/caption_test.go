@@ -20,6 +20,12 @@ func TestParse(t *testing.T) {
 	s, err := Parse("an orange ball and a blue cone on a beach")
 	require.NoError(t, err)
 	require.Equal(t, [2]Object{{"orange", "ball"}, {"blue", "cone"}}, s.Objects)
+	s, err = Parse("a sea at night with clouds in dark academia")
+	require.NoError(t, err)
+	require.Equal(t, Scene{Family: Landscape, Place: "sea", Time: "night", Thing: Clouds, Palette: "dark academia", Grade: 1}, s)
+	require.Equal(t, "a sea at night with clouds in dark academia", s.Caption())
+	_, err = Parse("a sea at night in red")
+	require.Error(t, err)
 	_, err = Parse("a dragon at night")
 	require.ErrorContains(t, err, "dragon")
 }

@@ -49,7 +49,7 @@ func RandomMark(rng *rand.Rand, kind MarkKind, s Scene) Mark {
 		m.Row = nearRow(rng, s)
 	case PaletteMark:
 		m.Palette = pick(rng, PaletteNames)
-		if s.Palette != "" && rng.IntN(3) > 0 {
+		if s.Palette != "" && rng.IntN(2) > 0 {
 			m.Palette = s.Palette
 		}
 	case CompositionMark:
