@@ -7,13 +7,14 @@
 // Landscapes, rooms and drawings are trained together. Colours are measured by their
 // distance from the nearest of the palette's in CIELAB, and what the pictures show by
 // their edges before and after: a flat picture in the right colours is not what was asked
-// for. No caption of the pocket world names a palette, so there is no prompt-only control;
-// before is the generator without adapter.
+// for. Captions can ask for a palette, too ("a sea at night in pastel"), which the report
+// compares; the training's captions do not.
 package main
 
 import (
 	"context"
 	"image/color"
+	"slices"
 
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
@@ -103,12 +104,20 @@ func teach(ctx context.Context, run *show.Run, task dualprocess.Task, l look) er
 	if err != nil {
 		return err
 	}
+	prompts := run.Unseen(unseen...)
+	var asked []string
+	for _, p := range prompts {
+		asked = append(asked, p+" in "+l.name)
+	}
 	ratings, err := dualprocess.Evaluate(run.Finish(ctx), dualprocess.Evaluation{
 		Runtime: task.Runtime, Generator: task.Generator, Verifier: task.Verifier, Adapter: adapter,
-		Questions: control.Task.Questions, Prompts: run.Unseen(unseen...), Seeds: run.Seeds(), Batch: 16, Progress: control.Watch(),
+		Questions: control.Task.Questions, Prompts: slices.Concat(prompts, asked), Seeds: run.Seeds(), Batch: 16, Progress: control.Watch(),
 	})
 	if err != nil && len(ratings) == 0 {
 		return err
 	}
-	return control.Report(show.Group{Name: "unseen prompts and seeds", Ratings: ratings})
+	return control.Report(
+		show.Group{Name: "unseen prompts and seeds", Ratings: show.Of(ratings, prompts...)},
+		show.Group{Name: "asked in words: in " + l.name, Ratings: show.Of(ratings, asked...)},
+	)
 }

@@ -15,24 +15,27 @@
 // have different colours.
 //
 //	a (meadow|desert|sea|snowfield) (by day|at sunset|at night)
-//	    [with (a tree|a house|mountains|clouds|a tree and a house|
-//	    a field|a tree and a field)]
+//	    [with (a tree|a house|mountains|clouds|a tree and a house|a field|a tree and a field)]
+//	    [in (dark academia|pastel|retro)]
 //
 //	a line drawing of a (circle|square|triangle|house|fish|boat|cross|cup)
-//	    in (black|blue|red) ink
+//	    in (black|blue|red) ink [in (dark academia|pastel|retro)]
 //
 //	(a red|a green|a blue|a yellow|a purple|an orange) (ball|box|cone) and
 //	    (a red|a green|a blue|a yellow|a purple|an orange) (ball|box|cone)
-//	    on a (table|floor|beach)
+//	    on a (table|floor|beach) [in (dark academia|pastel|retro)]
 //
 //	a [frozen] lake in (winter|summer) [with (a tree|a house|a boat|mountains)]
+//	    [in (dark academia|pastel|retro)]
 //
 //	a lamp [that is on] (by day|at night)
-//	    [with (a window|a chair|a cat|a plant)]
+//	    [with (a window|a chair|a cat|a plant)] [in (dark academia|pastel|retro)]
 //
 //	a [bare] tree in (winter|summer) [with (a bench|a bird|a fence)]
+//	    [in (dark academia|pastel|retro)]
 //
 //	a house [that is lit] (by day|at night) [with (a car|a bench|a fence)]
+//	    [in (dark academia|pastel|retro)]
 //
 // The words in them are all that it knows, and [Vocabulary] lists them. Upper and
 // lower case are the same. Another word in a prompt is an error that wraps
