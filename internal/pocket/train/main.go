@@ -29,6 +29,8 @@ var stages = []struct {
 	{"decoder", training.Decoder},
 	{"generator", training.Generator},
 	{"verifier", training.Verifier},
+	{"generator-again", training.GeneratorAgain},
+	{"verifier-again", training.VerifierAgain},
 }
 
 func main() {
@@ -37,7 +39,7 @@ func main() {
 		cache = os.TempDir()
 	}
 	state := flag.String("state", filepath.Join(cache, "dualprocess", "pocket"), "folder that keeps the state between runs")
-	stage := flag.String("stage", "all", "autoencoder, decoder, generator, verifier, export, or all in this order")
+	stage := flag.String("stage", "all", "autoencoder, decoder, generator, verifier, generator-again, verifier-again, export, or all in this order")
 	steps := flag.Int("steps", 0, "steps of every stage, for a trial (0: as planned)")
 	root := flag.String("root", ".", "folder of the module, for the export")
 	flag.Parse()

@@ -18,24 +18,33 @@ import (
 type plan struct {
 	name  string
 	steps int
+	again int // steps of a second time, from half of the peak learning rate; 0 = none
 	batch int
 	seed  uint64
 	adam  float64 // peak learning rate of AdamW
 	muon  float64 // peak learning rate of Muon for the matrices inside blocks; 0 gives them to AdamW
 	decay float64 // AdamW's weight decay
-	flat  float64 // share of the steps before the cosine decay begins
+	flat  float64 // share of the steps before the cosine decay begins, the second time, too
 	ema   float64 // decay of the running average that is kept as the result
 	noise float64 // greatest standard deviation of what is added to latents
 }
 
+// total is the number of all steps.
+func (p plan) total() int { return p.steps + p.again }
+
 // rate is the share of the peak learning rate at a step: 60 steps of warm-up,
-// flat, then a cosine down to two percent.
+// flat, then a cosine down to two percent; and the same once more, half as high, if
+// there is a second time (Loshchilov and Hutter 2017, warm restarts).
 func (p plan) rate(step int) float64 {
 	const warmUp, floor = 60, 0.02
-	x := float64(step) / float64(p.steps)
-	factor := 1.0
+	steps, peak := p.steps, 1.0
+	if step >= p.steps && p.again > 0 {
+		step, steps, peak = step-p.steps, p.again, 0.5
+	}
+	x := float64(step) / float64(steps)
+	factor := peak
 	if x > p.flat {
-		factor = floor + (1-floor)*(0.5+0.5*math.Cos(math.Pi*math.Min(1, (x-p.flat)/(1-p.flat))))
+		factor *= floor + (1-floor)*(0.5+0.5*math.Cos(math.Pi*math.Min(1, (x-p.flat)/(1-p.flat))))
 	}
 	return factor * math.Min(1, float64(step+1)/warmUp)
 }

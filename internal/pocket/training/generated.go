@@ -22,6 +22,7 @@ import (
 type picturePool struct {
 	scenes   []world.Scene
 	pictures []*world.Picture
+	faint    bool // landscapes are kept whose horizon can hardly be seen
 }
 
 func (p *picturePool) pick(rng *rand.Rand) (world.Scene, *world.Picture) {
@@ -33,8 +34,9 @@ func (p *picturePool) pick(rng *rand.Rand) (world.Scene, *world.Picture) {
 // are encoded, moved towards noise, and estimated back by the generator in one
 // step, as the verifier will see them in a distillation. Up to half-way to noise
 // an estimate still shows its scene. Above that only landscapes are kept, with
-// the horizon measured anew on the picture.
-func newPicturePool(ctx context.Context, rt *backends.Runtime, c *codec, f *flow, n int, seed uint64) (*picturePool, error) {
+// the horizon measured anew on the picture; where it is too faint for that it is gone to
+// that degree, or the picture is left out unless those are wanted.
+func newPicturePool(ctx context.Context, rt *backends.Runtime, c *codec, f *flow, n int, seed uint64, faint bool) (*picturePool, error) {
 	exec, err := graphs.NewExecutor(rt, func(in []*Node) []*Node {
 		pixels, noise, sigma, ids := in[0], in[1], in[2], in[3]
 		s := Reshape(sigma, -1, 1, 1, 1)
@@ -45,7 +47,7 @@ func newPicturePool(ctx context.Context, rt *backends.Runtime, c *codec, f *flow
 	if err != nil {
 		return nil, fmt.Errorf("training: %w", err)
 	}
-	pool := &picturePool{}
+	pool := &picturePool{faint: faint}
 	const chunk = 100
 	for start := 0; start < n; start += chunk {
 		if err := ctx.Err(); err != nil {
@@ -119,7 +121,10 @@ func (p *picturePool) estimate(exec *model.Exec, f *flow, rng *rand.Rand, chunk 
 		if s.Family == world.Landscape && k.sigma[i] > 0.35 {
 			row, confidence := measuring.Horizon(picture)
 			if confidence < clearHorizon {
-				continue
+				if !p.faint {
+					continue
+				}
+				s.Gone, s.Fade = world.Subject, 1-confidence/clearHorizon
 			}
 			s.Horizon = row
 		}

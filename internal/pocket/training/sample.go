@@ -70,6 +70,16 @@ type examiner struct {
 	words      *vocabulary
 	maxWords   int
 	attributes []teaching.Attribute
+	marks      bool // more questions are about them
+}
+
+// chances is how often a question is drawn again that is not about a mark, which the
+// controls need.
+func (e *examiner) chances() int {
+	if e.marks {
+		return 5
+	}
+	return 2
 }
 
 // examine asks questions of a scene whose picture is given. The first one may be
@@ -78,7 +88,7 @@ type examiner struct {
 func (e *examiner) examine(rng *rand.Rand, s world.Scene, composed bool, p *world.Picture, d damage) (exam, error) {
 	x := exam{pixels: p.Pix, damage: d}
 	first := ask(rng, s, d, true)
-	for range 2 { // a second and a third chance for the marks: the controls need them
+	for range e.chances() {
 		if !teaching.NeedsMark(first.Topic) {
 			first = ask(rng, s, d, true)
 		}
@@ -91,16 +101,16 @@ func (e *examiner) examine(rng *rand.Rand, s world.Scene, composed bool, p *worl
 	var err error
 	x.questions[0], err = e.quiz(rng, first)
 	for k := 1; k < questionsPerPicture && err == nil; k++ {
-		x.questions[k], err = e.quiz(rng, followUp(rng, s, d, first.Mark, k))
+		x.questions[k], err = e.quiz(rng, e.followUp(rng, s, d, first.Mark, k))
 	}
 	return x, err
 }
 
 // followUp asks question k of a picture under a mark. Every third is about the
-// mark again, and half of the others for one of several things: to learn which
-// word means what takes the most questions.
-func followUp(rng *rand.Rand, s world.Scene, d damage, m world.Mark, k int) teaching.Question {
-	if k%3 == 0 {
+// mark again, or every other, and half of the others for one of several things: to
+// learn which word means what takes the most questions.
+func (e *examiner) followUp(rng *rand.Rand, s world.Scene, d damage, m world.Mark, k int) teaching.Question {
+	if k%3 == 0 || e.marks && k%2 == 1 {
 		if q, ok := teaching.AskMarked(rng, s, m); ok {
 			return q
 		}

@@ -24,6 +24,8 @@ func TestBatchesStay(t *testing.T) {
 	words := questionVocabulary()
 	v := &verifier{words: words, examiner: examiner{words: words, maxWords: 24, attributes: teaching.Attributes()}}
 	v.config.MaxWords = v.examiner.maxWords
+	again := &verifier{words: words, config: v.config, examiner: v.examiner}
+	again.examiner.marks = true
 	a := &autoencoder{config: diffusion.DefaultConfig(1).Decoder}
 	for name, test := range map[string]struct {
 		draw drawFn
@@ -31,6 +33,7 @@ func TestBatchesStay(t *testing.T) {
 		sum  string
 	}{
 		"verifier":    {v.drawBatch, verifierPlan, "2fe185e75cca4dfd97b71c6cc7399840045dbfc5cbfaeb1a75d634627c78a4e3"},
+		"again":       {again.drawBatch, verifierPlan, "c74b322c1acac812d2afe5976809f56a33743178625bb3c8c11313b2a0c462d4"},
 		"autoencoder": {a.drawBatch, autoencoderPlan, "5ae6ae70a029681213ee1ccb6c799bf79f991600e1d0a9a75410592af04e3edf"},
 	} {
 		t.Run(name, func(t *testing.T) {

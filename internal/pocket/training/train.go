@@ -99,14 +99,14 @@ func (m *meter) add(values []float32) {
 		m.sums[i] += float64(v)
 	}
 	m.count++
-	if m.fit.step%50 != 0 && m.fit.step != m.fit.plan.steps {
+	if m.fit.step%50 != 0 && m.fit.step != m.fit.plan.total() {
 		return
 	}
 	var shown []string
 	for _, s := range m.sums[2:] {
 		shown = append(shown, fmt.Sprintf("%.4f", s/float64(m.count)))
 	}
-	m.logger.Info(m.fit.plan.name, "step", m.fit.step, "of", m.fit.plan.steps,
+	m.logger.Info(m.fit.plan.name, "step", m.fit.step, "of", m.fit.plan.total(),
 		"loss", fmt.Sprintf("%.4f", m.sums[0]/float64(m.count)),
 		"norm", fmt.Sprintf("%.3f", m.sums[1]/float64(m.count)), "parts", shown,
 		"seconds_per_step", fmt.Sprintf("%.3f", time.Since(m.since).Seconds()/float64(m.count)))

@@ -128,4 +128,12 @@ func TestRate(t *testing.T) {
 	assert.InDelta(t, 1, p.rate(400), 1e-9)
 	assert.InDelta(t, 0.51, p.rate(750), 1e-9)
 	assert.InDelta(t, 0.02, p.rate(1000), 1e-9)
+
+	p.again = 500
+	assert.Equal(t, 1500, p.total())
+	assert.InDelta(t, 0.02, p.rate(999), 1e-3)
+	assert.InDelta(t, 0.25, p.rate(1029), 1e-9)
+	assert.InDelta(t, 0.5, p.rate(1200), 1e-9)
+	assert.InDelta(t, 0.255, p.rate(1375), 1e-9)
+	assert.InDelta(t, 0.01, p.rate(1500), 1e-9)
 }
