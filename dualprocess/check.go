@@ -161,6 +161,10 @@ func (q Question) check(field string, prompts []string) error {
 		return invalid(field+".Suffix", "a bare question has none")
 	case q.Against == q.Answer:
 		return invalid(field+".Against", "is the wanted answer, too")
+	case q.AgainstWeight != 0 && q.Against == "":
+		return invalid(field+".AgainstWeight", "is of an answer, and Against names none")
+	case !(q.againstWeight() > 0 && q.againstWeight() <= 1):
+		return invalid(field+".AgainstWeight", "%g is not in (0, 1]", q.AgainstWeight)
 	}
 	for j, prompt := range q.Prompts {
 		if !slices.Contains(prompts, prompt) {

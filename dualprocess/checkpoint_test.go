@@ -259,3 +259,19 @@ func TestCheckpointsThatCannotBeWritten(t *testing.T) {
 	require.ErrorContains(t, err, "checkpoint after update 2")
 	require.NotNil(t, a, "as trained so far")
 }
+
+// What the other answer counts for belongs to the task, too.
+func TestResumeAgainst(t *testing.T) {
+	w, folder := newToy(t, "go"), t.TempDir()
+	task := func(weight float64) dualprocess.Task {
+		task := w.kept(folder)
+		task.Questions = []dualprocess.Question{{Text: "red", Answer: "Yes", Against: "No", AgainstWeight: weight}}
+		return task
+	}
+	interrupt(t, task(.5), 5)
+	_, err := dualprocess.Distill(background, task(.25))
+	require.ErrorIs(t, err, dualprocess.ErrCheckpoint)
+	require.ErrorContains(t, err, "Against")
+	_, err = dualprocess.Distill(background, task(.5))
+	require.NoError(t, err)
+}

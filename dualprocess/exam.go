@@ -60,6 +60,9 @@ func (e *exam) form(f *form) *form {
 	for _, in := range slices.Concat(e.prepared, e.against) {
 		f.add(len(in))
 	}
+	for _, q := range e.questions {
+		f.add(q.againstWeight())
+	}
 	return viewForm(f, e.views)
 }
 
@@ -121,7 +124,7 @@ func (e *exam) read(ctx context.Context, q Question, height, width int) (Inputs,
 // answers are what a verifier said about pictures, in a graph.
 type answers struct {
 	logP   *Node   // log P(answer), float32 [questions, batch]
-	margin *Node   // the same less log P of the answer that it is held against: what is learnt from
+	margin *Node   // the same less the share of log P of the answer that it is held against: what is learnt from
 	seen   []*Node // the pictures as the verifier saw them, one node per overlay
 }
 
@@ -149,7 +152,7 @@ func (e *exam) ask(pictures *Node, n examNodes) (a answers) {
 			rows[k], margins[k] = said[j], said[j]
 		}
 		for j, k := range contrasts {
-			margins[k] = Sub(rows[k], said[len(v.questions)+j])
+			margins[k] = Sub(rows[k], MulScalar(said[len(v.questions)+j], e.questions[k].againstWeight()))
 		}
 		contrasted = contrasted || len(contrasts) > 0
 	}

@@ -176,11 +176,11 @@ func (d *distiller) identifyLater(id *identity) error {
 	return nil
 }
 
-// against are the answers that those of questions are held against.
-func against(questions []Question) []string {
-	var all []string
+// against are the answers that those of questions are held against, and their weights.
+func against(questions []Question) []any {
+	var all []any
 	for _, q := range questions {
-		all = append(all, q.Against)
+		all = append(all, q.Against, q.againstWeight())
 	}
 	return all
 }

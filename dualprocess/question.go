@@ -24,6 +24,10 @@ type Question struct {
 	// as 0.017, with Drift 0.1, where -log P brought it to 0.034; both began at 0.250.
 	// Empty = none; P(answer) is not touched by it.
 	Against string
+	// AgainstWeight is that of log P(Against) beside that of -log P(Answer), so that the
+	// loss has both the end of the one and a little of the other's pull; 0 = 1, else
+	// in (0, 1].
+	AgainstWeight float64
 
 	// Overlay is laid over each picture first; nil = none. Questions with equal
 	// overlays are asked together about the same overlaid picture.
@@ -55,6 +59,12 @@ func (q Question) Prompt() string {
 // isFor tells whether the question is asked about pictures of a prompt.
 func (q Question) isFor(prompt string) bool {
 	return len(q.Prompts) == 0 || slices.Contains(q.Prompts, prompt)
+}
+
+// againstWeight is AgainstWeight with its default.
+func (q Question) againstWeight() float64 {
+	setDefault(&q.AgainstWeight, 1)
+	return q.AgainstWeight
 }
 
 // weight is Weight with its default.

@@ -214,6 +214,12 @@ func TestAgainst(t *testing.T) {
 	want := (-math.Log(u.P[0]) - math.Log(u.P[1]) + math.Log(1-u.P[1])) / 2
 	assert.InDelta(t, want, u.Loss, 1e-5)
 
+	task.Questions[1].AgainstWeight = .25
+	_, updates = distil(t, task)
+	assert.Equal(t, u.P, updates[0].P)
+	assert.InDelta(t, want-.75*math.Log(1-u.P[1])/2, updates[0].Loss, 1e-5)
+	task.Questions[1].AgainstWeight = 0
+
 	latents := w.latentTask(5)
 	latents.Questions, latents.Updates = task.Questions, 1
 	latents.Progress = func(u dualprocess.Update) {

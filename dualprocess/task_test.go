@@ -57,6 +57,12 @@ var spoilt = map[string]func(*dualprocess.Task){
 	"Questions[0].Against": func(k *dualprocess.Task) {
 		k.Questions = []dualprocess.Question{{Text: "red", Answer: "Yes", Against: "Yes"}}
 	},
+	"Questions[0].AgainstWeight": func(k *dualprocess.Task) {
+		k.Questions = []dualprocess.Question{{Text: "red", Answer: "Yes", Against: "No", AgainstWeight: 2}}
+	},
+	"Questions[1].AgainstWeight": func(k *dualprocess.Task) {
+		k.Questions = []dualprocess.Question{{Text: "red", Answer: "Yes"}, {Text: "red", Answer: "Yes", AgainstWeight: .5}}
+	},
 	"Unroll":         func(k *dualprocess.Task) { k.Unroll = 5 },
 	"StepWeights":    func(k *dualprocess.Task) { k.StepWeights = []float64{1, 2, 3} },
 	"StepWeights[1]": func(k *dualprocess.Task) { k.StepWeights = []float64{1, -2, 3, 4} },

@@ -72,7 +72,7 @@ var (
 func settings(task dualprocess.Task) dualprocess.Task {
 	task.Adapter, task.Weight = lora.Config{Rank: 8, Init: lora.FanIn}, 1
 	task.LearningRate, task.Beta2 = 3e-3, 0.99
-	task.Updates, task.Batch = 100, 8
+	task.Updates, task.Batch = 100, 14
 	task.WarmUp, task.Decay, task.DecayTo = 10, 40, 0.1
 	task.EndStep = 6 // where things lie is settled early; later steps only paint
 	task.Drift = 0.2
@@ -111,9 +111,9 @@ func teach(ctx context.Context, run *show.Run, task dualprocess.Task, a arrangem
 		return err
 	}
 	// Against another answer each question goes on pulling where it is nearly certain: else the first one that is holds still
-	// where the others are not yet.
+	// where the others are not yet. At its full weight the pictures suffer.
 	for _, text := range []string{"Does the horizon lie on the red line?", "Is the tree on the blue line?", "Is the field in the red box?"} {
-		task.Questions = append(task.Questions, dualprocess.Question{Text: text, Answer: "Yes", Against: "No", Overlay: sketch})
+		task.Questions = append(task.Questions, dualprocess.Question{Text: text, Answer: "Yes", Against: "No", AgainstWeight: 0.25, Overlay: sketch})
 	}
 	task.Prompts = trained
 

@@ -71,9 +71,9 @@ func teach(ctx context.Context, run *show.Run, task dualprocess.Task, closer str
 	}
 	task.Adapter, task.Weight = lora.Config{Rank: 8, Init: lora.FanIn}, 1
 	task.LearningRate, task.Beta2 = 2e-3, 0.99
-	task.Updates, task.Batch, task.EndStep = 100, 8, 9
+	task.Updates, task.Batch, task.EndStep = 100, 10, 9
 	task.WarmUp, task.Decay, task.DecayTo = 10, 40, 0.1
-	task.Drift = 1.5
+	task.Drift = 1
 
 	control := run.Control(closer+" closer", task, show.Order(closer == "A"), show.Gap(closer == "A"), show.Subject())
 	adapter, err := control.Keep(dualprocess.Distill(ctx, control.Task))

@@ -62,14 +62,17 @@ func teach(ctx context.Context, run *show.Run, task dualprocess.Task, row float6
 	if err != nil {
 		return err
 	}
-	task.Questions = []dualprocess.Question{{Text: "Does the horizon lie on the red line?", Answer: "Yes", Overlay: line}}
+	task.Questions = []dualprocess.Question{{
+		Text: "Does the horizon lie on the red line?", Answer: "Yes", Overlay: line,
+		Against: "No", AgainstWeight: 0.1, // goes on pulling where the verifier is nearly certain
+	}}
 	task.Prompts = []string{
 		"a meadow by day", "a desert by day with a tree", "a sea at sunset", "a snowfield by day with a house",
 		"a meadow at night with mountains", "a desert at night", "a sea by day with clouds", "a snowfield at sunset with a tree",
 	}
 	task.Adapter, task.Weight = lora.Config{Rank: 8, Init: lora.FanIn}, 1
 	task.LearningRate, task.Beta2 = 3e-3, 0.99
-	task.Updates, task.Batch = 100, 10
+	task.Updates, task.Batch = 100, 14
 	task.WarmUp, task.Decay, task.DecayTo = 10, 40, 0.1
 	task.EndStep = 6 // where the horizon lies is settled early; later steps only paint
 	task.Drift = 0.1 // holds the pictures to the base model's: P(answer) alone can be had with ruined ones

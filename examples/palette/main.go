@@ -60,7 +60,7 @@ var (
 // something else.
 func settings(task dualprocess.Task) dualprocess.Task {
 	task.Adapter, task.Weight = lora.Config{Rank: 8, Init: lora.FanIn, Targets: []string{"text_embedder.pool"}}, 1
-	task.LearningRate, task.Beta2 = 1e-3, 0.99
+	task.LearningRate, task.Beta2 = 3e-3, 0.99
 	task.Updates, task.Batch = 100, 8
 	task.WarmUp, task.Decay, task.DecayTo = 10, 40, 0.1
 	task.Drift = 0.3
@@ -98,7 +98,7 @@ func teach(ctx context.Context, run *show.Run, task dualprocess.Task, l look) er
 	if err != nil {
 		return err
 	}
-	task.Questions = []dualprocess.Question{{Text: question, Answer: "Yes", Overlay: strip}}
+	task.Questions = []dualprocess.Question{{Text: question, Answer: "Yes", Against: "No", AgainstWeight: 0.25, Overlay: strip}}
 	task.Prompts = trained
 
 	control := run.Control(l.name, task, show.PaletteDistance(l.name), show.NearestPalette(l.name), show.Structure(), show.StructureKept())
