@@ -12,11 +12,17 @@ import (
 	"github.com/dualprocess/dualprocess-go/verifier/pocket"
 )
 
-// landscape is a plain drawing: sky above, a meadow below.
+// landscape is a plain drawing: a sky that is paler near the horizon, and a meadow that is darker near us.
 func landscape(horizon int) image.Image {
 	img := image.NewNRGBA(image.Rect(0, 0, 64, 64))
-	draw.Draw(img, image.Rect(0, 0, 64, horizon), image.NewUniform(color.NRGBA{150, 195, 235, 255}), image.Point{}, draw.Src)
-	draw.Draw(img, image.Rect(0, horizon, 64, 64), image.NewUniform(color.NRGBA{90, 160, 70, 255}), image.Point{}, draw.Src)
+	for y := range 64 {
+		row := color.NRGBA{uint8(90 + 120*y/horizon), uint8(150 + 70*y/horizon), 240, 255}
+		if y >= horizon {
+			near := (y - horizon) * 100 / (64 - horizon)
+			row = color.NRGBA{uint8(130 - 70*near/100), uint8(180 - 80*near/100), uint8(90 - 50*near/100), 255}
+		}
+		draw.Draw(img, image.Rect(0, y, 64, y+1), image.NewUniform(row), image.Point{}, draw.Src)
+	}
 	return img
 }
 
