@@ -13,7 +13,8 @@
 // tree, and a house: see generator/pocket. Its questions follow these patterns, where (a|b) is
 // one of several; [Questions] returns them. It knows most of them in other wordings
 // too, all within its [Vocabulary], and with the words "Answer with Yes or No."
-// after them. An overlay shows what a question is about, if it is about a mark.
+// after them. An overlay shows what a question is about, if it is about a mark;
+without it the answer is no.
 //
 // About landscapes, the first under an overlay.HorizonLine:
 //
