@@ -14,7 +14,7 @@
 // one of several; [Questions] returns them. It knows most of them in other wordings
 // too, all within its [Vocabulary], and with the words "Answer with Yes or No."
 // after them. An overlay shows what a question is about, if it is about a mark;
-without it the answer is no.
+// without it the answer is no.
 //
 // About landscapes, the first under an overlay.HorizonLine:
 //

@@ -12,10 +12,9 @@ import (
 // gauges are the control's, what is asked for first.
 func (c *Control) gauges() []Gauge { return append([]Gauge{c.measure}, c.quality...) }
 
-// compare measures a group's pictures and sums them up.
-func (c *Control) compare(g Group) groupRecord {
+// compare measures a group's pictures, pairs of them with those before, and sums them up.
+func (c *Control) compare(g Group, before map[source]image.Image) groupRecord {
 	out := groupRecord{Name: g.Name, Stays: g.Stays}
-	before := g.before()
 	rows := map[bool][]pictureRecord{}
 	ratings := map[bool][]dualprocess.Rating{}
 	for _, r := range g.Ratings {
@@ -23,8 +22,12 @@ func (c *Control) compare(g Group) groupRecord {
 		for _, v := range r.P {
 			p.P = append(p.P, Number(v))
 		}
+		plain := r.Prompt
+		if g.Plain != nil {
+			plain = g.Plain(r.Prompt)
+		}
 		for _, gauge := range c.gauges() {
-			p.Gauges = append(p.Gauges, Number(gauge.measure(before[source{r.Prompt, r.Seed}], r.Image, r.Prompt)))
+			p.Gauges = append(p.Gauges, Number(gauge.measure(before[source{plain, r.Seed}], r.Image, r.Prompt)))
 		}
 		out.Pictures = append(out.Pictures, p)
 		after := r.Weight != 0
@@ -43,11 +46,13 @@ type source struct {
 }
 
 // before returns the pictures that were made without the adapter.
-func (g Group) before() map[source]image.Image {
+func before(groups []Group) map[source]image.Image {
 	pictures := map[source]image.Image{}
-	for _, r := range g.Ratings {
-		if r.Weight == 0 {
-			pictures[source{r.Prompt, r.Seed}] = r.Image
+	for _, g := range groups {
+		for _, r := range g.Ratings {
+			if r.Weight == 0 {
+				pictures[source{r.Prompt, r.Seed}] = r.Image
+			}
 		}
 	}
 	return pictures

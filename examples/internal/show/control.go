@@ -143,6 +143,10 @@ type Group struct {
 	// Stays says that these pictures should not change: their gauges are reported
 	// as leaks, and no verdict is passed on them.
 	Stays bool
+	// Plain, if there is one, returns the caption whose picture before is the one that gauges of
+	// pairs compare with: the prompt without the words that ask for what the control is about.
+	// It must be in one of the groups of the report.
+	Plain func(prompt string) string
 }
 
 // Of returns the ratings of the pictures made from some prompts.
@@ -164,9 +168,10 @@ func Of(ratings []dualprocess.Rating, prompts ...string) []dualprocess.Rating {
 // draws the contact sheet and writes all numbers.
 func (c *Control) Report(groups ...Group) error {
 	c.run.bar.end()
+	before := before(groups)
 	for _, g := range groups {
 		if len(g.Ratings) > 0 {
-			c.record.Groups = append(c.record.Groups, c.compare(g))
+			c.record.Groups = append(c.record.Groups, c.compare(g, before))
 		}
 	}
 	if len(c.record.Groups) == 0 {

@@ -240,14 +240,23 @@ func TestGaugesOfPairs(t *testing.T) {
 		return brightness.Of(p, "") - brightness.Of(before, "")
 	}}
 	c := r.Control("pairs", task(), brighter, brightness)
-	require.NoError(t, c.Report(Group{Name: "unseen", Ratings: []dualprocess.Rating{
-		rated("a", 1, 1, .9, 152), rated("a", 1, 0, .2, 50), rated("a", 2, 0, .2, 60), rated("a", 2, 1, .9, 162), rated("b", 2, 1, .9, 250),
-	}}))
-	var gauges []any
-	for _, p := range readNumbers(t, r)["controls"].([]any)[0].(map[string]any)["groups"].([]any)[0].(map[string]any)["pictures"].([]any) {
-		gauges = append(gauges, p.(map[string]any)["gauges"].([]any)[0])
+	require.NoError(t, c.Report(
+		Group{Name: "unseen", Ratings: []dualprocess.Rating{
+			rated("a", 1, 1, .9, 152), rated("a", 1, 0, .2, 50), rated("a", 2, 0, .2, 60), rated("a", 2, 1, .9, 162), rated("b", 2, 1, .9, 250),
+		}},
+		Group{Name: "in words", Plain: func(p string) string { return strings.TrimSuffix(p, " brightly") }, Ratings: []dualprocess.Rating{
+			rated("a brightly", 1, 0, .9, 101), rated("b brightly", 1, 0, .9, 101),
+		}},
+	))
+	groups := readNumbers(t, r)["controls"].([]any)[0].(map[string]any)["groups"].([]any)
+	gauges := func(group int) (of []any) {
+		for _, p := range groups[group].(map[string]any)["pictures"].([]any) {
+			of = append(of, p.(map[string]any)["gauges"].([]any)[0])
+		}
+		return of
 	}
-	assert.Equal(t, []any{.4, 0., 0., .4, nil}, gauges, "without a picture before there is no pair")
+	assert.Equal(t, []any{.4, 0., 0., .4, nil}, gauges(0), "without a picture before there is no pair")
+	assert.Equal(t, []any{.2, nil}, gauges(1), "with the plain caption's picture")
 	assert.Contains(t, out.String(), "0.400 ±0.000")
 	r, _ = newRun(t, "-guard")
 	assert.Nil(t, r.Control("guarded", task(), brighter).Task.Judge.Scorer, "a judge sees one picture")
