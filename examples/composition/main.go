@@ -71,11 +71,12 @@ var (
 // settings are those of the training, the same for all arrangements.
 func settings(task dualprocess.Task) dualprocess.Task {
 	task.Adapter, task.Weight = lora.Config{Rank: 8, Init: lora.FanIn}, 1
-	task.LearningRate, task.Beta2 = 3e-3, 0.99
+	task.LearningRate, task.Beta2 = 5e-3, 0.99
 	task.Updates, task.Batch = 100, 14
 	task.WarmUp, task.Decay, task.DecayTo = 10, 40, 0.1
 	task.EndStep = 6 // where things lie is settled early; later steps only paint
 	task.Drift = 0.2
+	task.Anchor = dualprocess.Anchor{Weight: 0.2} // three questions at once pull to and fro at this rate
 	return task
 }
 

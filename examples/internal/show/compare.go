@@ -14,7 +14,7 @@ func (c *Control) gauges() []Gauge { return append([]Gauge{c.measure}, c.quality
 
 // compare measures a group's pictures, pairs of them with those before, and sums them up.
 func (c *Control) compare(g Group, before map[source]image.Image) groupRecord {
-	out := groupRecord{Name: g.Name, Stays: g.Stays}
+	out := groupRecord{Name: g.Name, Stays: g.Stays, words: g.Plain != nil}
 	rows := map[bool][]pictureRecord{}
 	ratings := map[bool][]dualprocess.Rating{}
 	for _, r := range g.Ratings {
@@ -87,11 +87,12 @@ const (
 	sureOf      = 2   // standard errors beyond which a fall of a quality is no chance
 )
 
-// judge passes the verdict on a group, gauge by gauge: what is asked for must
+// judge passes the verdict on the first group, gauge by gauge: what is asked for must
 // improve with P(answer), and nothing else may become worse by more than its tolerance.
 // What became worse by less is told, unless it may be chance: nothing is said to be fine
 // that is not.
-func (c *Control) judge(g groupRecord) {
+func (c *Control) judge(groups []groupRecord) {
+	g := groups[0]
 	if g.Before.Pictures == 0 || g.After.Pictures == 0 {
 		return
 	}
@@ -101,6 +102,10 @@ func (c *Control) judge(g groupRecord) {
 	for k, gauge := range c.gauges() {
 		before, after := gauge.better(g.Before.Gauges[k]), gauge.better(g.After.Gauges[k])
 		what := fmt.Sprintf("%s went from %s to %s", gauge.Name, gauge.mean(g.Before.Gauges[k]), gauge.mean(g.After.Gauges[k]))
+		if words := inWords(groups, k); gauge.OfPair != nil && words != nil {
+			before = gauge.better(*words)
+			what += fmt.Sprintf(" (asked in words, without the adapter: %s)", gauge.mean(*words))
+		}
 		asked := k == 0 && !gauge.Guard
 		c.suspect(g, what, asked, before, after, gauge.Tolerance)
 		if !asked && g.fell(k, gauge.Less) {
@@ -113,6 +118,18 @@ func (c *Control) judge(g groupRecord) {
 	if before-after > toldVariety*before {
 		c.record.Suffered = append(c.record.Suffered, what)
 	}
+}
+
+// inWords returns what a gauge of pairs has to be compared with, where captions can ask for what
+// the control is about: without the adapter, the picture of such a caption beside that of
+// the plain one. Beside itself a picture has lost nothing, which is no more than a definition.
+func inWords(groups []groupRecord, gauge int) *Stat {
+	for _, g := range groups {
+		if g.words && g.Before.Gauges[gauge].Count > 0 {
+			return &g.Before.Gauges[gauge]
+		}
+	}
+	return nil
 }
 
 // fell tells whether a gauge became worse, picture by picture of the same prompt and

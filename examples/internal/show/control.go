@@ -178,7 +178,7 @@ func (c *Control) Report(groups ...Group) error {
 		return errors.Join(fmt.Errorf("show: %s: no picture was rated", c.name), c.run.write())
 	}
 	c.printTable()
-	c.judge(c.record.Groups[0])
+	c.judge(c.record.Groups)
 	c.printVerdict()
 	path := c.run.path(c.name, ".png")
 	layer, _ := c.Task.Questions[0].Overlay.(overlay.Layer)

@@ -82,6 +82,8 @@ type groupRecord struct {
 	Before   rowRecord       `json:"before"`
 	After    rowRecord       `json:"after"`
 	Pictures []pictureRecord `json:"pictures"`
+
+	words bool // the captions ask for what the control is about
 }
 
 type rowRecord struct {

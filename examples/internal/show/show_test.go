@@ -293,6 +293,36 @@ func TestNothingIsFineThatIsNot(t *testing.T) {
 	}
 }
 
+// What is kept of the picture before is judged by what the generator itself keeps of it when
+// the caption asks for the look.
+func TestPairsAreJudgedByWords(t *testing.T) {
+	kept := Gauge{Name: "kept", Tolerance: .05, OfPair: func(before, p image.Image, _ string) float64 {
+		return 1 - max(brightness.Of(p, "")-brightness.Of(before, ""), 0)
+	}}
+	const wordsKeep = .8 // of 1
+	for name, test := range map[string]struct {
+		keeps float64
+		want  string
+	}{
+		"as words": {.78, "the rest suffered within its tolerance:\n    - kept went from 1.000 to 0.780 (asked in words, without the adapter: 0.800)"},
+		"less":     {.6, "P(answer) rose from 0.30 to 0.90, but kept went from 1.000 to 0.600 (asked in words, without the adapter: 0.800)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r, out := newRun(t)
+			c := r.Control("verdict", task(), Gauge{Name: "wish", Of: func(p image.Image, _ string) float64 { return brightness.Of(p, "") }}, kept)
+			shade := func(keeps float64) uint8 { return 50 + uint8(math.Round(255*(1-keeps))) }
+			var plain, words []dualprocess.Rating
+			for seed := range int64(8) {
+				plain = append(plain, rated("a", seed, 0, .3, 50), rated("a", seed, 1, .9, shade(test.keeps)))
+				words = append(words, rated("a so", seed, 0, .8, shade(wordsKeep)))
+			}
+			require.NoError(t, c.Report(Group{Name: "unseen", Ratings: plain},
+				Group{Name: "in words", Ratings: words, Plain: func(p string) string { return strings.TrimSuffix(p, " so") }}))
+			assert.Contains(t, out.String(), test.want)
+		})
+	}
+}
+
 func TestKeepOfWhatWasCutShort(t *testing.T) {
 	r, out := newRun(t)
 	c := r.Control("cut", task(), brightness)
