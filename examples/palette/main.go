@@ -38,7 +38,7 @@ type look struct {
 
 var looks = []look{
 	{"dark academia", overlay.DarkAcademia(), 0.3},
-	{"pastel", overlay.Pastel(), 0.3},
+	{"pastel", overlay.Pastel(), 0.28},
 	{"retro", overlay.Retro(), 0.2},
 }
 
