@@ -101,7 +101,7 @@ func Latents(t dualprocess.Task, row float64) *study.Latents {
 // Horizon is Table 6. No caption of the pocket world can ask for a row.
 func Horizon(t dualprocess.Task) *study.Horizon {
 	return &study.Horizon{
-		Setup:  study.Setup{Task: trained(t, 3e-3, 10, 6), Label: label},
+		Setup:  study.Setup{Task: trained(t, 3e-3, 14, 6), Label: label},
 		Locate: Locate, Question: OnLine,
 		Prompts: []string{"a meadow by day with a tree", "a sea at sunset", "a desert at night"},
 		Lines:   []float64{0.3, 0.4, 0.5, 0.6, 0.7},
@@ -114,6 +114,7 @@ func OnLine(row float64) dualprocess.Question {
 	return dualprocess.Question{
 		Text: "Does the horizon lie on the red line?", Answer: "Yes",
 		Overlay: overlay.Solid{Picture: overlay.HorizonLine{Row: row}},
+		Against: "No", AgainstWeight: 0.1, // goes on pulling where the verifier is nearly certain
 	}
 }
 
