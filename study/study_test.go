@@ -256,7 +256,15 @@ func TestQuality(t *testing.T) {
 	assert.Len(t, r.Cells[0].Samples, 20)
 	e := r.Table.Rows[0].Entries[0]
 	assert.Equal(t, "0.10", strings.Fields(e.Text)[0])
-	assert.LessOrEqual(t, e.Interval.Low, e.Interval.High)
+	assert.LessOrEqual(t, e.Interval.Low, e.Interval.Mean)
+	assert.LessOrEqual(t, e.Interval.Mean, e.Interval.High)
+
+	// Every set that is drawn anew is farther from the real ones, or as far, than the same pictures are.
+	s.Generated[0].Pictures = s.Real
+	e = run(t, s, t.TempDir()).Table.Rows[0].Entries[0]
+	assert.Zero(t, e.Interval.Mean)
+	assert.Zero(t, e.Interval.Low, "a distance is not negative")
+	assert.Positive(t, e.Interval.High)
 
 	s.Real = study.Folder(t.TempDir())
 	_, err := study.Run(t.Context(), s, study.Options{Folder: t.TempDir()})
