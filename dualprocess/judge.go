@@ -27,15 +27,16 @@ type Judge struct {
 	// Gap is the share of the verifier's rise, since the base model, by which the gap
 	// between its P(answer) and the judge's may have widened; beyond it, reward hacking is
 	// suspected. 0 = 0.75: the judge must have risen by a quarter as much. It is a share,
-	// as no two models are sure of the same to the same degree; rises up to 0.05 are none.
-	// With the pocket models and measurements as judges, the gap widened by at most 0.7
-	// of the rise at the examples' defaults (horizon, thick lines, depth, frozen lake), early
-	// on, and by 1.1 for a horizon at 30 times the learning rate, where the judge's fell.
+	// as no two models are sure of the same to the same degree; rises up to 0.1 are none.
+	// With the pocket models and measurements as judges, the gap widened by at most 0.75
+	// of such rises at the six examples' defaults, and by 1.1 for a horizon at 30 times the
+	// learning rate, where the judge's fell. A composition and lit windows began with rises
+	// of 0.09 and 0.06 that the judge did not follow at all.
 	Gap float64
 }
 
 // leastRise of P(answer) is one.
-const leastRise = .05
+const leastRise = .1
 
 // given tells whether there is a judge.
 func (j *Judge) given() bool { return j.Verifier != nil || j.Scorer != nil }

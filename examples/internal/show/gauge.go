@@ -26,6 +26,8 @@ type Gauge struct {
 	// Guard says that it is a quality even where it comes first: nothing measures
 	// what is asked for.
 	Guard bool
+	// Paints says that what is asked for is light or colours, which no bound can hold then.
+	Paints bool
 	// Share prints means as percentages; Of gives 1 or 0.
 	Share bool
 	// Half is the value at which a judge would be of two minds whether the picture is as

@@ -12,7 +12,7 @@ import (
 // those that dualprocess.Bounds tells of.
 const guardedSeeds = 2
 
-var guardedBounds = dualprocess.Bounds{Dark: .075, Entropy: .6, Spread: 2.5}
+var guardedBounds = dualprocess.Bounds{Dark: .075, Entropy: .75, Spread: 2.5}
 
 // guard puts the guards of -guard into a task: the measurement is the judge, together with
 // the qualities that a picture by itself has or has not. What is as asked and has lost its
@@ -24,6 +24,9 @@ func (c *Control) guard(t *dualprocess.Task) {
 		t.StopAt.Seeds = append(t.StopAt.Seeds, 1<<41+int64(k))
 	}
 	t.Bounds = guardedBounds
+	if c.measure.Paints {
+		t.Bounds.Dark, t.Bounds.Entropy = 0, 0
+	}
 	if c.measure.Guard || c.measure.Of == nil {
 		return // it cannot tell what was asked for, or not by one picture
 	}

@@ -14,7 +14,7 @@ import (
 // units that people can just not tell apart (CIELAB): about 35 for drawn scenes in their
 // own colours, 3 for those in the palette's.
 func PaletteDistance(name string) Gauge {
-	return Gauge{Name: "palette distance", Less: true, Tolerance: 1, Half: 15, Of: func(p image.Image, _ string) float64 {
+	return Gauge{Name: "palette distance", Less: true, Paints: true, Tolerance: 1, Half: 15, Of: func(p image.Image, _ string) float64 {
 		return measuring.PaletteDistance(world.FromImage(p), name)
 	}}
 }

@@ -105,7 +105,7 @@ func Leaves() Gauge { return amount("leaves fallen", world.Tree) }
 func Windows() Gauge { return amount("light in the windows", world.House) }
 
 func amount(name string, f world.Family) Gauge {
-	return captioned(Gauge{Name: name, Tolerance: .05, Half: .5}, func(p *world.Picture, _ world.Scene) float64 {
+	return captioned(Gauge{Name: name, Paints: true, Tolerance: .05, Half: .5}, func(p *world.Picture, _ world.Scene) float64 {
 		return measuring.Amount(p, f)
 	}, f)
 }
