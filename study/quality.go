@@ -299,11 +299,7 @@ func (b Bootstrap) centred(value float64, again []float64) Interval {
 		return i
 	}
 	slices.Sort(again)
-	level, sum := b.level(), 0.
-	for _, v := range again {
-		sum += v
-	}
-	farther := sum/float64(len(again)) - value
+	level, farther := b.level(), mean(again)-value
 	least := min(0, value, again[0])
 	i.Low = Number(max(least, quantile(again, (1-level)/2)-farther))
 	i.High = Number(max(least, quantile(again, (1+level)/2)-farther))

@@ -20,10 +20,9 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/examples/internal/show"
-	generator "github.com/dualprocess/dualprocess-go/generator/pocket"
 	"github.com/dualprocess/dualprocess-go/lora"
 	"github.com/dualprocess/dualprocess-go/overlay"
-	verifier "github.com/dualprocess/dualprocess-go/verifier/pocket"
+	"github.com/dualprocess/dualprocess-go/study/pocket"
 )
 
 func main() { show.Pocket("composition", composition) }
@@ -86,16 +85,12 @@ func composition(ctx context.Context, run *show.Run) error {
 		return err
 	}
 	defer rt.Close()
-	g, err := generator.Open(ctx, rt, generator.Options{})
-	if err != nil {
-		return err
-	}
-	v, err := verifier.Open(ctx, rt, verifier.Options{})
+	models, _, err := pocket.Open(ctx, rt) // closed with the runtime
 	if err != nil {
 		return err
 	}
 	for _, a := range arrangements {
-		if err := teach(ctx, run, settings(dualprocess.Task{Runtime: rt, Generator: g, Verifier: v}), a); err != nil {
+		if err := teach(ctx, run, settings(models), a); err != nil {
 			return err
 		}
 		if ctx.Err() != nil || run.Short() {

@@ -21,10 +21,9 @@ import (
 	"github.com/dualprocess/dualprocess-go/backends"
 	"github.com/dualprocess/dualprocess-go/dualprocess"
 	"github.com/dualprocess/dualprocess-go/examples/internal/show"
-	generator "github.com/dualprocess/dualprocess-go/generator/pocket"
 	"github.com/dualprocess/dualprocess-go/lora"
 	"github.com/dualprocess/dualprocess-go/overlay"
-	verifier "github.com/dualprocess/dualprocess-go/verifier/pocket"
+	"github.com/dualprocess/dualprocess-go/study/pocket"
 )
 
 func main() { show.Pocket("palette", palette) }
@@ -75,16 +74,12 @@ func palette(ctx context.Context, run *show.Run) error {
 		return err
 	}
 	defer rt.Close()
-	g, err := generator.Open(ctx, rt, generator.Options{})
-	if err != nil {
-		return err
-	}
-	v, err := verifier.Open(ctx, rt, verifier.Options{})
+	models, _, err := pocket.Open(ctx, rt) // closed with the runtime
 	if err != nil {
 		return err
 	}
 	for _, l := range looks {
-		if err := teach(ctx, run, settings(dualprocess.Task{Runtime: rt, Generator: g, Verifier: v}), l); err != nil {
+		if err := teach(ctx, run, settings(models), l); err != nil {
 			return err
 		}
 		if ctx.Err() != nil || run.Short() {

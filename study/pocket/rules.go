@@ -19,7 +19,8 @@ import (
 var rules []byte
 
 // Rules returns the embedded rules: lakes freeze in winter and not in summer, trees lose
-// their leaves; lamps are lit at night and not by day, and so are windows. They are plain English and can be asked of any model.
+// their leaves; lamps are lit at night and not by day, and so are windows. They are plain
+// English and can be asked of any model.
 func Rules() []study.Rule {
 	parsed, err := study.ParseRules(rules)
 	if err != nil {
